@@ -1,0 +1,43 @@
+# Two commands do all set-up: `make demo` and `make test`. `make help` lists the rest.
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+ARGS ?=
+
+.PHONY: help setup demo test check fix lock bench clean
+
+help:  ## Show this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.ready  ## Make the environment from the hashed lock
+
+$(VENV)/.ready: requirements.lock pyproject.toml
+	@PYTHON="$(PYTHON)" VENV="$(VENV)" sh .ci/setup
+	@touch $@
+
+demo: setup  ## Run the whole flow on made-up people, then serve it (ARGS=--no-serve ends by itself)
+	@$(BIN)/cbi demo $(ARGS)
+
+test: setup check  ## Lint, types, import rules, then every test
+	@$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+
+check: setup  ## Lint, format, types and import rules only
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+fix: setup  ## Let ruff mend what it can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+lock: setup  ## Resolve requirements.lock anew from pyproject.toml
+	@$(BIN)/python -m pip install --quiet uv
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --extra test --output-file requirements.lock pyproject.toml
+
+bench: setup  ## Measure each step as a ratio to its floor (ARGS="--households 100000")
+	@$(BIN)/python -m benchmarks.run $(ARGS)
+
+clean:  ## Remove the environment and the demo's data
+	@rm -rf $(VENV) .cbi-data

@@ -1,0 +1,206 @@
+"""Translates between the engine and the sandbox."""
+
+import hmac
+import json
+import re
+import threading
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+from iso4217 import Currency
+
+from adapters.sandbox import statuses
+from adapters.sandbox.client import SIGNATURE, Answer, SandboxProvider, sign
+from adapters.sandbox.settings import SandboxSettings, read
+from cbi.errors import CbiError
+from cbi.fsp.adapter import check_payable
+from cbi.fsp.errors import NotSent, UnreadableStatement, UntrustedCallback
+from cbi.fsp.messages import (
+    AmountRule,
+    Callback,
+    DeliveryMechanism,
+    FailureReason,
+    FspProfile,
+    Idempotency,
+    LineKind,
+    Outcome,
+    PaymentInstruction,
+    ProviderUpdate,
+    Statement,
+    StatementLine,
+)
+from cbi.fsp.statements import LineIds, check_adds_up
+from cbi.money import Money
+
+_PERSON = re.compile(
+    r"""(["']?\b(?:account|name|payee)\b["']?\s*[:=]\s*)("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[^\s,;)}]+)""",
+    re.IGNORECASE,
+)
+_LONG_NUMBER = re.compile(r"(?<![0-9A-Za-z-])\+?\d{7,}(?![0-9A-Za-z-])")
+
+_PROFILE = FspProfile(
+    name="sandbox",
+    delivery_mechanisms=frozenset(
+        {
+            DeliveryMechanism.MOBILE_MONEY,
+            DeliveryMechanism.BANK_TRANSFER,
+            DeliveryMechanism.PREPAID_CARD,
+        }
+    ),
+    amount_rules={c.code: AmountRule() for c in Currency if c.exponent is not None},
+    idempotency=Idempotency.BY_KEY,  # SandboxProvider.send pays once per reference
+)
+
+
+class SandboxAdapter:
+    """Submits, asks, reads callbacks and statements, and reports the float of a SandboxProvider."""
+
+    def __init__(self, provider: SandboxProvider) -> None:
+        self._provider = provider
+
+    @property
+    def profile(self) -> FspProfile:
+        """Any currency, any amount that is above zero."""
+        return _PROFILE
+
+    @property
+    def provider(self) -> SandboxProvider:
+        """The provider behind it, for demonstrations that play its part."""
+        return self._provider
+
+    def redact(self, text: str) -> str:
+        """Accounts, names, long numbers and the callback secret are blotted out."""
+        text = text.replace(self._provider.secret, "[secret]")
+        return _LONG_NUMBER.sub("[number]", _PERSON.sub(r"\1[hidden]", text))
+
+    def submit(self, instruction: PaymentInstruction) -> ProviderUpdate:
+        """Send once; a refused connection is NotSent, a lost answer stays a TimeoutError."""
+        check_payable(self.profile, instruction)
+        try:
+            answer = self._provider.send(
+                instruction.idempotency_key,
+                instruction.payee.account,
+                instruction.amount.minor,
+                instruction.amount.currency,
+            )
+        except ConnectionRefusedError as error:
+            raise NotSent(
+                "The sandbox refused the connection.", next_step="It is tried again later."
+            ) from error
+        return _update(answer)
+
+    def query_status(self, idempotency_key: str) -> ProviderUpdate:
+        """What the sandbox says of it now."""
+        return _update(self._provider.find(idempotency_key))
+
+    def parse_callback(self, callback: Callback) -> Sequence[ProviderUpdate]:
+        """The signature is HMAC-SHA256 over the body, in hex, in `X-Sandbox-Signature`."""
+        signature = (callback.header(SIGNATURE) or "").encode()
+        if not hmac.compare_digest(signature, sign(self._provider.secret, callback.body).encode()):
+            raise UntrustedCallback("The callback's signature is missing or wrong.")
+        try:
+            return [_update(answer) for answer in json.loads(callback.body)["payments"]]
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise UntrustedCallback(
+                "The callback is signed, but it is not a list of payments."
+            ) from error
+
+    def parse_statement(self, content: bytes) -> Statement:
+        """JSON lines: the opening balance, the movements, the closing balance with their count."""
+        return _read_statement(content)
+
+    def available_float(self, currency: str) -> Money:
+        """The provider's own balance."""
+        return Money(self._provider.balance(currency), currency)
+
+
+_providers: dict[SandboxSettings, SandboxProvider] = {}
+_lock = threading.Lock()
+
+
+def build(given: Mapping[str, str]) -> SandboxAdapter:
+    """An adapter to the one sandbox of this process (one for each way it is set up)."""
+    settings = read(given)
+    with _lock:
+        if settings not in _providers:
+            _providers[settings] = SandboxProvider(
+                opening_float=settings.opening, secret=settings.callback_secret
+            )
+        return SandboxAdapter(_providers[settings])
+
+
+def _update(answer: Answer) -> ProviderUpdate:
+    status, code = answer["status"], answer.get("code")
+    outcome = statuses.OUTCOMES.get(status, Outcome.UNKNOWN)
+    failed = outcome is Outcome.FAILED
+    return ProviderUpdate(
+        idempotency_key=answer["reference"],
+        outcome=outcome,
+        provider_reference=answer.get("transaction"),
+        failure=statuses.FAILURES.get(code or "", FailureReason.PROVIDER_ERROR) if failed else None,
+        provider_code=f"{status}/{code}" if code else status,
+    )
+
+
+def _read_statement(content: bytes) -> Statement:
+    rows = _rows(content)
+    if len(rows) < 2:
+        raise UnreadableStatement(1, "it has no opening and closing balance.")
+    (_, head), *movements, (last, tail) = rows
+    ids = LineIds()
+    try:
+        currency = str(head["currency"])
+        opening = Money(_whole(head["opening"]), currency)
+    except (CbiError, KeyError, ValueError) as error:
+        raise UnreadableStatement(1, "it does not begin with an opening balance.") from error
+    lines = tuple(_line(number, row, currency, ids) for number, row in movements)
+    try:
+        closing, count = Money(_whole(tail["closing"]), currency), _whole(tail["count"])
+    except (CbiError, KeyError, ValueError) as error:
+        raise UnreadableStatement(last, "it does not end with a closing balance.") from error
+    if count != len(lines):
+        raise UnreadableStatement(last, f"it counts {count} movements, and {len(lines)} are here.")
+    return check_adds_up(Statement(currency, opening, closing, lines))
+
+
+def _rows(content: bytes) -> list[tuple[int, dict[str, object]]]:
+    rows: list[tuple[int, dict[str, object]]] = []
+    for number, raw in enumerate(content.split(b"\n"), start=1):
+        if not raw.strip():
+            continue
+        try:
+            row = json.loads(raw)
+        except (ValueError, RecursionError) as error:
+            raise UnreadableStatement(number, "it is not a JSON object.") from error
+        if not isinstance(row, dict):
+            raise UnreadableStatement(number, "it is not a JSON object.")
+        rows.append((number, row))
+    return rows
+
+
+def _line(number: int, row: Mapping[str, object], currency: str, ids: LineIds) -> StatementLine:
+    try:
+        minor = _whole(row["minor"])
+        kind = statuses.LINES.get(str(row["type"]), LineKind.OTHER)
+        if kind in (LineKind.PAYMENT, LineKind.FEE):
+            minor = -minor
+        return StatementLine(
+            line_id=ids.name(str(row["id"])),
+            kind=kind,
+            amount=Money(minor, currency),
+            value_date=date.fromisoformat(str(row["date"])),
+            idempotency_key=str(row.get("reference") or "") or None,
+            provider_reference=str(row.get("transaction") or "") or None,
+            line_number=number,
+        )
+    except KeyError as error:
+        raise UnreadableStatement(number, f"it does not say its {error.args[0]}.") from error
+    except (CbiError, ValueError) as error:
+        raise UnreadableStatement(number, "its amount or its date cannot be read.") from error
+
+
+def _whole(value: object) -> int:
+    """JSON has one kind of number; money has only whole ones."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError("not a whole number")
+    return value

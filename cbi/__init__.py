@@ -1,0 +1,1 @@
+"""CBI gets cash to people who need it, and proves where every cent went."""

@@ -1,0 +1,1 @@
+"""Who may do what: people, their roles, sign-in and one-time codes."""

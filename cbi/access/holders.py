@@ -1,0 +1,44 @@
+"""Finds the actor behind an account: who it is and what its roles allow at this moment."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from cbi.access.actor import Actor, grants_of
+from cbi.access.models import ApiClient, RoleGrant, User
+from cbi.access.permissions import Role
+
+
+def user_actor(session: Session, user_id: UUID) -> Actor | None:
+    """The actor of a member of staff, or None when there is none or the account is disabled."""
+    rows = session.execute(
+        select(User.username, RoleGrant.role, RoleGrant.programme)
+        .join(RoleGrant, _live(RoleGrant.user_id, User.id), isouter=True)
+        .where(User.id == user_id, User.disabled_at.is_(None))
+    ).all()
+    return _actor("user", user_id, rows)
+
+
+def client_actor(session: Session, client_id: UUID) -> Actor | None:
+    """The actor of a program, or None when there is none or it is disabled."""
+    rows = session.execute(
+        select(ApiClient.name, RoleGrant.role, RoleGrant.programme)
+        .join(RoleGrant, _live(RoleGrant.client_id, ApiClient.id), isouter=True)
+        .where(ApiClient.id == client_id, ApiClient.disabled_at.is_(None))
+    ).all()
+    return _actor("client", client_id, rows)
+
+
+def _live(
+    holder: InstrumentedAttribute[UUID | None], account: InstrumentedAttribute[UUID]
+) -> ColumnElement[bool]:
+    return (holder == account) & RoleGrant.revoked_at.is_(None)
+
+
+def _actor(kind: str, holder_id: UUID, rows: Sequence[Row[str, Role, str | None]]) -> Actor | None:
+    if not rows:
+        return None
+    held = [(role, programme) for _, role, programme in rows if role is not None]
+    return Actor(kind, holder_id, rows[0][0], grants_of(held))

@@ -1,0 +1,126 @@
+"""What a person or a program may do here, and which role carries which permission."""
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+
+from cbi.errors import Invalid
+
+
+class Permission(StrEnum):
+    """One thing that can be allowed. The values are stable: they stand in the API and in the audit log."""
+
+    REGISTRY_IMPORT = "registry.import"
+    REGISTRY_READ = "registry.read"
+    REGISTRY_DECIDE = "registry.decide_duplicate"
+    PROGRAMME_APPLY = "programme.apply"
+    PROGRAMME_READ = "programme.read"
+    FUND_MOVE = "fund.move"
+    FUND_READ = "fund.read"
+    CYCLE_OPEN = "cycle.open"
+    RUN_BUILD = "run.build"
+    RUN_READ = "run.read"
+    RUN_LOCK = "run.lock"
+    RUN_CERTIFY = "run.certify"
+    RUN_AUTHORISE = "run.authorise"
+    RUN_RETURN = "run.return"
+    RUN_CANCEL = "run.cancel"
+    RUN_RELEASE = "run.release"
+    PAYMENT_READ = "payment.read"
+    CODE_REISSUE = "code.reissue"
+    COUNTER_MANAGE = "counter.manage"
+    REDEMPTION_PERFORM = "redemption.perform"
+    STATEMENT_IMPORT = "statement.import"
+    DISCREPANCY_READ = "discrepancy.read"
+    DISCREPANCY_SETTLE = "discrepancy.settle"
+    PROOF_READ = "proof.read"
+    AUDIT_READ = "audit.read"
+    USER_MANAGE = "user.manage"
+
+
+class Role(StrEnum):
+    """A job. People hold roles, never permissions."""
+
+    REGISTRATION_OFFICER = "registration_officer"
+    PROGRAMME_MANAGER = "programme_manager"
+    CERTIFIER = "certifier"
+    AUTHORISER = "authoriser"
+    TREASURER = "treasurer"
+    COMPLAINT_HANDLER = "complaint_handler"
+    AUDITOR = "auditor"
+    ADMINISTRATOR = "administrator"
+    TELLER = "teller"
+    TELLER_SUPERVISOR = "teller_supervisor"
+    INTEGRATOR = "integrator"
+
+
+_P = Permission
+_READ_THE_BOOKS = {
+    _P.PROGRAMME_READ,
+    _P.FUND_READ,
+    _P.RUN_READ,
+    _P.PAYMENT_READ,
+    _P.DISCREPANCY_READ,
+}
+
+ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
+    Role.REGISTRATION_OFFICER: frozenset(
+        {_P.REGISTRY_IMPORT, _P.REGISTRY_READ, _P.REGISTRY_DECIDE, _P.PROGRAMME_READ}
+    ),
+    Role.PROGRAMME_MANAGER: frozenset(
+        _READ_THE_BOOKS
+        | {_P.REGISTRY_READ, _P.REGISTRY_DECIDE, _P.PROGRAMME_APPLY, _P.CYCLE_OPEN}
+        | {_P.RUN_BUILD, _P.RUN_LOCK, _P.RUN_CANCEL, _P.CODE_REISSUE, _P.PROOF_READ}
+    ),
+    Role.CERTIFIER: frozenset(_READ_THE_BOOKS | {_P.RUN_CERTIFY, _P.RUN_RETURN, _P.PROOF_READ}),
+    Role.AUTHORISER: frozenset(
+        _READ_THE_BOOKS
+        | {_P.RUN_AUTHORISE, _P.RUN_RETURN, _P.RUN_CANCEL, _P.RUN_RELEASE, _P.PROOF_READ}
+    ),
+    Role.TREASURER: frozenset(
+        _READ_THE_BOOKS | {_P.FUND_MOVE, _P.STATEMENT_IMPORT, _P.DISCREPANCY_SETTLE, _P.PROOF_READ}
+    ),
+    Role.COMPLAINT_HANDLER: frozenset(
+        {_P.REGISTRY_READ, _P.PROGRAMME_READ, _P.PAYMENT_READ, _P.CODE_REISSUE}
+    ),
+    Role.AUDITOR: frozenset(_READ_THE_BOOKS | {_P.REGISTRY_READ, _P.PROOF_READ, _P.AUDIT_READ}),
+    Role.ADMINISTRATOR: frozenset({_P.USER_MANAGE, _P.PROOF_READ}),
+    Role.TELLER: frozenset({_P.REDEMPTION_PERFORM}),
+    Role.TELLER_SUPERVISOR: frozenset({_P.COUNTER_MANAGE, _P.CODE_REISSUE}),
+    Role.INTEGRATOR: frozenset(
+        {_P.REGISTRY_IMPORT, _P.STATEMENT_IMPORT, _P.PROGRAMME_READ, _P.RUN_READ, _P.PAYMENT_READ}
+    ),
+}
+
+STAFF_ROLES: frozenset[Role] = frozenset(Role) - {Role.TELLER, Role.INTEGRATOR}
+"""What a member of staff may hold. Tellers belong to the provider and are kept in redemption; programs are clients."""
+
+CLIENT_ROLES: frozenset[Role] = frozenset({Role.INTEGRATOR})
+"""What a program may hold: never anything that approves, moves or hands over money."""
+
+APART: Mapping[Role, frozenset[Role]] = {
+    Role.ADMINISTRATOR: frozenset({Role.CERTIFIER, Role.AUTHORISER, Role.TREASURER}),
+    Role.TELLER_SUPERVISOR: STAFF_ROLES - {Role.TELLER_SUPERVISOR},
+}
+"""Roles that nobody may hold together: whoever makes users moves no money; a provider's supervisor is not staff."""
+
+
+class RolesNotAllowed(Invalid):
+    """These roles cannot be given, or not to one holder."""
+
+    code = "access.roles_not_allowed"
+
+
+def check_roles(roles: Iterable[Role], allowed: frozenset[Role]) -> None:
+    """Raise RolesNotAllowed unless one holder may have all of these roles together."""
+    held = set(roles)
+    if strange := sorted(held - allowed):
+        raise RolesNotAllowed(
+            f"The role {', '.join(strange)} cannot be given here.",
+            next_step=f"There is: {', '.join(sorted(allowed))}.",
+        )
+    for role, others in APART.items():
+        if role in held and (clash := sorted(held & others)):
+            raise RolesNotAllowed(
+                f"One person cannot be {role} and {', '.join(clash)}.",
+                next_step="Give these roles to two people.",
+            )

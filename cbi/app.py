@@ -1,0 +1,104 @@
+"""The HTTP door: every route of every stage, under `/api/v1`, closed unless it says who may come in."""
+
+from collections.abc import Mapping
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+from starlette.exceptions import HTTPException
+
+from cbi import offices
+from cbi.access import endpoints as access
+from cbi.access import tokens
+from cbi.access.actor import Actor
+from cbi.access.tokens import FindActor
+from cbi.errors import CbiError
+from cbi.http import problems
+from cbi.http.documentation import Api
+from cbi.http.request_log import RequestLog
+from cbi.http.requests import Entrance
+from cbi.http.routing import API, Guard, OfficeRoute
+from cbi.ledger import endpoints as ledger
+from cbi.messaging import endpoints as telephones
+from cbi.payments import callbacks
+from cbi.payments import endpoints as payments
+from cbi.programmes import endpoints as programmes
+from cbi.proofs import endpoints as proofs
+from cbi.reconciliation import endpoints as reconciliation
+from cbi.redemption import endpoints as redemption
+from cbi.redemption.tellers import actor_of_teller
+from cbi.registry import endpoints as registry
+from cbi.settings import settings
+
+STAGES = (
+    access, registry, programmes, ledger, payments, callbacks, redemption, reconciliation, proofs,
+)  # fmt: skip
+
+HOLDERS: Mapping[str, FindActor] = {"teller": actor_of_teller}
+"""Kinds of token holder beside staff and programs."""
+
+PUBLIC = frozenset(
+    {
+        ("GET", "/healthz"),
+        ("GET", "/openapi.json"),
+        ("POST", f"{API}/sign-in"),
+        ("POST", f"{API}/tellers/sign-in"),
+        ("POST", callbacks.PATH),  # the provider's signature is checked instead
+        ("GET", f"{API}/phones/{{number}}/messages"),  # made-up people, in a demonstration only
+    }
+)
+"""What needs no token. Any other route without a permission stops the start."""
+
+
+class UnguardedRoute(RuntimeError):
+    """A route says neither who may use it nor that it is public."""
+
+
+def create_app() -> FastAPI:
+    """The application, ready to serve. Raises UnguardedRoute, and NotADemo where demonstration mode met real offices."""
+    if settings().demo:
+        offices.require_demo()
+    app = Api(
+        title="CBI",
+        summary="Gets cash to people who need it, and proves where every cent went.",
+        version="1",
+        docs_url=None,  # FastAPI's pages load scripts from elsewhere
+        redoc_url=None,
+    )
+    app.state.entrance = Entrance(_authenticate)
+    app.add_middleware(RequestLog)
+    for kind in (CbiError, RequestValidationError, HTTPException, DBAPIError):
+        app.add_exception_handler(kind, problems.handle)
+    app.add_api_route("/healthz", healthz, methods=["GET"], summary="Whether this process answers")
+    for stage in STAGES:
+        app.include_router(stage.router)
+    if settings().demo:
+        app.include_router(telephones.router)
+    refuse_unguarded(app)
+    return app
+
+
+def healthz() -> dict[str, str]:
+    """Says that this process answers, and nothing about the database."""
+    return {"status": "ok"}
+
+
+def guard_of(route: object) -> Guard | None:
+    """The guard of a route, if it has one."""
+    return route.guard if isinstance(route, OfficeRoute) else None
+
+
+def refuse_unguarded(app: FastAPI) -> None:
+    """Raise UnguardedRoute for the first route that is neither guarded nor listed as public."""
+    for route in iter_route_contexts(app.routes):
+        methods = (route.methods or {"*"}) - {"HEAD"}
+        listed = all((method, route.path) in PUBLIC for method in methods)
+        if not listed and guard_of(route.original_route) is None:
+            named = f"{', '.join(sorted(methods))} {route.path}"
+            raise UnguardedRoute(f"{named} declares no permission.")
+
+
+def _authenticate(session: Session, token: str) -> Actor | None:
+    return tokens.resolve(session, token, HOLDERS)

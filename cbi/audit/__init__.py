@@ -1,0 +1,1 @@
+"""What was done, and by whom: a record that shows if anyone altered it."""

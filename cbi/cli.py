@@ -1,0 +1,60 @@
+"""The door at the terminal: `cbi`. Exit codes: 0 done, 1 refused (with the reason), 2 not a way to call it."""
+
+import sys
+
+import typer
+
+from cbi.demo.command import demo
+from cbi.terminal import (
+    counter,
+    deployment,
+    money,
+    people,
+    registry,
+    runs,
+    statements,
+)
+
+app = typer.Typer(
+    name="cbi",
+    help="Gets cash to people who need it, and proves where every cent went.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.add_typer(deployment.office, name="office")
+app.add_typer(deployment.database, name="db")
+app.add_typer(people.users, name="user")
+app.add_typer(registry.registry, name="registry")
+app.add_typer(money.programmes, name="programme")
+app.add_typer(money.funds, name="fund")
+app.add_typer(money.cycles, name="cycle")
+app.add_typer(runs.runs, name="run")
+app.add_typer(counter.counters, name="counter")
+app.add_typer(statements.statement, name="statement")
+app.add_typer(statements.discrepancy, name="discrepancy")
+for command in (
+    demo,
+    deployment.serve,
+    deployment.worker,
+    deployment.scheduler,
+    deployment.verify,
+    deployment.doctor,
+    statements.reconcile,
+    counter.phone,
+):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run a command; a refusal is one sentence on standard error, never a traceback."""
+    from cbi.errors import CbiError
+    from cbi.terminal.output import errors
+
+    try:
+        app()
+    except CbiError as refusal:
+        errors.print(f"[red]Refused:[/red] {refusal.message}", soft_wrap=True)
+        if refusal.next_step:
+            errors.print(refusal.next_step, soft_wrap=True)
+        sys.exit(1)

@@ -1,0 +1,181 @@
+"""The database: how tables are declared, what the application may change in them, and how a transaction is run."""
+
+import enum
+import threading
+import time
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
+from uuid import UUID, uuid4
+
+from sqlalchemy import (
+    CHAR,
+    URL,
+    BigInteger,
+    DateTime,
+    Engine,
+    Enum,
+    Identity,
+    MetaData,
+    Text,
+    Uuid,
+    create_engine,
+    make_url,
+)
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import DeclarativeBase, mapped_column
+
+from cbi import embedded
+from cbi.errors import Invalid
+from cbi.settings import settings
+
+Result = TypeVar("Result")
+
+
+Key = Annotated[UUID, mapped_column(Uuid, primary_key=True, default=uuid4)]
+Ordinal = Annotated[int, mapped_column(BigInteger, Identity(), primary_key=True)]
+MinorUnits = Annotated[int, mapped_column(BigInteger)]
+CurrencyCode = Annotated[str, mapped_column(CHAR(3))]
+Instant = Annotated[datetime, mapped_column(DateTime(timezone=True))]
+
+
+def _words(members: type[enum.Enum]) -> list[str]:
+    return [str(member.value) for member in members]
+
+
+class Base(DeclarativeBase):
+    """Every table of an office. No table says which office it is in: the connection's search path does.
+
+    A StrEnum column is text with a CHECK, so that a state reads as a word in any SQL tool.
+    """
+
+    type_annotation_map = {
+        str: Text(),
+        int: BigInteger(),
+        datetime: DateTime(timezone=True),
+        enum.Enum: Enum(
+            enum.Enum, native_enum=False, create_constraint=True, values_callable=_words, length=30
+        ),
+    }
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+def may_update(*columns: str) -> dict[str, Any]:
+    """Table info: the only columns the application may ever change. A table without it is append-only."""
+    return {"may_update": columns}
+
+
+def may_delete(*columns: str) -> dict[str, Any]:
+    """Table info for the few tables of passing things (sign-ins, keys of repeated requests) whose rows may go."""
+    return {"may_update": columns, "may_delete": True}
+
+
+def owner_url() -> URL:
+    """Where migrations and `office create` sign in."""
+    chosen = settings()
+    if chosen.owner_database_url:
+        return _with_driver(chosen.owner_database_url.get_secret_value())
+    if chosen.database_url:
+        raise Invalid(
+            "Only the owner of the database may create or upgrade an office.",
+            next_step="Set CBI_OWNER_DATABASE_URL for this command.",
+        )
+    return embedded.start(chosen.data_dir)
+
+
+def application_url() -> URL:
+    """Where everything else signs in."""
+    chosen = settings()
+    if chosen.database_url:
+        return _with_driver(chosen.database_url.get_secret_value())
+    return embedded.application_url(embedded.start(chosen.data_dir))
+
+
+def _with_driver(address: str) -> URL:
+    return make_url(address).set(drivername="postgresql+psycopg")
+
+
+def session_options(office: str) -> str:
+    """What makes a connection belong to one office: its role (privileges) and its schema (tables)."""
+    return f"-c role={office_role(office)} -c search_path={office} -c timezone=UTC -c datestyle=ISO"
+
+
+def office_role(office: str) -> str:
+    """The role that may use this office's tables and no other's."""
+    return f"cbi_{office}"
+
+
+_engines: dict[str, Engine] = {}
+_making = threading.Lock()
+
+
+def engine(office: str) -> Engine:
+    """Connections of this process to one office."""
+    with (
+        _making
+    ):  # two threads that came first together would each make one, and one would stay open unused
+        if office not in _engines:
+            _engines[office] = create_engine(
+                application_url(),
+                connect_args={
+                    "options": session_options(office),
+                    "application_name": f"cbi {office}",
+                },
+                pool_size=10,
+                max_overflow=30,
+                pool_pre_ping=True,
+                hide_parameters=True,  # an error must not carry what was being written
+            )
+        return _engines[office]
+
+
+def disconnect() -> None:
+    """Close every connection of this process; the next use opens new ones."""
+    while _engines:
+        _engines.popitem()[1].dispose()
+
+
+def repeatable(work: Callable[[], Result], *, tries: int = 8) -> Result:
+    """Run a transaction, again from the start when PostgreSQL asks for it (serialization failure 40001, deadlock 40P01).
+
+    `work` opens and commits its own transaction, so nothing of a failed try is left.
+    """
+    for attempt in range(tries):
+        try:
+            return work()
+        except DBAPIError as error:
+            if sqlstate(error) not in {"40001", "40P01"} or attempt == tries - 1:
+                raise
+            time.sleep(0.01 * 2**attempt)
+    raise AssertionError("unreachable")
+
+
+def sqlstate(error: DBAPIError) -> str | None:
+    """PostgreSQL's five-character code of an error, or None when it did not come from PostgreSQL."""
+    return getattr(error.orig, "sqlstate", None)
+
+
+def constraint(error: DBAPIError) -> str | None:
+    """The name of the constraint that refused a write, or None."""
+    diagnostics = getattr(error.orig, "diag", None)
+    return getattr(diagnostics, "constraint_name", None)
+
+
+def chunks(items: Iterable[Result], size: int) -> Iterable[list[Result]]:
+    """Lists of at most `size` items, in order, without holding them all."""
+    chunk: list[Result] = []
+    for item in items:
+        chunk.append(item)
+        if len(chunk) == size:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk

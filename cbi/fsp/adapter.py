@@ -1,0 +1,130 @@
+"""What an adapter can do: one protocol for each ability, and having the method is having the ability."""
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+from cbi.fsp.counter import CounterRules
+from cbi.fsp.errors import NotSent
+from cbi.fsp.messages import (
+    Callback,
+    FspProfile,
+    PaymentFile,
+    PaymentInstruction,
+    ProviderUpdate,
+    Statement,
+)
+from cbi.money import Money
+
+
+@runtime_checkable
+class FspAdapter(Protocol):
+    """Translates between the engine and one provider.
+
+    An adapter keeps no state of its own, touches no database, never retries, and may be called from many threads.
+    """
+
+    @property
+    def profile(self) -> FspProfile:
+        """Facts about the provider, the same at every call."""
+        ...
+
+    def redact(self, text: str) -> str:
+        """The text without payees' accounts and names and without our secrets: safe to log."""
+        ...
+
+
+@runtime_checkable
+class SubmitsPayments(FspAdapter, Protocol):
+    """Sends one payment at a time."""
+
+    def submit(self, instruction: PaymentInstruction) -> ProviderUpdate:
+        """Send once. Raises NotSent only when nothing went out; any other exception means that we do not know."""
+        ...
+
+
+@runtime_checkable
+class WritesPaymentFiles(FspAdapter, Protocol):
+    """Writes payments into a file for a bank, or a list for a paying team."""
+
+    def write_payment_file(self, instructions: Sequence[PaymentInstruction]) -> PaymentFile:
+        """All of them in one file, or NotSent. The same instructions always make the same bytes."""
+        ...
+
+
+@runtime_checkable
+class QueriesStatus(FspAdapter, Protocol):
+    """Asks what became of a payment."""
+
+    def query_status(self, idempotency_key: str) -> ProviderUpdate:
+        """What the provider says now; UNKNOWN where it says that it never heard of the payment."""
+        ...
+
+
+@runtime_checkable
+class ReadsCallbacks(FspAdapter, Protocol):
+    """Understands what the provider sends of its own accord."""
+
+    def parse_callback(self, callback: Callback) -> Sequence[ProviderUpdate]:
+        """Every update in the message, in its order. Raises UntrustedCallback."""
+        ...
+
+
+@runtime_checkable
+class ReadsStatements(FspAdapter, Protocol):
+    """Reads the provider's statement of account, or its settlement file."""
+
+    def parse_statement(self, content: bytes) -> Statement:
+        """Every line of it, adding up. Raises UnreadableStatement, and nothing else, whatever the bytes."""
+        ...
+
+
+@runtime_checkable
+class ReportsFloat(FspAdapter, Protocol):
+    """Says how much of our money the provider still holds."""
+
+    def available_float(self, currency: str) -> Money:
+        """What can be paid out now; zero in a currency in which it holds nothing."""
+        ...
+
+
+@runtime_checkable
+class PaysOverCounter(FspAdapter, Protocol):
+    """Pays cash at its offices against a code. The engine issues and checks the codes; the provider holds no list."""
+
+    @property
+    def counter_rules(self) -> CounterRules:
+        """The rules the engine follows for this provider, the same at every call."""
+        ...
+
+
+ABILITIES: tuple[type, ...] = (
+    SubmitsPayments,
+    WritesPaymentFiles,
+    QueriesStatus,
+    ReadsCallbacks,
+    ReadsStatements,
+    ReportsFloat,
+    PaysOverCounter,
+)
+
+
+def capabilities(adapter: FspAdapter) -> tuple[str, ...]:
+    """The names of the adapter's abilities, such as `SubmitsPayments`, in the order of this file."""
+    return tuple(ability.__name__ for ability in ABILITIES if isinstance(adapter, ability))
+
+
+def check_payable(profile: FspProfile, instruction: PaymentInstruction) -> None:
+    """Raise NotSent unless the provider pays such an amount in such a way. For adapters, before anything goes out."""
+    if instruction.mechanism not in profile.delivery_mechanisms:
+        raise NotSent(
+            f"{profile.name} does not deliver by {instruction.mechanism}.",
+            next_step="Choose another provider for this payment.",
+            retry_helps=False,
+        )
+    if not profile.admits(instruction.amount):
+        raise NotSent(
+            f"{profile.name} does not pay {instruction.amount}: "
+            "the amount is outside its limits, not a multiple of its step, or in a currency it does not pay.",
+            next_step="Change the amount in the programme, or choose another provider.",
+            retry_helps=False,
+        )

@@ -1,0 +1,141 @@
+"""What is wrong or weak in a deployment, in words that say what to do: `cbi doctor`."""
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from cbi import keys, offices
+from cbi.db import application_url
+from cbi.errors import CbiError
+from cbi.fsp.adapter import capabilities
+from cbi.messaging.transports import transport
+from cbi.payments import providers
+from cbi.settings import settings
+
+OLDEST_POSTGRES = 150000
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at: `ok`, `weak` (works, and should not stay so) or `wrong` (does not work)."""
+
+    grade: str
+    sentence: str
+
+
+def examine() -> list[Finding]:
+    """Look at the database, the keys, the providers and the offices. Raises nothing: what fails becomes a finding."""
+    findings = list(_database())
+    findings += _key()
+    if all(finding.grade != "wrong" for finding in findings):
+        findings += _providers()
+        findings += _texts()
+        findings += _offices()
+    return findings
+
+
+def _database() -> Iterator[Finding]:
+    try:
+        engine = create_engine(application_url())
+        with engine.connect() as connection:
+            version = int(connection.scalar(text("SHOW server_version_num")) or 0)
+            unsafe = [
+                name
+                for name in ("fsync", "full_page_writes", "synchronous_commit")
+                if connection.scalar(text("SELECT current_setting(:name)"), {"name": name}) == "off"
+            ]
+            superuser = connection.scalar(
+                text("SELECT usesuper FROM pg_user WHERE usename = current_user")
+            )
+        engine.dispose()
+    except (SQLAlchemyError, CbiError) as error:
+        yield Finding(
+            "wrong", f"The database cannot be used: {type(error).__name__}. Check CBI_DATABASE_URL."
+        )
+        return
+    if version < OLDEST_POSTGRES:
+        yield Finding("wrong", "PostgreSQL is older than 15. Upgrade it.")
+    if superuser:
+        yield Finding(
+            "wrong", "The application signs in as a superuser. Give it a role that owns nothing."
+        )
+    if unsafe:
+        yield Finding(
+            "wrong", f"PostgreSQL would lose payments in a power cut: turn on {', '.join(unsafe)}."
+        )
+    if settings().database_url is None:
+        yield Finding(
+            "weak",
+            "The database is the embedded one: back up the data folder, or set CBI_DATABASE_URL.",
+        )
+    yield Finding("ok", f"PostgreSQL {version // 10000} answers.")
+
+
+def _key() -> Iterator[Finding]:
+    try:
+        keys.keyring("doctor")
+    except CbiError as error:
+        yield Finding("wrong", str(error))
+        return
+    path = settings().data_dir / "master.key"
+    if settings().master_key is None and settings().master_key_file is None:
+        mode = stat.S_IMODE(os.stat(path).st_mode)
+        yield Finding(
+            "weak",
+            f"The master key stands in {path}: keep a copy where the database's backups are not.",
+        )
+        if mode & 0o077:
+            yield Finding("wrong", f"Others can read {path}. Run: chmod 400 {path}")
+    yield Finding("ok", "The master key can be used.")
+
+
+def _providers() -> Iterator[Finding]:
+    for name in settings().providers:
+        try:
+            yield Finding(
+                "ok", f"Provider {name}: {', '.join(capabilities(providers.adapter(name)))}."
+            )
+        except CbiError as error:
+            yield Finding("wrong", f"Provider {name}: {error}")
+
+
+def _texts() -> Iterator[Finding]:
+    try:
+        if transport(settings()).is_simulated:
+            yield Finding(
+                "wrong" if settings().database_url else "weak",
+                "Texts go to the phone simulator, in files, not to people. Set CBI_SMS_TRANSPORT.",
+            )
+    except CbiError as error:
+        yield Finding("wrong", str(error))
+
+
+def _offices() -> Iterator[Finding]:
+    codes = offices.office_codes()
+    if not codes:
+        yield Finding("weak", "There is no office yet. Make one with: cbi office create")
+    for code in codes:
+        with offices.transaction(code) as session:
+            late = session.scalar(
+                text(
+                    "SELECT count(*) FROM messages WHERE waiting AND created_at < now() - interval '10 minutes'"
+                )
+            )
+            unsealed = session.scalar(
+                text(
+                    "SELECT count(*) FROM audit_entries e WHERE at < now() - interval '10 minutes'"
+                    " AND NOT EXISTS (SELECT 1 FROM audit_seals s WHERE s.entry_id = e.id)"
+                )
+            )
+        if late or unsealed:
+            yield Finding(
+                "wrong",
+                f"Office {code}: {late} texts wait and {unsealed} audit entries are unsealed for over ten minutes."
+                " Is a worker running (cbi serve, or cbi worker and cbi scheduler)?",
+            )
+        else:
+            yield Finding("ok", f"Office {code}: background work is up to date.")

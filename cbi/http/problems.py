@@ -1,0 +1,165 @@
+"""How a refusal is told over HTTP: `application/problem+json` (RFC 9457), never with a value that the asker sent."""
+
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+import psycopg
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from sqlalchemy.exc import DBAPIError
+from starlette.exceptions import HTTPException
+
+from cbi import db
+from cbi.errors import CbiError, Conflict, Forbidden, Invalid, NotFound
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class FieldProblem(BaseModel):
+    """One field that cannot be used."""
+
+    field: str = Field(description="Where it stands, such as `body.amount_minor` or `query.limit`.")
+    message: str
+
+
+class Problem(BaseModel):
+    """Why a request was refused, and what to do next. Programs may rely on `code`."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    code: str
+    detail: str | None = None
+    next_step: str | None = None
+    details: dict[str, Any] | None = Field(None, description="More of the circumstances, by name.")
+    errors: list[FieldProblem] | None = Field(None, description="Each field that cannot be used.")
+    error_id: str | None = Field(
+        None, description="What to quote when asking about a failure of ours."
+    )
+
+
+class HttpRefusal(CbiError):
+    """A refusal of the door itself, with a status of its own."""
+
+    status: ClassVar[int] = 400
+
+
+class Unauthenticated(HttpRefusal):
+    """We do not know who asks: no token, or one that is wrong, ended or expired."""
+
+    code = "http.unauthenticated"
+    status = 401
+
+
+class BodyTooLarge(HttpRefusal):
+    """More was sent than this route takes."""
+
+    code = "http.body_too_large"
+    status = 413
+
+
+_STATUS: tuple[tuple[type[CbiError], int], ...] = (
+    (NotFound, 404),
+    (Forbidden, 403),
+    (Conflict, 409),
+    (Invalid, 422),
+)
+
+# Messages of pydantic that repeat a part of what was typed.
+_PLAIN_MESSAGES = {
+    "uuid_parsing": "This is not an identifier (a UUID).",
+    "uuid_type": "This is not an identifier (a UUID).",
+    "json_invalid": "The body is not valid JSON.",
+}
+
+
+def status_of(error: CbiError) -> int:
+    """The HTTP status of a refusal."""
+    if isinstance(error, HttpRefusal):
+        return error.status
+    return next((status for kind, status in _STATUS if isinstance(error, kind)), 400)
+
+
+def answer_for(error: BaseException) -> JSONResponse | None:
+    """The answer for an error that is a refusal; None for a failure of ours."""
+    if isinstance(error, CbiError):
+        return _answer(
+            status_of(error),
+            error.code,
+            error.message,
+            error.next_step,
+            details=dict(error.details) or None,
+        )
+    if isinstance(error, RequestValidationError):
+        errors = [_field_problem(each) for each in error.errors()]
+        return _answer(
+            422, "http.invalid_request", "The request cannot be used as it is.", errors=errors
+        )
+    if isinstance(error, HTTPException):
+        status = HTTPStatus(error.status_code)
+        answer = _answer(status, f"http.{status.name.lower()}", status.description or status.phrase)
+        answer.headers.update(error.headers or {})
+        return answer
+    if isinstance(error, DBAPIError) and _is_unusable_value(error):
+        return _answer(
+            422,
+            "http.unusable_value",
+            "A value in the request cannot be stored: too large, or not text.",
+        )
+    return None
+
+
+def failure(error_id: str) -> JSONResponse:
+    """The answer for a failure of ours. It says nothing of what failed; the log does, under the same id."""
+    return _answer(
+        500,
+        "http.failed",
+        "Something failed on our side.",
+        "Try again with the same key.",
+        error_id=error_id,
+    )
+
+
+async def handle(_: Request, error: Exception) -> JSONResponse:
+    """The exception handler that an application registers for every kind of refusal."""
+    answer = answer_for(error)
+    if answer is None:
+        raise error
+    return answer
+
+
+def _answer(
+    status: int,
+    code: str,
+    detail: str,
+    next_step: str = "",
+    *,
+    details: dict[str, Any] | None = None,
+    errors: list[FieldProblem] | None = None,
+    error_id: str | None = None,
+) -> JSONResponse:
+    problem = Problem(
+        title=HTTPStatus(status).phrase, status=status, code=code, detail=detail, next_step=next_step or None,
+        details=details, errors=errors, error_id=error_id,
+    )  # fmt: skip
+    return JSONResponse(
+        problem.model_dump(mode="json", exclude_none=True),
+        status_code=status,
+        media_type=MEDIA_TYPE,
+        headers={"WWW-Authenticate": "Bearer"} if status == 401 else None,
+    )
+
+
+def _field_problem(error: dict[str, Any]) -> FieldProblem:
+    return FieldProblem(
+        field=".".join(str(part) for part in error["loc"]),
+        message=_PLAIN_MESSAGES.get(error["type"], error["msg"]),
+    )
+
+
+def _is_unusable_value(error: DBAPIError) -> bool:
+    """PostgreSQL's class 22 (data exceptions), or psycopg refusing to send a text with a zero byte."""
+    state = db.sqlstate(error)
+    return state.startswith("22") if state else isinstance(error.orig, psycopg.DataError)

@@ -1,0 +1,143 @@
+"""Everything that happens without somebody asking: sending runs, texting codes, asking providers, expiring, sealing.
+
+Each job reads from the office's own tables what there is to do, so a job lost, repeated or run twice at once costs nothing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from cbi import offices
+from cbi.access import tokens
+from cbi.audit import sealing
+from cbi.fsp.adapter import PaysOverCounter, QueriesStatus, ReadsCallbacks, SubmitsPayments
+from cbi.http import replay
+from cbi.messaging import handover, transports
+from cbi.payments import closing, dispatch, inbox, polling, providers, queries, runs
+from cbi.payments.states import RunState
+from cbi.redemption import expiry, issuing
+from cbi.registry import personal
+from cbi.settings import settings
+
+Progress = Callable[[int], None]
+"""Called with how many payments, texts or rows were just done."""
+
+
+def _quietly(_: int) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How many payments were handed over by a release."""
+
+    payments: int
+    held_back: int = 0
+
+
+def release(office: str, run_id: UUID, progress: Progress = _quietly) -> Done:
+    """Hand over every waiting payment of a releasing run, by whatever its provider can do. Safe to start again."""
+    with offices.transaction(office) as session:
+        run = runs.find(session, run_id)
+    adapter = providers.adapter(run.provider)
+    if isinstance(adapter, PaysOverCounter):
+        return _issue_codes(office, run_id, progress)
+    if isinstance(adapter, SubmitsPayments):
+        sent = dispatch.send(office, run_id, adapter, personal.numbers)
+        progress(sent.submitted)
+        return Done(sent.submitted, sent.held_back)
+    raise providers.CannotSend(
+        f"The provider {run.provider} neither pays over a counter nor takes payments one by one.",
+        next_step="Choose another provider in the programme file.",
+    )
+
+
+def _issue_codes(office: str, run_id: UUID, progress: Progress) -> Done:
+    done = 0
+    while issued := offices.transact(office, lambda session: issuing.issue_chunk(session, run_id)):
+        done += issued
+        progress(issued)
+    offices.transact(office, lambda session: dispatch.finish_release(session, run_id))
+    return Done(done)
+
+
+def releases(office: str) -> int:
+    """Go on with every run that is being released; returns how many payments were handed over."""
+    with offices.transaction(office) as session:
+        waiting = queries.waiting(session, RunState.RELEASING)
+    return sum(release(office, run_id).payments for run_id in waiting)
+
+
+def hand_over(office: str, progress: Progress = _quietly) -> int:
+    """Hand every waiting text to the gateway; numbers and codes exist only in memory, for the moment it takes."""
+    return handover.hand_over(
+        office,
+        transports.transport(settings()),
+        numbers=personal.numbers,
+        codes=issuing.render_codes,
+        progress=progress,
+    ).sent
+
+
+def poll(office: str) -> int:
+    """Ask every provider that can be asked about payments whose outcome is not known; returns how many moved."""
+    return sum(
+        polling.poll(office, name, adapter)
+        for name in settings().providers
+        if isinstance(adapter := providers.adapter(name), QueriesStatus)
+    )
+
+
+def read_inbox(office: str) -> int:
+    """Read callbacks that were kept and could not be read before."""
+    return sum(
+        inbox.read_waiting(office, name, adapter)
+        for name in settings().providers
+        if isinstance(adapter := providers.adapter(name), ReadsCallbacks)
+    )
+
+
+def expire(office: str) -> int:
+    """Void the codes whose last day is over, and end holds nobody confirmed; returns how many codes."""
+    offices.transact(office, expiry.lapse_holds)
+    done = _until_none(office, expiry.expire_due)
+    offices.transact(office, expiry.free_locators)
+    return done
+
+
+def close(office: str) -> int:
+    """Close the runs of which everything is settled; returns how many."""
+    return offices.transact(office, closing.close_settled)
+
+
+def seal(office: str) -> int:
+    """Chain the audit entries that are not sealed yet; returns how many."""
+    return _until_none(office, sealing.seal)
+
+
+def forget(office: str) -> int:
+    """Drop ended sign-ins and the keys of requests answered long ago; returns how many."""
+    return offices.transact(office, tokens.forget_old) + offices.transact(office, replay.forget_old)
+
+
+def _until_none(office: str, batch: Callable[[Session], int]) -> int:
+    done = 0
+    while some := offices.transact(office, batch):
+        done += some
+    return done
+
+
+HOUSEKEEPING: dict[str, tuple[Callable[[str], int], int]] = {
+    # name: (job, how often in seconds)
+    "releases": (releases, 30),
+    "hand_over": (hand_over, 10),
+    "read_inbox": (read_inbox, 60),
+    "poll": (poll, 60),
+    "expire": (expire, 900),
+    "close": (close, 900),
+    "seal": (seal, 60),
+    "forget": (forget, 3600),
+}
+"""What the scheduler asks for, again and again, in every office."""

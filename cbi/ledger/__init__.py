@@ -1,0 +1,1 @@
+"""The books: where the money sits, and whose it is."""

@@ -1,0 +1,133 @@
+"""Accounts and the transfers between them: an unbalanced entry cannot be written down."""
+
+from datetime import date
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, Uuid
+from sqlalchemy.orm import Mapped, mapped_column
+
+from cbi.db import Base, CurrencyCode, Instant, Key, MinorUnits, Ordinal, may_update
+
+
+class Plane(StrEnum):
+    """Cash: where the money sits. Restriction: whose it is and how far it has gone."""
+
+    CASH = "cash"
+    RESTRICTION = "restriction"
+
+
+class Fund(Base):
+    """A donor's grant: what was promised, for when, in which currency. What came in is in the ledger."""
+
+    __tablename__ = "funds"
+    __table_args__ = (
+        CheckConstraint("amount_minor > 0", name="amount_positive"),
+        CheckConstraint("valid_from <= valid_to", name="dates_in_order"),
+        CheckConstraint(
+            "received_minor >= 0 AND received_minor <= amount_minor", name="within_the_grant"
+        ),
+        {"info": may_update("amount_minor", "valid_to", "name", "received_minor")},
+    )
+
+    id: Mapped[Key]
+    code: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    amount_minor: Mapped[MinorUnits]
+    received_minor: Mapped[MinorUnits] = mapped_column(default=0)
+    currency: Mapped[CurrencyCode]
+    valid_from: Mapped[date]
+    valid_to: Mapped[date]
+    created_at: Mapped[Instant]
+
+
+class FundMovement(Base):
+    """Money received from a donor, given to a programme, or placed with a provider, with the paper that proves it."""
+
+    __tablename__ = "fund_movements"
+    __table_args__ = (
+        CheckConstraint("amount_minor > 0", name="amount_positive"),
+        CheckConstraint("kind IN ('receipt', 'allocation', 'prefunding')", name="kind"),
+        UniqueConstraint("kind", "reference"),
+    )
+
+    id: Mapped[Key]
+    kind: Mapped[str]
+    fund_id: Mapped[UUID | None] = mapped_column(ForeignKey("funds.id"))
+    programme_id: Mapped[UUID | None] = mapped_column(Uuid)
+    provider: Mapped[str | None]
+    amount_minor: Mapped[MinorUnits]
+    currency: Mapped[CurrencyCode]
+    reference: Mapped[str]
+    recorded_by: Mapped[UUID | None] = mapped_column(Uuid)
+    recorded_at: Mapped[Instant]
+
+
+class Account(Base):
+    """One account of the chart, with its running totals. A guarded account can never go below zero on its normal side."""
+
+    __tablename__ = "accounts"
+    __table_args__ = (
+        CheckConstraint("debits_minor >= 0 AND credits_minor >= 0", name="totals_positive"),
+        CheckConstraint(
+            "NOT guarded OR normal <> 'credit' OR credits_minor >= debits_minor",
+            name="credit_guard",
+        ),
+        CheckConstraint(
+            "NOT guarded OR normal <> 'debit' OR debits_minor >= credits_minor", name="debit_guard"
+        ),
+        CheckConstraint("normal IN ('debit', 'credit')", name="normal"),
+        UniqueConstraint(
+            "code",
+            "currency",
+            "fund_id",
+            "programme_id",
+            "run_id",
+            "provider",
+            postgresql_nulls_not_distinct=True,
+        ),
+        Index(None, "run_id"),
+        {"info": may_update("debits_minor", "credits_minor")},
+    )
+
+    id: Mapped[Ordinal]
+    code: Mapped[str]
+    plane: Mapped[Plane]
+    normal: Mapped[str]
+    guarded: Mapped[bool]
+    currency: Mapped[CurrencyCode]
+    fund_id: Mapped[UUID | None] = mapped_column(Uuid)
+    programme_id: Mapped[UUID | None] = mapped_column(Uuid)
+    run_id: Mapped[UUID | None] = mapped_column(Uuid)
+    provider: Mapped[str | None]
+    debits_minor: Mapped[MinorUnits] = mapped_column(default=0)
+    credits_minor: Mapped[MinorUnits] = mapped_column(default=0)
+    opened_at: Mapped[Instant]
+
+
+class Transfer(Base):
+    """One movement from one account (credited) to another (debited). Append-only.
+
+    `source_id` names what caused it (a payment, a run, a fund movement); with the entry, the attempt and the leg it is
+    unique, so the same event booked twice is refused.
+    """
+
+    __tablename__ = "transfers"
+    __table_args__ = (
+        CheckConstraint("amount_minor > 0", name="amount_positive"),
+        CheckConstraint("debit_account_id <> credit_account_id", name="two_accounts"),
+        UniqueConstraint("source_id", "entry", "attempt", "leg"),
+    )
+
+    id: Mapped[Ordinal]
+    entry: Mapped[str]
+    debit_account_id: Mapped[int]
+    credit_account_id: Mapped[int]
+    amount_minor: Mapped[MinorUnits]
+    currency: Mapped[CurrencyCode]
+    source_id: Mapped[UUID] = mapped_column(Uuid)
+    payment_id: Mapped[UUID | None] = mapped_column(Uuid)
+    attempt: Mapped[int] = mapped_column(default=0)
+    leg: Mapped[int] = mapped_column(default=1)
+    effective_on: Mapped[date]
+    recorded_at: Mapped[Instant]

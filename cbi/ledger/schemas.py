@@ -1,0 +1,73 @@
+"""How the books appear over the API: amounts as text with all decimals, never as a JSON number."""
+
+from pydantic import BaseModel
+
+from cbi.ledger.queries import Balance, FundPosition
+from cbi.money import Money
+
+
+class Amount(BaseModel):
+    """An amount of money."""
+
+    amount: str
+    currency: str
+
+    @classmethod
+    def of(cls, money: Money) -> "Amount":
+        return cls(amount=money.decimal, currency=money.currency)
+
+
+class MoveMoney(BaseModel):
+    """An amount and the reference of the paper that proves it."""
+
+    amount: str
+    currency: str
+    reference: str
+
+
+class Moved(BaseModel):
+    """`booked` is false when this reference had been booked before: nothing changed."""
+
+    booked: bool
+
+
+class BalanceOut(BaseModel):
+    """One line of the trial balance."""
+
+    code: str
+    name: str
+    plane: str
+    debits: Amount
+    credits: Amount
+    balance: Amount
+
+    @classmethod
+    def of(cls, line: Balance) -> "BalanceOut":
+        return cls(
+            code=line.code, name=line.name, plane=line.plane, debits=Amount.of(line.debits),
+            credits=Amount.of(line.credits), balance=Amount.of(line.balance),
+        )  # fmt: skip
+
+
+class FundPositionOut(BaseModel):
+    """Where one fund's money is."""
+
+    code: str
+    name: str
+    granted: Amount
+    received: Amount
+    unallocated: Amount
+    available: Amount
+    committed: Amount
+    in_transit: Amount
+    awaiting: Amount
+    delivered: Amount
+
+    @classmethod
+    def of(cls, fund: FundPosition) -> "FundPositionOut":
+        amounts = {
+            name: Amount.of(getattr(fund, name))
+            for name in cls.model_fields
+            if name not in {"code", "name"}
+        }
+        return cls(code=fund.code, name=fund.name, **amounts)

@@ -1,0 +1,1 @@
+"""Texts to and from telephones."""

@@ -1,0 +1,174 @@
+"""Asking for texts: one, or as many as a query has rows. What is kept is what a text is about, never its words."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    SelectBase,
+    Text,
+    cast,
+    func,
+    literal,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from cbi import clock, money
+from cbi.errors import Invalid
+from cbi.messaging.models import Message
+from cbi.messaging.rendering import AT_HAND_OVER, UnusableValues, asked_for, check, tells_a_code
+from cbi.messaging.states import MESSAGE, MessageState, Reason
+
+
+class NotAboutACode(Invalid):
+    """A text that tells a code was asked for without saying which."""
+
+    code = "messaging.not_about_a_code"
+
+
+def queue(
+    session: Session,
+    template: str,
+    *,
+    account_id: UUID,
+    language: str,
+    values: Mapping[str, str],
+    dedupe: str,
+    payment_id: UUID | None = None,
+    code_issue_id: UUID | None = None,
+) -> None:
+    """Ask for one text. Asking again with the same `dedupe` does nothing.
+
+    `values` are what the text asks for except its code and its hotline. `code_issue_id` says which code a text
+    tells. Raises UnknownTemplate, UnusableValues, NotAboutACode.
+    """
+    kinds = {
+        name: "string" if isinstance(value, str) else "other" for name, value in values.items()
+    }
+    _check(template, kinds, names_a_code=code_issue_id is not None)
+    row = {
+        "id": uuid4(),
+        "template": template,
+        "language": language,
+        "account_id": account_id,
+        "payment_id": payment_id,
+        "code_issue_id": code_issue_id,
+        "values": dict(values),
+        "dedupe": dedupe,
+        "state": MESSAGE.initial,
+        "waiting": True,
+        "tries": 0,
+        "created_at": clock.now(),
+    }
+    session.execute(insert(Message).values(row).on_conflict_do_nothing(index_elements=["dedupe"]))
+
+
+def queue_set(session: Session, rows: SelectBase) -> int:
+    """Ask for one text per row of a query, in one statement, and return how many were not asked for before.
+
+    The query names its columns template, language, account_id, payment_id, code_issue_id, values (jsonb) and
+    dedupe, in any order; `amount_in_sql` and `date_in_sql` write its values. The same is required of every row
+    as of `queue`, and one wrong row refuses them all: let the error undo the transaction.
+    """
+    given = rows.subquery("given").c
+    chosen = {
+        "id": func.gen_random_uuid(),
+        **{name: given[name] for name in _ABOUT},
+        "state": literal(MESSAGE.initial, Message.state.type),
+        "waiting": true(),
+        "tries": literal(0),
+        "created_at": literal(clock.now(), DateTime(timezone=True)),
+    }
+    added = (
+        insert(Message)
+        .from_select(list(chosen), select(*chosen.values()))
+        .on_conflict_do_nothing(index_elements=["dedupe"])
+        .returning(Message.template, Message.code_issue_id, Message.values)
+        .cte("added")
+    )
+    value = func.jsonb_each(added.c["values"]).table_valued("key", "value")
+    kinds = select(func.jsonb_object_agg(value.c.key, func.jsonb_typeof(value.c.value)))
+    shapes = select(
+        added.c.template,
+        added.c.code_issue_id.is_not(None).label("names_a_code"),
+        kinds.scalar_subquery().label("kinds"),
+        func.count(),
+    ).group_by("template", "names_a_code", "kinds")
+    total = 0
+    for template, names_a_code, kinds_given, count in session.execute(shapes):
+        _check(template, kinds_given or {}, names_a_code=names_a_code)
+        total += count
+    return total
+
+
+_ABOUT = ("template", "language", "account_id", "payment_id", "code_issue_id", "values", "dedupe")
+
+
+def _check(template: str, kinds: Mapping[str, str], *, names_a_code: bool) -> None:
+    """Refuse what could not be rendered later. `kinds` says of each value given which JSON type it has."""
+    names = frozenset(kinds)
+    if early := names & AT_HAND_OVER:
+        raise UnusableValues(
+            f"The text {template} must not be given its {' or '.join(sorted(early))}.",
+            next_step="It is filled in, in memory, when the text is handed over.",
+        )
+    check(template, names | (AT_HAND_OVER & asked_for(template)))
+    if wrong := [name for name in sorted(names) if kinds[name] != "string"]:
+        raise UnusableValues(f"The text {template} needs words for {', '.join(wrong)}.")
+    if tells_a_code(template) and not names_a_code:
+        raise NotAboutACode(
+            f"The text {template} tells a code.", next_step="Say which, with code_issue_id."
+        )
+
+
+def withdraw(
+    session: Session, *, payment_id: UUID | None = None, code_issue_id: UUID | None = None
+) -> int:
+    """Take back the texts about a payment, or about a code, that no worker has taken yet; returns how many.
+
+    A text that a worker holds at this moment cannot be taken back; if it tells a code that has died since, the
+    worker leaves it out.
+    """
+    if (payment_id is None) == (code_issue_id is None):
+        raise TypeError("withdraw needs a payment_id or a code_issue_id, not both")
+    about = (
+        Message.code_issue_id == code_issue_id
+        if payment_id is None
+        else Message.payment_id == payment_id
+    )
+    taken_back = session.scalars(
+        update(Message)
+        .where(about, Message.waiting, Message.state == MessageState.QUEUED)
+        .values(state=MessageState.WITHDRAWN, waiting=False, reason=Reason.WITHDRAWN)
+        .returning(Message.id),
+        execution_options={"synchronize_session": False},
+    )
+    return len(taken_back.all())
+
+
+def count_by_state(session: Session) -> dict[MessageState, int]:
+    """How many texts stand where; states with none are left out."""
+    counted = session.execute(select(Message.state, func.count()).group_by(Message.state))
+    return dict(counted.all())
+
+
+def amount_in_sql(minor: ColumnElement[int], currency: str) -> ColumnElement[str]:
+    """What `rendering.amount_text` writes, for a column of minor units (not negative)."""
+    places = money.exponent(currency)
+    whole = cast(minor // 10**places, Text)
+    if places == 0:
+        return whole + f" {currency}"
+    fraction = func.lpad(cast(minor % 10**places, Text), places, "0")
+    shown = func.replace(whole + "." + fraction, "." + "0" * places, "")
+    return shown + f" {currency}"
+
+
+def date_in_sql(day: ColumnElement[Any]) -> ColumnElement[str]:
+    """What `rendering.date_text` writes, for a column of dates."""
+    return func.to_char(day, "DD/MM")

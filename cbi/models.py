@@ -1,0 +1,21 @@
+"""Every table of an office, gathered from the stages: what migrations build and privileges are granted on."""
+
+from cbi import offices
+from cbi.access import models as access
+from cbi.audit import models as audit
+from cbi.db import Base
+from cbi.http import models as http
+from cbi.ledger import models as ledger
+from cbi.messaging import models as messaging
+from cbi.payments import models as payments
+from cbi.programmes import models as programmes
+from cbi.reconciliation import models as reconciliation
+from cbi.redemption import models as redemption
+from cbi.registry import models as registry
+
+metadata = Base.metadata
+
+__all__ = [
+    "access", "audit", "http", "ledger", "messaging", "metadata", "offices", "payments", "programmes",
+    "reconciliation", "redemption", "registry",
+]  # fmt: skip

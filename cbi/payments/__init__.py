@@ -1,0 +1,1 @@
+"""Getting it to them: runs, approvals, sending, and what came of it."""

@@ -1,0 +1,251 @@
+"""Payment runs, the people who signed them, their payments, every attempt and every change of state."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    LargeBinary,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from cbi.db import Base, CurrencyCode, Instant, Key, MinorUnits, Ordinal, may_update
+from cbi.payments.states import PaymentState, RunState
+
+
+class PaymentRun(Base):
+    """Payments approved and released together. `digest` fixes their content from locking on.
+
+    `revision` grows each time the run goes back to draft, so that no approval outlives the content it was given for.
+    """
+
+    __tablename__ = "payment_runs"
+    __table_args__ = {
+        "info": may_update(
+            "state", "revision", "payment_count", "total_minor", "digest", "locked_at", "release_after", "released_at",
+            "closed_at", "released_through",
+        )
+    }  # fmt: skip
+
+    id: Mapped[Key]
+    number: Mapped[int] = mapped_column(Identity(), unique=True)
+    cycle_id: Mapped[UUID] = mapped_column(ForeignKey("cycles.id"), index=True)
+    programme_id: Mapped[UUID] = mapped_column(ForeignKey("programmes.id"))
+    fund_id: Mapped[UUID] = mapped_column(ForeignKey("funds.id"))
+    period: Mapped[str]
+    provider: Mapped[str]
+    currency: Mapped[CurrencyCode]
+    state: Mapped[RunState]
+    revision: Mapped[int] = mapped_column(default=1)
+    payment_count: Mapped[int] = mapped_column(default=0)
+    total_minor: Mapped[MinorUnits] = mapped_column(default=0)
+    digest: Mapped[bytes | None] = mapped_column(LargeBinary)
+    built_at: Mapped[Instant]
+    locked_at: Mapped[datetime | None]
+    release_after: Mapped[datetime | None]
+    """When the recall window after authorisation ends."""
+    released_through: Mapped[int] = mapped_column(default=0)
+    """The number of the last payment that was handed over, so that a restarted release goes on from there."""
+    released_at: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]
+
+
+class Part(StrEnum):
+    """What a person is to a run. A person is one thing only, for ever."""
+
+    MAKER = "maker"
+    CERTIFIER = "certifier"
+    AUTHORISER = "authoriser"
+
+
+class RunPart(Base):
+    """Who had which part in a run. The primary key is what keeps maker, certifier and authoriser different people."""
+
+    __tablename__ = "run_parts"
+    __table_args__ = (UniqueConstraint("run_id", "user_id", "part"),)
+
+    run_id: Mapped[UUID] = mapped_column(ForeignKey("payment_runs.id"), primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    part: Mapped[Part]
+    since: Mapped[Instant]
+
+
+class Approval(Base):
+    """One signature over one digest. Append-only."""
+
+    __tablename__ = "approvals"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["run_id", "user_id", "part"],
+            ["run_parts.run_id", "run_parts.user_id", "run_parts.part"],
+        ),
+        CheckConstraint("part IN ('certifier', 'authoriser')", name="approving_part"),
+        UniqueConstraint("run_id", "revision", "user_id"),
+    )
+
+    run_id: Mapped[UUID] = mapped_column(primary_key=True)
+    revision: Mapped[int] = mapped_column(primary_key=True)
+    part: Mapped[Part] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(Uuid)
+    digest: Mapped[bytes] = mapped_column(LargeBinary)
+    approved_at: Mapped[Instant]
+
+
+class RunEvent(Base):
+    """One move of a run, with who and why. Append-only."""
+
+    __tablename__ = "run_events"
+
+    id: Mapped[Ordinal]
+    run_id: Mapped[UUID] = mapped_column(ForeignKey("payment_runs.id"), index=True)
+    before: Mapped[str | None]
+    after: Mapped[str]
+    actor_id: Mapped[UUID | None] = mapped_column(Uuid)
+    reason: Mapped[str | None]
+    at: Mapped[Instant]
+
+
+class Payment(Base):
+    """What we owe one household, by one route. Its content is fixed when it is made; only its progress changes.
+
+    `live` is false only for a cancelled payment; the partial unique index on it says that an entitlement is paid by one
+    payment. It stands apart from `state` so that progress touches no index.
+    """
+
+    __tablename__ = "payments"
+    __table_args__ = (
+        UniqueConstraint("run_id", "number"),
+        Index("uq_payments_live", "entitlement_id", unique=True, postgresql_where=text("live")),
+        Index(None, "household_id"),
+        CheckConstraint("amount_minor > 0", name="amount_positive"),
+        CheckConstraint("live = (state <> 'cancelled')", name="live_until_cancelled"),
+        CheckConstraint("provider ~ '^[a-z0-9_]+$' AND mechanism ~ '^[a-z0-9_]+$'", name="route"),
+        {"info": may_update("state", "live", "attempts"), "postgresql_with": {"fillfactor": 60}},
+    )
+
+    id: Mapped[Key]
+    run_id: Mapped[UUID] = mapped_column(Uuid)
+    number: Mapped[int]
+    """Its place in the run, from 1: the order of the digest, and what chunks are cut by."""
+    entitlement_id: Mapped[UUID] = mapped_column(Uuid)
+    programme_id: Mapped[UUID] = mapped_column(Uuid)
+    fund_id: Mapped[UUID] = mapped_column(Uuid)
+    period: Mapped[str]
+    component: Mapped[str]
+    household_id: Mapped[UUID] = mapped_column(Uuid)
+    person_id: Mapped[UUID] = mapped_column(Uuid)
+    account_id: Mapped[UUID] = mapped_column(Uuid)
+    account_index: Mapped[bytes] = mapped_column(LargeBinary)
+    """The keyed hash of the number it goes to, as approved: another number is another payment."""
+    provider: Mapped[str]
+    mechanism: Mapped[str]
+    amount_minor: Mapped[MinorUnits]
+    currency: Mapped[CurrencyCode]
+    digest: Mapped[bytes] = mapped_column(LargeBinary)
+    """SHA-256 of this payment's content when it was made: names the row when a run's content has been altered."""
+    state: Mapped[PaymentState]
+    live: Mapped[bool] = mapped_column(default=True)
+    attempts: Mapped[int] = mapped_column(default=0)
+
+
+class Attempt(Base):
+    """One try at paying, written before the provider hears of it. `idempotency_key` is what the provider knows it by."""
+
+    __tablename__ = "attempts"
+    __table_args__ = (
+        UniqueConstraint("provider", "provider_reference"),
+        {
+            "info": may_update("provider_reference", "asked_at"),
+            "postgresql_with": {"fillfactor": 70},
+        },
+    )
+
+    payment_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    provider: Mapped[str]
+    idempotency_key: Mapped[str] = mapped_column(unique=True)
+    provider_reference: Mapped[str | None]
+    """The provider's own name for it; for cash over the counter, the receipt number."""
+    started_at: Mapped[Instant]
+    asked_at: Mapped[datetime | None]
+
+
+class PaymentEvent(Base):
+    """One move of a payment. Append-only; the latest is the payment's state."""
+
+    __tablename__ = "payment_events"
+    __table_args__ = (Index(None, "payment_id"),)
+
+    id: Mapped[Ordinal]
+    payment_id: Mapped[UUID] = mapped_column(Uuid)
+    attempt: Mapped[int]
+    before: Mapped[str | None]
+    after: Mapped[str]
+    source: Mapped[str]
+    provider_code: Mapped[str | None]
+    failure: Mapped[str | None]
+    at: Mapped[Instant]
+
+
+class InboundCallback(Base):
+    """What a provider sent us, raw and once, sealed; read afterwards, so that a parse error loses nothing."""
+
+    __tablename__ = "inbound_callbacks"
+    __table_args__ = (
+        UniqueConstraint("provider", "digest"),
+        {"info": may_update("handled_at", "outcome")},
+    )
+
+    id: Mapped[Key]
+    provider: Mapped[str]
+    digest: Mapped[bytes] = mapped_column(LargeBinary)
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    received_at: Mapped[Instant]
+    handled_at: Mapped[datetime | None]
+    outcome: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+
+
+class Discrepancy(Base):
+    """What we believe and what somebody else says do not agree: kept open, with an age and an owner, until explained."""
+
+    __tablename__ = "discrepancies"
+    __table_args__ = (
+        UniqueConstraint("kind", "subject"),
+        Index(None, "payment_id"),
+        Index(None, "line_id", postgresql_where=text("line_id IS NOT NULL")),
+        Index(
+            "ix_discrepancies_open", "provider", "kind", postgresql_where=text("settled_at IS NULL")
+        ),
+        CheckConstraint(
+            "(settled_at IS NULL) = (resolution IS NULL)", name="settled_with_a_reason"
+        ),
+        {"info": may_update("owner_id", "settled_at", "settled_by", "resolution")},
+    )
+
+    id: Mapped[Key]
+    kind: Mapped[str]
+    subject: Mapped[str]
+    """What it is about, in one text (`payment:<id>`, `line:<id>`): the same discrepancy is opened once."""
+    provider: Mapped[str]
+    payment_id: Mapped[UUID | None] = mapped_column(Uuid)
+    line_id: Mapped[UUID | None] = mapped_column(Uuid)
+    amount_minor: Mapped[MinorUnits | None]
+    currency: Mapped[str | None]
+    details: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    since: Mapped[Instant]
+    """What it ages from: when the payment was sent, the line's own date; else when it was opened."""
+    opened_at: Mapped[Instant]
+    owner_id: Mapped[UUID | None] = mapped_column(Uuid)
+    settled_at: Mapped[datetime | None]
+    settled_by: Mapped[UUID | None] = mapped_column(Uuid)
+    resolution: Mapped[str | None]

@@ -1,0 +1,193 @@
+"""What became of a payment: the only place where news about it, from anywhere, is believed, ignored or disputed."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import and_, exists, select, update
+from sqlalchemy.orm import Session, aliased
+
+from cbi import clock
+from cbi.errors import NotFound
+from cbi.fsp.keys import UnusableKey, idempotency_key, read_idempotency_key
+from cbi.fsp.messages import Outcome, ProviderUpdate
+from cbi.money import Money
+from cbi.payments.discrepancies import open_discrepancy
+from cbi.payments.models import Attempt, Payment, PaymentRun
+from cbi.payments.moves import move
+from cbi.payments.runs import find
+from cbi.payments.states import PAYMENT, PaymentState
+
+
+class Applied(StrEnum):
+    """What was done with a piece of news."""
+
+    MOVED = "moved"
+    NOTHING_NEW = "nothing_new"
+    DISPUTED = "disputed"
+
+
+class UnknownPayment(NotFound):
+    """No such payment."""
+
+    code = "payment.unknown"
+
+
+STATE_OF: dict[Outcome, PaymentState] = {
+    Outcome.ACCEPTED: PaymentState.ACCEPTED,
+    Outcome.PAID: PaymentState.PAID,
+    Outcome.FAILED: PaymentState.FAILED,
+    Outcome.RETURNED: PaymentState.RETURNED,
+    Outcome.UNKNOWN: PaymentState.UNKNOWN,
+}
+
+_PROGRESS = {PaymentState.ACCEPTED, PaymentState.UNKNOWN}
+"""News that says nothing final: late or repeated, it is no contradiction."""
+
+
+def accept_chunk(session: Session, run_id: UUID, first: int, last: int, source: str) -> int:
+    """The provider, or for codes the engine itself, has taken every sending payment in the range."""
+    run = find(session, run_id)
+    between = Payment.number.between(first, last)
+    return move(session, run, between, PaymentState.SENDING, PaymentState.ACCEPTED, source=source)
+
+
+def confirm_paid(
+    session: Session, payment_id: UUID, attempt: int, *, provider_reference: str | None, source: str
+) -> bool:
+    """Book that the money was handed over. False when it was booked already; anything else is disputed, not booked.
+
+    Raises UnknownPayment. Whoever calls it for cash has locked the code first.
+    """
+    payment = _find(session, payment_id)
+    run = find(session, payment.run_id)
+    if payment.attempts == attempt and PAYMENT.allows(payment.state, PaymentState.PAID):
+        move(
+            session, run, Payment.id == payment_id, payment.state, PaymentState.PAID, source=source
+        )
+        name_attempt(
+            session, run.provider, idempotency_key(payment_id, attempt), provider_reference
+        )
+        return True
+    if payment.attempts == attempt and payment.state is PaymentState.PAID:
+        return False
+    _dispute(session, run, payment, attempt, PaymentState.PAID, source, provider_reference)
+    return False
+
+
+def expire(session: Session, payment_ids: Sequence[UUID], source: str) -> int:
+    """The codes of these payments are void and were not paid: their money awaits a decision. Returns how many moved."""
+    runs = session.scalars(
+        select(PaymentRun)
+        .where(PaymentRun.id.in_(select(Payment.run_id).where(Payment.id.in_(payment_ids))))
+        .order_by(PaymentRun.id)
+    ).all()
+    return sum(
+        move(
+            session, run, Payment.id.in_(payment_ids), PaymentState.ACCEPTED, PaymentState.EXPIRED, source=source
+        )
+        for run in runs
+    )  # fmt: skip
+
+
+def apply(session: Session, news: ProviderUpdate, *, provider: str, source: str) -> Applied:
+    """Take in what a provider said about one attempt, whatever the order or the number of times it is said.
+
+    What the lifecycle allows is booked; what adds nothing is ignored; what contradicts it opens a discrepancy.
+    """
+    payment, attempt = _named(session, news, provider)
+    if payment is None:
+        open_discrepancy(
+            session, "unknown_payment", f"{provider}:{news.idempotency_key}", provider=provider,
+            outcome=news.outcome.value, source=source,
+        )  # fmt: skip
+        return Applied.DISPUTED
+    run = find(session, payment.run_id)
+    after = STATE_OF[news.outcome]
+    if attempt == payment.attempts:
+        if payment.state is PaymentState.PAID and after is PaymentState.FAILED:
+            after = PaymentState.RETURNED  # what was paid and then "failed" came back
+        if payment.state is after:
+            return Applied.NOTHING_NEW
+        if PAYMENT.allows(payment.state, after):
+            move(
+                session, run, Payment.id == payment.id, payment.state, after, source=source,
+                provider_code=news.provider_code, failure=news.failure,
+            )  # fmt: skip
+            name_attempt(session, run.provider, news.idempotency_key, news.provider_reference)
+            return Applied.MOVED
+    if after in _PROGRESS or (attempt != payment.attempts and after is PaymentState.FAILED):
+        return Applied.NOTHING_NEW
+    _dispute(session, run, payment, attempt, after, source, news.provider_reference)
+    return Applied.DISPUTED
+
+
+def _find(session: Session, payment_id: UUID) -> Payment:
+    payment = session.get(Payment, payment_id, with_for_update=True, populate_existing=True)
+    if payment is None:
+        raise UnknownPayment("There is no such payment.")
+    return payment
+
+
+def _named(session: Session, news: ProviderUpdate, provider: str) -> tuple[Payment | None, int]:
+    """The payment (locked) and the attempt that the news is about; None when it is nobody's, or another provider's."""
+    try:
+        payment_id, attempt = read_idempotency_key(news.idempotency_key)
+    except UnusableKey:
+        return None, 0
+    sent = session.get(Attempt, (payment_id, attempt))
+    if sent is None or sent.provider != provider:
+        return None, attempt
+    return _find(session, payment_id), attempt
+
+
+def name_attempt(session: Session, provider: str, key: str, reference: str | None) -> None:
+    """Keep the provider's own name for an attempt of ours that has none yet.
+
+    A provider that gives two attempts one name has made a mistake, which opens a discrepancy and stops nothing.
+    """
+    if not reference:
+        return
+    other = aliased(Attempt)
+    taken = and_(other.provider == provider, other.provider_reference == reference)
+    named = session.scalar(
+        update(Attempt)
+        .where(
+            Attempt.idempotency_key == key, Attempt.provider_reference.is_(None), ~exists().where(taken)
+        )
+        .values(provider_reference=reference)
+        .returning(Attempt.number)
+    )  # fmt: skip
+    if named is not None:
+        return
+    owner = session.execute(
+        select(other.payment_id, other.number).where(taken, other.idempotency_key != key)
+    ).one_or_none()
+    if owner is not None:
+        open_discrepancy(
+            session, "reference_repeated", f"attempt:{key}", provider=provider,
+            payment_id=read_idempotency_key(key)[0], provider_reference=reference,
+            first_payment=str(owner.payment_id), first_attempt=owner.number,
+        )  # fmt: skip
+
+
+def _dispute(
+    session: Session,
+    run: PaymentRun,
+    payment: Payment,
+    attempt: int,
+    claimed: PaymentState,
+    source: str,
+    provider_reference: str | None,
+) -> None:
+    """Keep news that the lifecycle forbids: it is a fact about money until somebody explains it."""
+    kind = (
+        "earlier_attempt_paid"
+        if attempt != payment.attempts
+        else f"{claimed}_after_{payment.state}"
+    )
+    open_discrepancy(
+        session, kind, f"payment:{payment.id}:{attempt}", provider=run.provider, payment_id=payment.id,
+        amount=Money(payment.amount_minor, payment.currency), attempt=attempt, state=payment.state.value,
+        claimed=claimed.value, source=source, provider_reference=provider_reference, noticed_at=f"{clock.now():%F %T}",
+    )  # fmt: skip

@@ -1,0 +1,97 @@
+"""Programmes over HTTP: apply a file, look, open a cycle, see who is not in and why."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends
+
+from cbi.access.actor import Actor
+from cbi.access.guards import may
+from cbi.access.permissions import Permission
+from cbi.http.pages import Cursor, Limit, Page, page
+from cbi.http.requests import OfficeSession
+from cbi.http.routing import Router
+from cbi.programmes import applying, cycles, queries
+from cbi.programmes.models import Cycle, EligibilityDecision, Programme
+from cbi.programmes.schemas import (
+    AppliedOut,
+    ApplyProgramme,
+    CycleOut,
+    DecisionOut,
+    OpenCycle,
+    OpenedCycleOut,
+    ProgrammeDetailOut,
+    ProgrammeOut,
+    Which,
+)
+
+router = Router(tags=["programmes"])
+Reader = Annotated[Actor, Depends(may(Permission.PROGRAMME_READ))]
+
+
+@router.post("/programmes", status_code=201, summary="Apply a programme file")
+def apply(
+    session: OfficeSession,
+    actor: Annotated[Actor, Depends(may(Permission.PROGRAMME_APPLY))],
+    body: ApplyProgramme,
+) -> AppliedOut:
+    return AppliedOut.of(applying.apply(session, actor, body.definition))
+
+
+@router.get("/programmes", summary="Programmes, by code")
+def list_programmes(
+    session: OfficeSession, actor: Reader, limit: Limit = 50, cursor: Cursor = None
+) -> Page[ProgrammeOut]:
+    wanted = queries.programmes(actor.programmes(Permission.PROGRAMME_READ))
+    return page(session, wanted, ProgrammeOut.of, by=[Programme.code], limit=limit, cursor=cursor)
+
+
+@router.get("/programmes/{code}", summary="One programme with its latest rules")
+def show(session: OfficeSession, actor: Reader, code: str) -> ProgrammeDetailOut:
+    actor.require(Permission.PROGRAMME_READ, code)
+    programme = queries.find(session, code)
+    return ProgrammeDetailOut(
+        **ProgrammeOut.of(programme).model_dump(),
+        definition=queries.definition(session, programme).canonical(),
+    )
+
+
+@router.post("/programmes/{code}/cycles", status_code=201, summary="Open a payment cycle")
+def open_cycle(
+    session: OfficeSession,
+    actor: Annotated[Actor, Depends(may(Permission.CYCLE_OPEN))],
+    code: str,
+    body: OpenCycle,
+) -> OpenedCycleOut:
+    return OpenedCycleOut.of(cycles.open_cycle(session, actor, code, body.period))
+
+
+@router.get("/programmes/{code}/cycles", summary="A programme's cycles, the latest first")
+def list_cycles(session: OfficeSession, actor: Reader, code: str) -> list[CycleOut]:
+    actor.require(Permission.PROGRAMME_READ, code)
+    programme = queries.find(session, code)
+    return [
+        CycleOut.of(line) for line in queries.cycles(session, Cycle.programme_id == programme.id)
+    ]
+
+
+@router.get("/cycles/{cycle_id}/decisions", summary="Who is not in a cycle, and every reason why")
+def list_decisions(
+    session: OfficeSession,
+    actor: Reader,
+    cycle_id: UUID,
+    which: Which = "ineligible",
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[DecisionOut]:
+    programme = queries.cycle(session, cycle_id)[1]
+    actor.require(Permission.PROGRAMME_READ, programme.code)
+    eligible = {"ineligible": False, "eligible": True}.get(which)
+    return page(
+        session,
+        queries.decisions(cycle_id, eligible=eligible),
+        DecisionOut.of,
+        by=[EligibilityDecision.household_id],
+        limit=limit,
+        cursor=cursor,
+    )

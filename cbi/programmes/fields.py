@@ -1,0 +1,195 @@
+"""The kinds of value that a programme file holds, each with what to say when it cannot be read."""
+
+import difflib
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    PlainSerializer,
+    PlainValidator,
+    ValidationInfo,
+)
+from pydantic_core import PydanticCustomError
+
+from cbi.fsp.messages import DeliveryMechanism
+from cbi.money import Money, UnknownCurrency, UnusableAmount, exponent
+from cbi.offices import LANGUAGES
+from cbi.programmes.models import CODE_PATTERN
+from cbi.programmes.periods import FIRST_YEAR, LAST_YEAR, Period, UnusablePeriod
+from cbi.registry.text import plain_digits
+
+LARGEST_HOUSEHOLD = 60
+_LONGEST_TEXT = 120
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}\Z", re.ASCII)
+_NUMBER = re.compile(r"\d{1,6}\Z", re.ASCII)
+_FINEST = "CLF"
+"""While the currency itself cannot be read, amounts are read with as many decimals as any has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the fields need to know. `providers` None: a definition that was accepted before."""
+
+    currency: str
+    providers: Collection[str] | None
+
+    @classmethod
+    def of(cls, currency: object, providers: Collection[str] | None) -> "Reading":
+        """For a file that names this currency, which may be anything."""
+        try:
+            exponent(str(currency))
+        except UnknownCurrency:
+            currency = _FINEST
+        return cls(str(currency), providers)
+
+
+def wrong(what: str, instead: str, *at: str) -> PydanticCustomError:
+    """The error for a value, or the field `at` below it: what is wrong, what to write instead."""
+    return PydanticCustomError(
+        "programme_file", "wrong", {"what": what, "instead": instead, "at": at}
+    )
+
+
+def nearest(given: str, known: Collection[str]) -> str:
+    """`Use a, b or c.`, or the one that was probably meant."""
+    close = difflib.get_close_matches(given, known, 1)
+    return f"Did you mean {close[0]}?" if close else f"Use one of: {', '.join(sorted(known))}."
+
+
+def some(value: object) -> object:
+    """The value, unless nothing stands where it belongs."""
+    if value is None or value == "":
+        raise wrong("There is nothing here.", "Give a value, or delete the line.")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(some(value), str | int):
+        raise wrong("One value belongs here, not several.", "Compare with the example file.")
+    text = str(value)
+    if len(text) > _LONGEST_TEXT:
+        raise wrong(f"This is longer than {_LONGEST_TEXT} characters.", "Shorten it.")
+    return text
+
+
+def _code(value: object) -> str:
+    text = _text(value)
+    if not re.fullmatch(CODE_PATTERN, text):
+        advice = "Use 2 to 40 small letters a to z, digits, - and _, such as winter-2026."
+        raise wrong(f"{text[:50]!r} cannot be a code.", advice)
+    return text
+
+
+def _currency(value: object) -> str:
+    text = _text(value)
+    try:
+        exponent(text)
+    except UnknownCurrency as error:
+        raise wrong(error.message, error.next_step) from None
+    return text
+
+
+def _amount(value: object, info: ValidationInfo[Reading]) -> Money:
+    reading = info.context
+    try:
+        amount = Money.parse(_text(value), reading.currency)
+    except UnusableAmount as error:
+        raise wrong(error.message, error.next_step) from None
+    if amount.minor < 0:
+        raise wrong("An amount cannot be below zero.", "Write it without the minus sign.")
+    return amount
+
+
+def _day(value: object) -> date:
+    text = _text(value)
+    plain = plain_digits(text)
+    try:
+        day = date.fromisoformat(plain) if _DAY.match(plain) else None
+    except ValueError:
+        raise wrong(f"{text} is not in the calendar.", "Check the day and the month.") from None
+    if day is None:
+        raise wrong(f"{text!r} is not a date.", "Write year-month-day, such as 2026-01-31.")
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise wrong(f"The year {day.year} cannot be meant.", "Check the year.")
+    return day
+
+
+def _month(value: object) -> Period:
+    try:
+        return Period.parse(_text(value))
+    except UnusablePeriod as error:
+        raise wrong(error.message, error.next_step) from None
+
+
+def _size(value: object) -> int:
+    text = _text(value)
+    plain = plain_digits(text)
+    if not _NUMBER.match(plain) or not 1 <= int(plain) <= LARGEST_HOUSEHOLD:
+        advice = f"Write a whole number from 1 to {LARGEST_HOUSEHOLD}."
+        raise wrong(f"{text[:40]!r} is not a number of members.", advice)
+    return int(plain)
+
+
+def _one_of(*known: str) -> PlainValidator:
+    def check(value: object) -> str:
+        text = _text(value)
+        if text not in known:
+            raise wrong(f"{text[:50]!r} is not known here.", nearest(text, known))
+        return text
+
+    return PlainValidator(check)
+
+
+def _provider(value: object, info: ValidationInfo[Reading]) -> str:
+    text = _text(value)
+    reading = info.context
+    if reading.providers is not None and text not in reading.providers:
+        raise wrong(
+            f"{text[:50]!r} is not a financial service provider of this deployment.",
+            nearest(text, reading.providers),
+        )
+    return text
+
+
+def _mechanism(value: object) -> DeliveryMechanism:
+    text = _text(value)
+    try:
+        return DeliveryMechanism(text)
+    except ValueError:
+        advice = nearest(text, [str(known) for known in DeliveryMechanism])
+        raise wrong(f"{text[:50]!r} is not a delivery mechanism.", advice) from None
+
+
+def _distinct(values: tuple[str, ...]) -> tuple[str, ...]:
+    if not values:
+        raise wrong("The list is empty.", "Name at least one, or delete the line.")
+    twice = next((value for n, value in enumerate(values) if value in values[:n]), None)
+    if twice is not None:
+        raise wrong(f"{twice!r} is listed twice.", "Keep one of them.")
+    return values
+
+
+def _decimal(amount: Money | None) -> str | None:
+    return amount.decimal if amount else None
+
+
+Text = Annotated[str, PlainValidator(_text)]
+Code = Annotated[str, PlainValidator(_code)]
+Currency = Annotated[str, PlainValidator(_currency)]
+Amount = Annotated[Money, PlainValidator(_amount), PlainSerializer(_decimal)]
+AmountOrNone = Annotated[Money | None, PlainValidator(_amount), PlainSerializer(_decimal)]
+Day = Annotated[date, BeforeValidator(_day)]
+Month = Annotated[Period, PlainValidator(_month), PlainSerializer(str)]
+SizeOrNone = Annotated[int | None, PlainValidator(_size)]
+Kind = Annotated[str, _one_of("stipend")]
+Every = Annotated[str, _one_of("month")]
+RequiredOrNone = Annotated[str | None, _one_of("required")]
+Provider = Annotated[str, PlainValidator(_provider)]
+Mechanism = Annotated[DeliveryMechanism, BeforeValidator(_mechanism)]
+Languages = Annotated[tuple[Annotated[str, _one_of(*LANGUAGES)], ...], AfterValidator(_distinct)]
+Areas = Annotated[tuple[Text, ...], AfterValidator(lambda areas: tuple(sorted(_distinct(areas))))]

@@ -1,0 +1,106 @@
+"""Programmes as they were applied, the cycles opened in them, and what each household is owed."""
+
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, UniqueConstraint, Uuid
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from cbi.db import Base, CurrencyCode, Instant, Key, MinorUnits, may_update
+
+# Codes stand in the content that approvers sign: none of these characters is a separator there.
+CODE_PATTERN = "^[a-z0-9][a-z0-9_-]{1,39}$"
+
+
+class Programme(Base):
+    """A funded plan to assist people. Its rules are in its latest version."""
+
+    __tablename__ = "programmes"
+    __table_args__ = (
+        CheckConstraint(f"code ~ '{CODE_PATTERN}'", name="code"),
+        {"info": may_update("version", "name")},
+    )
+
+    id: Mapped[Key]
+    code: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    kind: Mapped[str]
+    currency: Mapped[CurrencyCode]
+    fund_id: Mapped[UUID] = mapped_column(ForeignKey("funds.id"))
+    version: Mapped[int]
+    created_at: Mapped[Instant]
+
+
+class ProgrammeVersion(Base):
+    """What one `programme apply` said, in canonical form, and its digest. Append-only."""
+
+    __tablename__ = "programme_versions"
+
+    programme_id: Mapped[UUID] = mapped_column(ForeignKey("programmes.id"), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    definition: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    digest: Mapped[bytes] = mapped_column(LargeBinary)
+    applied_by: Mapped[UUID | None] = mapped_column(Uuid)
+    applied_at: Mapped[Instant]
+
+
+class Cycle(Base):
+    """One payment cycle: a programme and a period, decided under one version of the rules."""
+
+    __tablename__ = "cycles"
+    __table_args__ = (
+        UniqueConstraint("programme_id", "period"),
+        CheckConstraint("period ~ '^[0-9]{4}-[0-9]{2}$'", name="period"),
+    )
+
+    id: Mapped[Key]
+    programme_id: Mapped[UUID] = mapped_column(ForeignKey("programmes.id"))
+    version: Mapped[int]
+    period: Mapped[str]
+    starts_on: Mapped[date]
+    ends_on: Mapped[date]
+    opened_by: Mapped[UUID | None] = mapped_column(Uuid)
+    opened_at: Mapped[Instant]
+
+
+class EligibilityDecision(Base):
+    """Whether a household is in for this cycle, and every reason why not. Append-only."""
+
+    __tablename__ = "eligibility_decisions"
+    __table_args__ = (
+        CheckConstraint("eligible = (jsonb_array_length(reasons) = 0)", name="refused_with_reason"),
+    )
+
+    cycle_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    household_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    eligible: Mapped[bool]
+    reasons: Mapped[list[str]] = mapped_column(JSONB)
+    decided_at: Mapped[Instant]
+
+
+class Entitlement(Base):
+    """What one household is owed in one cycle, with the calculation in words. Append-only.
+
+    The unique constraint is the first half of "nobody is paid twice": one entitlement for a
+    programme, period, household and component. The other half is one live payment for each.
+    """
+
+    __tablename__ = "entitlements"
+    __table_args__ = (
+        UniqueConstraint("programme_id", "period", "household_id", "component"),
+        CheckConstraint("amount_minor > 0", name="amount_positive"),
+        CheckConstraint(f"component ~ '{CODE_PATTERN}'", name="component"),
+    )
+
+    id: Mapped[Key]
+    cycle_id: Mapped[UUID] = mapped_column(Uuid, index=True)
+    programme_id: Mapped[UUID] = mapped_column(Uuid)
+    period: Mapped[str]
+    household_id: Mapped[UUID] = mapped_column(Uuid)
+    component: Mapped[str]
+    amount_minor: Mapped[MinorUnits]
+    currency: Mapped[CurrencyCode]
+    trace: Mapped[str]
+    """The calculation as a person reads it: `1000.00 × 4 members = 4000.00 KES`."""

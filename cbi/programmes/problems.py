@@ -1,0 +1,51 @@
+"""What is wrong with a programme file, line by line, in the words of whoever wrote it."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+from cbi.errors import Invalid
+
+_SHOWN = 30
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One thing to mend: where it stands (from 1), what is wrong, and what to write instead.
+
+    `field` is written as in the documentation, such as `stipend.cap`; empty for the whole file.
+    """
+
+    line: int
+    column: int
+    field: str
+    what: str
+    instead: str
+
+    def __str__(self) -> str:
+        where = f"line {self.line}, column {self.column}" + (
+            f", {self.field}" if self.field else ""
+        )
+        return f"{where}: {self.what} {self.instead}"
+
+
+class ProgrammeFileErrors(Invalid):
+    """The file cannot be used. `problems` holds all that was found, in the order of the lines."""
+
+    code = "programmes.file_errors"
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = sorted(set(problems))
+        count = len(self.problems)
+        lines = [f"  {problem}" for problem in self.problems[:_SHOWN]]
+        if count > _SHOWN:
+            lines.append(f"  … and {count - _SHOWN} more.")
+        heading = (
+            "There is 1 mistake in the programme file, and nothing was changed:"
+            if count == 1
+            else f"There are {count} mistakes in the programme file, and nothing was changed:"
+        )
+        super().__init__(
+            "\n".join([heading, *lines]),
+            next_step="docs/programme-file.md describes every field.",
+            problems=[asdict(problem) for problem in self.problems],
+        )

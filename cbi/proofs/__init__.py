@@ -1,0 +1,1 @@
+"""`cbi verify`: proves from the raw tables, at any moment, the promises that the engine makes."""

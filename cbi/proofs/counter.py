@@ -1,0 +1,101 @@
+"""Promises about cash over the counter and statements: a code is paid once, a line settles one payment."""
+
+import re
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from cbi.proofs.promise import Breaches, none_of
+from cbi.redemption.issuing import render_codes
+from cbi.redemption.models import CodeIssue
+
+_KEPT_TEXT = (
+    ("messages", "values::text"),
+    ("audit_entries", "details::text"),
+    ("discrepancies", "details::text"),
+    ("payment_events", "source"),
+    ("counter_tries", "result"),
+    ("run_events", "reason"),
+)
+
+
+def no_text_holds_a_code(session: Session) -> Breaches:
+    """Look for digits that begin with a live locator and are its code, in every column that holds free text."""
+    for table, column in _KEPT_TEXT:
+        rows = session.execute(
+            text(
+                f"SELECT DISTINCT (regexp_matches({column}, '[0-9][0-9. -]{{10,18}}[0-9]', 'g'))[1] AS found"
+                f" FROM {table}"
+            )
+        )
+        candidates = {re.sub(r"\D", "", row.found) for row in rows}
+        for chunk in _in_chunks(sorted(candidates)):
+            yield from _codes_among(session, table, chunk)
+
+
+def _in_chunks(texts: list[str], size: int = 1000) -> list[list[str]]:
+    return [texts[at : at + size] for at in range(0, len(texts), size)]
+
+
+def _codes_among(session: Session, table: str, candidates: list[str]) -> Breaches:
+    locators = {candidate[:digits] for candidate in candidates for digits in (5, 6, 7)}
+    issues = session.scalars(
+        select(CodeIssue.id).where(
+            CodeIssue.locator.in_(locators), CodeIssue.live, CodeIssue.current
+        )
+    ).all()
+    codes = {
+        re.sub(r"\D", "", code): issue for issue, code in render_codes(session, issues).items()
+    }
+    for candidate in candidates:
+        for code, issue in codes.items():
+            if code in candidate:
+                yield f"a text in {table} holds the code of issue {issue}"
+
+
+paid_out_once = (
+    none_of(
+        "payout {receipt} hands over {amount_minor}, and its payment is of {owed}",
+        "SELECT o.receipt, o.amount_minor, p.amount_minor AS owed FROM payouts o"
+        " LEFT JOIN payments p ON p.id = o.payment_id"
+        " WHERE (o.amount_minor, o.currency) IS DISTINCT FROM (p.amount_minor, p.currency)",
+    ),
+    none_of(
+        "code issue {id} is {state} and has {payouts} payouts",
+        "SELECT c.id, c.state, count(o.id) AS payouts FROM code_issues c"
+        " LEFT JOIN payouts o ON o.code_issue_id = c.id GROUP BY c.id"
+        " HAVING count(o.id) <> CASE WHEN c.state = 'paid' THEN 1 ELSE 0 END",
+    ),
+    none_of(
+        "payout {receipt} has no confirmed payment in the books",
+        "SELECT o.receipt FROM payouts o WHERE NOT EXISTS (SELECT 1 FROM transfers t"
+        " WHERE t.source_id = o.payment_id AND t.attempt = o.attempt AND t.entry = 'confirm' AND t.leg = 1"
+        " AND t.amount_minor = o.amount_minor)",
+    ),
+    none_of(
+        "authorisation {id} is {state} and has {payouts} payouts",
+        "SELECT a.id, a.state, count(o.id) AS payouts FROM authorisations a"
+        " LEFT JOIN payouts o ON o.authorisation_id = a.id GROUP BY a.id"
+        " HAVING count(o.id) <> CASE WHEN a.state = 'confirmed' THEN 1 ELSE 0 END",
+    ),
+    no_text_holds_a_code,
+)
+
+settled_once = (
+    none_of(
+        "payment {payment_id}, attempt {attempt}, is settled by {lines} lines",
+        "SELECT payment_id, attempt, count(*) AS lines FROM matches WHERE kind = 'payment'"
+        " GROUP BY payment_id, attempt HAVING count(*) > 1",
+    ),
+    none_of(
+        "line {line_id} settles {amount_minor}, and says otherwise or is not there",
+        "SELECT m.line_id, m.amount_minor FROM matches m LEFT JOIN statement_lines l ON l.id = m.line_id"
+        " LEFT JOIN payments p ON p.id = m.payment_id"
+        " WHERE l.amount_minor IS DISTINCT FROM m.amount_minor OR p.id IS NULL"
+        " OR (m.kind = 'payment' AND (p.amount_minor, p.currency) IS DISTINCT FROM (l.amount_minor, l.currency))",
+    ),
+    none_of(
+        "statement {filename}: the file was taken in twice",
+        "SELECT filename FROM statement_files GROUP BY provider, file_digest, filename HAVING count(*) > 1",
+    ),
+)

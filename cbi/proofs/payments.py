@@ -1,0 +1,127 @@
+"""Promises about who is paid: once, with approval, and never again while we do not know."""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from cbi.payments import digest
+from cbi.payments.models import PaymentRun
+from cbi.payments.states import PAYMENT, RUN, RunState
+from cbi.proofs.promise import Breaches, none_of
+
+_SIGNED = "('approved', 'releasing', 'released', 'closed')"
+
+paid_once = (
+    none_of(
+        "household {household_id} has {payments} live payments in {period}, component {component}",
+        "SELECT household_id, period, component, count(*) AS payments FROM payments WHERE live"
+        " GROUP BY programme_id, period, household_id, component HAVING count(*) > 1",
+    ),
+    none_of(
+        "payment {payment_id} was paid {times} times",
+        "SELECT payment_id, count(*) AS times FROM transfers t WHERE entry = 'confirm' AND leg = 1"
+        " AND NOT EXISTS (SELECT 1 FROM transfers r WHERE r.entry = 'return' AND r.source_id = t.source_id"
+        " AND r.attempt = t.attempt) GROUP BY payment_id HAVING count(*) > 1",
+    ),
+    none_of(
+        "payment {id} pays {paid} where {owed} is owed",
+        "SELECT p.id, p.amount_minor AS paid, e.amount_minor AS owed FROM payments p"
+        " LEFT JOIN entitlements e ON e.id = p.entitlement_id"
+        " WHERE e.id IS NULL OR (p.amount_minor, p.currency, p.household_id, p.period, p.component, p.programme_id)"
+        " IS DISTINCT FROM (e.amount_minor, e.currency, e.household_id, e.period, e.component, e.programme_id)",
+    ),
+    none_of(
+        "the constraint {name} is missing or not valid",
+        "SELECT name FROM (VALUES ('uq_payments_live'),"
+        " ('uq_entitlements_programme_id_period_household_id_component'), ('uq_payouts_payment_id_attempt'))"
+        " AS wanted(name) WHERE NOT EXISTS (SELECT 1 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
+        " WHERE c.relname = wanted.name AND c.relnamespace = current_schema()::regnamespace"
+        " AND i.indisunique AND i.indisvalid)",
+    ),
+)
+
+
+def content_is_what_was_signed(session: Session) -> Breaches:
+    """Compute every locked run's digest anew, and name the payments that were altered."""
+    unsigned = (RunState.DRAFT, RunState.CANCELLED)
+    for run in session.scalars(
+        select(PaymentRun).where(PaymentRun.state.not_in(unsigned)).order_by(PaymentRun.number)
+    ):
+        if digest.run_digest(session, run) == run.digest:
+            continue
+        altered = digest.altered_payments(session, run.id)
+        for payment_id, number in altered:
+            yield f"run {run.number}: payment no. {number} ({payment_id}) is not what was locked"
+        if not altered:
+            yield f"run {run.number}: the list is not what was locked (a payment added, removed or rewritten)"
+
+
+approved = (
+    content_is_what_was_signed,
+    none_of(
+        "run {number} is {state} without two signatures over its digest",
+        "SELECT r.number, r.state FROM payment_runs r WHERE r.state IN "
+        f"{_SIGNED} AND (SELECT count(DISTINCT a.user_id) FROM approvals a WHERE a.run_id = r.id"
+        " AND a.revision = r.revision AND a.digest = r.digest AND a.part IN ('certifier', 'authoriser')) <> 2",
+    ),
+    none_of(
+        "run {number}: user {user_id} signed it and also made it",
+        "SELECT r.number, a.user_id FROM approvals a JOIN payment_runs r ON r.id = a.run_id"
+        " JOIN run_parts p ON p.run_id = a.run_id AND p.user_id = a.user_id WHERE p.part <> a.part"
+        " UNION ALL SELECT r.number, e.actor_id FROM run_events e JOIN payment_runs r ON r.id = e.run_id"
+        " JOIN approvals a ON a.run_id = e.run_id AND a.user_id = e.actor_id"
+        " WHERE e.after IN ('draft', 'locked') AND (e.before IS NULL OR e.after = 'locked')",
+    ),
+    none_of(
+        "payment {payment_id} was attempted in a run that is {state}",
+        "SELECT a.payment_id, r.state FROM attempts a JOIN payments p ON p.id = a.payment_id"
+        " JOIN payment_runs r ON r.id = p.run_id WHERE r.state NOT IN ('releasing', 'released', 'closed')",
+    ),
+    none_of(
+        "an attempt names payment {payment_id}, which does not exist",
+        "SELECT a.payment_id FROM attempts a LEFT JOIN payments p ON p.id = a.payment_id WHERE p.id IS NULL",
+    ),
+)
+
+
+def moves_are_allowed(session: Session) -> Breaches:
+    """Every event is an arrow of its lifecycle, and follows the one before it."""
+    for lifecycle, events, name in (
+        (PAYMENT, "payment_events", "payment_id"),
+        (RUN, "run_events", "run_id"),
+    ):
+        arrows = ", ".join(
+            f"('{before}', '{after}')" for before, to in lifecycle.moves.items() for after in to
+        )
+        yield from none_of(
+            f"{lifecycle.name} {{thing}} went from {{before}} to {{after}}",
+            f"SELECT {name} AS thing, before, after FROM {events}"
+            f" WHERE before IS NOT NULL AND (before, after) NOT IN ({arrows})",
+        )(session)
+        yield from none_of(
+            f"{lifecycle.name} {{thing}}: an event says it was {{before}}, the one before says {{was}}",
+            f"SELECT * FROM (SELECT {name} AS thing, before, lag(after) OVER (PARTITION BY {name} ORDER BY id) AS was"
+            f" FROM {events}) e WHERE was IS NOT NULL AND before IS DISTINCT FROM was",
+        )(session)
+
+
+unknown_is_asked_about = (
+    moves_are_allowed,
+    none_of(
+        "payment {payment_id} was unknown and became {after}",
+        "SELECT payment_id, after FROM payment_events WHERE before = 'unknown' AND after IN ('sending', 'ready')",
+    ),
+    none_of(
+        "payment {payment_id}: attempt {number} began before attempt {previous} was known to have failed",
+        "SELECT a.payment_id, a.number, a.number - 1 AS previous FROM attempts a WHERE a.number > 1"
+        " AND NOT EXISTS (SELECT 1 FROM payment_events e WHERE e.payment_id = a.payment_id"
+        " AND e.attempt = a.number - 1 AND e.after IN ('failed', 'returned', 'expired')"
+        " UNION ALL SELECT 1 FROM payment_events e WHERE e.payment_id = a.payment_id"
+        " AND e.attempt = a.number - 1 AND e.before = 'sending' AND e.after = 'ready')",
+    ),
+    none_of(
+        "payment {id} is {state}, and its last event says {after}",
+        "SELECT p.id, p.state, e.after FROM payments p LEFT JOIN LATERAL (SELECT after FROM payment_events e"
+        " WHERE e.payment_id = p.id ORDER BY e.id DESC LIMIT 1) e ON true"
+        " WHERE coalesce(e.after, 'ready') <> p.state",
+    ),
+)

@@ -1,0 +1,62 @@
+"""Promises about the record: append-only tables, an unbroken audit chain, and intents that survive a crash."""
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from cbi.audit import verifying
+from cbi.db import Base
+from cbi.proofs.promise import Breaches, none_of
+
+
+def privileges_are_as_declared(session: Session) -> Breaches:
+    """The role this runs as may change exactly the columns that the tables declare, and owns nothing."""
+    for table in Base.metadata.sorted_tables:
+        allowed = set(table.info.get("may_update", ()))
+        rows = session.execute(
+            text(
+                "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(:table) AND attnum > 0"
+                " AND NOT attisdropped AND has_column_privilege(:table, attname, 'UPDATE')"
+            ),
+            {"table": table.name},
+        )
+        for (column,) in rows:
+            if column not in allowed:
+                yield f"the application may change {table.name}.{column}, which is append-only"
+        deletes = session.scalar(
+            text("SELECT has_table_privilege(:table, 'DELETE, TRUNCATE')"), {"table": table.name}
+        )
+        if deletes and not table.info.get("may_delete"):
+            yield f"the application may delete from {table.name}"
+    yield from none_of(
+        "the application's role owns {relname}",
+        "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace"
+        " AND pg_has_role(current_user, relowner, 'USAGE')",
+    )(session)
+
+
+def audit_chain_is_unbroken(session: Session) -> Breaches:
+    """Recompute the chain from its first link."""
+    found = verifying.first_break(session)
+    if found is not None:
+        yield str(found)
+
+
+append_only = (privileges_are_as_declared, audit_chain_is_unbroken)
+
+nothing_lost = (
+    none_of(
+        "payment {payment_id}: attempt {number} has no entry in the books",
+        "SELECT a.payment_id, a.number FROM attempts a WHERE NOT EXISTS (SELECT 1 FROM transfers t"
+        " WHERE t.source_id = a.payment_id AND t.attempt = a.number AND t.entry = 'dispatch')",
+    ),
+    none_of(
+        "payment {payment_id}: attempt {attempt} is in the books and was never recorded",
+        "SELECT t.payment_id, t.attempt FROM transfers t WHERE t.entry = 'dispatch' AND NOT EXISTS"
+        " (SELECT 1 FROM attempts a WHERE a.payment_id = t.source_id AND a.number = t.attempt)",
+    ),
+    none_of(
+        "payment {id} says {attempts} attempts and has {recorded}",
+        "SELECT p.id, p.attempts, count(a.number) AS recorded FROM payments p"
+        " LEFT JOIN attempts a ON a.payment_id = p.id GROUP BY p.id HAVING count(a.number) <> p.attempts",
+    ),
+)

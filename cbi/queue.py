@@ -1,0 +1,68 @@
+"""The queue of background work, kept by procrastinate in PostgreSQL, apart from every office's tables."""
+
+from collections.abc import Callable
+
+import psycopg
+from procrastinate import App, PsycopgConnector, SyncPsycopgConnector
+from procrastinate.exceptions import AlreadyEnqueued
+from sqlalchemy import URL, create_engine
+
+from cbi import jobs
+from cbi.db import application_url, owner_url
+from cbi.settings import settings
+
+RETRIES = 5
+
+
+def _conninfo(url: URL) -> str:
+    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def _options() -> dict[str, str]:
+    return {"options": f"-c search_path={settings().queue_schema}"}
+
+
+def prepare() -> None:
+    """Make the queue's own tables, once, and let the application use them. Needs the database's owner."""
+    schema, login = settings().queue_schema, application_url().username
+    owner = create_engine(owner_url())
+    with owner.begin() as connection:
+        known = connection.exec_driver_sql(
+            "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = %s", (schema,)
+        ).scalar()
+        if not known:
+            connection.exec_driver_sql(f'CREATE SCHEMA "{schema}"')
+    owner.dispose()
+    if not known:
+        connector = SyncPsycopgConnector(conninfo=_conninfo(owner_url()), kwargs=_options())
+        with App(connector=connector).open() as app:
+            app.schema_manager.apply_schema()
+    with psycopg.connect(_conninfo(owner_url())) as connection_:
+        for what in ("TABLES", "SEQUENCES", "FUNCTIONS"):
+            connection_.execute(f'GRANT ALL ON ALL {what} IN SCHEMA "{schema}" TO "{login}"')
+        connection_.execute(f'GRANT USAGE ON SCHEMA "{schema}" TO "{login}"')
+
+
+def queue() -> App:
+    """The queue with every job of `cbi.jobs`; each takes the office's code."""
+    app = App(connector=PsycopgConnector(conninfo=_conninfo(application_url()), kwargs=_options()))
+    for name, (job, _) in jobs.HOUSEKEEPING.items():
+        app.task(name=name, retry=RETRIES)(_job(job))
+    return app
+
+
+def _job(job: Callable[[str], int]) -> Callable[[str], int]:
+    def run(office: str) -> int:
+        return job(office)
+
+    return run
+
+
+def defer(app: App, name: str, office: str) -> bool:
+    """Ask for a job. False when the same one is waiting already: a second firing changes nothing."""
+    key = f"{name}:{office}"
+    try:
+        app.configure_task(name, lock=key, queueing_lock=key).defer(office=office)
+    except AlreadyEnqueued:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""Did it really happen: statements, matches, discrepancies."""

@@ -1,0 +1,165 @@
+"""Payments that the provider's statements should list and do not."""
+
+from datetime import datetime, time, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    SQLColumnExpression,
+    Uuid,
+    and_,
+    case,
+    cast,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+)
+from sqlalchemy.orm import Session
+
+from cbi.offices import office_of
+from cbi.payments.discrepancies import open_set, settle_set
+from cbi.payments.models import Attempt, Discrepancy, Payment, PaymentEvent, PaymentRun
+from cbi.payments.states import PAYMENT, PaymentState, RunState
+from cbi.reconciliation.models import Match, StatementFile, StatementLine
+from cbi.reconciliation.rules import DiscrepancyKind
+from cbi.reconciliation.scratch import unexplained
+
+MAY_STILL_BE_PAID = PAYMENT.sources(PaymentState.PAID)
+
+
+def covered_until(session: Session, provider: str) -> datetime | None:
+    """The end of the last day, in the office's calendar, that the provider's statements tell about."""
+    last = session.scalar(
+        select(func.max(StatementFile.last_day)).where(StatementFile.provider == provider)
+    )
+    if last is None:
+        return None
+    return datetime.combine(last + timedelta(days=1), time.min, office_of(session).timezone)
+
+
+def _named_by_a_line(
+    payment_id: SQLColumnExpression[Any], attempt: SQLColumnExpression[int]
+) -> ColumnElement[bool]:
+    """A line is about it and has a discrepancy of its own: that one is enough."""
+    u = unexplained.c
+    return exists().where(
+        u.payment_id == payment_id, u.attempt == attempt, u.line_kind == "payment"
+    )
+
+
+def open_all(session: Session, provider: str, owner_id: UUID | None) -> int:
+    """Open one discrepancy for each attempt that was paid, or sent and not paid, while the statements covered it."""
+    until = covered_until(session, provider)
+    if until is None:
+        return 0
+    paid = PaymentEvent.at.is_not(None)
+    missing = or_(
+        PaymentEvent.at < until,
+        and_(
+            ~paid, Attempt.number == Payment.attempts, Payment.state.in_(MAY_STILL_BE_PAID),
+            Attempt.started_at < until,
+        ),
+    )  # fmt: skip
+    return open_set(
+        session,
+        select(
+            case(
+                (paid, DiscrepancyKind.PAID_NOT_SETTLED.value),
+                else_=DiscrepancyKind.NOT_COLLECTED.value,
+            ).label("kind"),
+            func.concat("payment:", Payment.id, ":", Attempt.number).label("subject"),
+            literal(provider).label("provider"),
+            Payment.id.label("payment_id"),
+            literal(None, Uuid).label("line_id"),
+            Payment.amount_minor,
+            Payment.currency,
+            func.jsonb_build_object("attempt", Attempt.number).label("details"),
+            func.coalesce(PaymentEvent.at, Attempt.started_at).label("since"),
+            literal(owner_id, Uuid).label("owner_id"),
+        )
+        .select_from(PaymentRun)
+        .join(Payment, Payment.run_id == PaymentRun.id)
+        .join(Attempt, Attempt.payment_id == Payment.id)
+        .outerjoin(
+            Match,
+            and_(Match.payment_id == Payment.id, Match.attempt == Attempt.number, Match.kind == "payment"),
+        )
+        .outerjoin(
+            PaymentEvent,
+            and_(
+                PaymentEvent.payment_id == Payment.id, PaymentEvent.attempt == Attempt.number,
+                PaymentEvent.after == PaymentState.PAID.value,
+            ),
+        )
+        .where(
+            PaymentRun.provider == provider, PaymentRun.state.in_([RunState.RELEASING, RunState.RELEASED]),
+            Match.line_id.is_(None), missing, ~_named_by_a_line(Payment.id, Attempt.number),
+        ),
+    )  # fmt: skip
+
+
+def settle(session: Session, provider: str) -> int:
+    """Settle what a line, or the payment's own progress, has explained since."""
+    return _settle_listed(session, provider) + _settle_collected(session, provider)
+
+
+_ATTEMPT = cast(Discrepancy.details["attempt"].astext, Integer)
+
+
+def _open(provider: str, kind: DiscrepancyKind) -> ColumnElement[bool]:
+    return and_(
+        Discrepancy.provider == provider, Discrepancy.kind == kind, Discrepancy.settled_at.is_(None)
+    )
+
+
+def _settle_listed(session: Session, provider: str) -> int:
+    named = _named_by_a_line(Discrepancy.payment_id, _ATTEMPT)
+    return settle_set(
+        session,
+        select(
+            Discrepancy.id,
+            case(
+                (
+                    Match.line_id.is_not(None),
+                    func.concat(
+                        "Line ", StatementLine.number, " of ", StatementFile.filename, " settles it, by rule ",
+                        Match.rule, ".",
+                    ),
+                ),
+                else_="A line names it without settling it, and has a discrepancy of its own.",
+            ),
+        )
+        .outerjoin(
+            Match,
+            and_(
+                Match.payment_id == Discrepancy.payment_id, Match.attempt == _ATTEMPT, Match.kind == "payment"
+            ),
+        )
+        .outerjoin(StatementLine, StatementLine.id == Match.line_id)
+        .outerjoin(StatementFile, StatementFile.id == StatementLine.statement_id)
+        .where(
+            _open(provider, DiscrepancyKind.PAID_NOT_SETTLED), or_(Match.line_id.is_not(None), named)
+        ),
+    )  # fmt: skip
+
+
+def _settle_collected(session: Session, provider: str) -> int:
+    named = _named_by_a_line(Discrepancy.payment_id, _ATTEMPT)
+    another, closed = Payment.attempts != _ATTEMPT, Payment.state.not_in(MAY_STILL_BE_PAID)
+    return settle_set(
+        session,
+        select(
+            Discrepancy.id,
+            case(
+                (another, "Another attempt was made."),
+                (closed, func.concat("The payment is now ", Payment.state, ".")),
+                else_="A line names it without settling it, and has a discrepancy of its own.",
+            ),
+        )
+        .join(Payment, Payment.id == Discrepancy.payment_id)
+        .where(_open(provider, DiscrepancyKind.NOT_COLLECTED), or_(another, closed, named)),
+    )

@@ -1,0 +1,202 @@
+"""Comparing a provider's statements with our payments: what agrees is matched, all else is kept as a discrepancy."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    case,
+    exists,
+    func,
+    literal,
+    select,
+    text,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import Session, aliased
+
+from cbi import clock
+from cbi.access.actor import Actor
+from cbi.access.permissions import Permission
+from cbi.audit.record import record
+from cbi.fsp.adapter import PaysOverCounter
+from cbi.payments import providers
+from cbi.payments.models import Attempt, Discrepancy, Payment
+from cbi.payments.moves import move
+from cbi.payments.runs import find
+from cbi.payments.states import PAYMENT, PaymentState
+from cbi.reconciliation import coverage, leftovers
+from cbi.reconciliation.models import Match, StatementFile, StatementLine
+from cbi.reconciliation.rules import LADDER, REVISITED, contradicts, reached
+from cbi.reconciliation.scratch import added, fill, open_lines
+from cbi.reconciliation.statements import one_at_a_time
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """What one reconciliation did: lines read and matched, payments confirmed, discrepancies opened and settled."""
+
+    provider: str
+    lines: int
+    confirmed: int
+    matched: int
+    opened: int
+    settled: int
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything is other than it was before."""
+        return bool(self.confirmed or self.matched or self.opened or self.settled)
+
+
+def reconcile(session: Session, actor: Actor, provider: str) -> Reconciled:
+    """Match the provider's lines with our payments, and keep a discrepancy for all that does not agree.
+
+    Twice changes nothing. Where the engine itself checks the codes, a line never makes a payment paid; elsewhere it is
+    the provider's word that a payment was. Raises AdapterUnavailable.
+    """
+    actor.require(Permission.STATEMENT_IMPORT)
+    we_know_better = isinstance(providers.adapter(provider), PaysOverCounter)
+    one_at_a_time(session, provider)
+    # Sets of a million rows are joined in memory or not at all; the setting ends with the transaction.
+    session.execute(text("SET LOCAL work_mem = '128MB'"))
+    lines = _gather(session, provider)
+    confirmed = 0 if we_know_better else _confirm(session)
+    matched = _match(session)
+    leftovers.judge(session, provider)
+    owner_id = actor.id if actor.kind == "user" else None
+    settled = leftovers.settle(session, provider) + coverage.settle(session, provider)
+    opened = leftovers.open_all(session, provider, owner_id) + coverage.open_all(
+        session, provider, owner_id
+    )
+    session.execute(
+        update(StatementFile)
+        .where(StatementFile.provider == provider, StatementFile.reconciled_at.is_(None))
+        .values(reconciled_at=clock.now())
+    )
+    done = Reconciled(provider, lines, confirmed, matched, opened, settled)
+    if done.changed:
+        record(
+            session, actor, "statement.reconciled", "provider", provider, lines=lines, confirmed=confirmed,
+            matched=matched, opened=opened, settled=settled,
+        )  # fmt: skip
+    return done
+
+
+def _gather(session: Session, provider: str) -> int:
+    """Find the attempt that each open line names: lines never compared before, and those that stayed alone."""
+    fresh = StatementLine.statement_id.in_(
+        select(StatementFile.id).where(
+            StatementFile.provider == provider, StatementFile.reconciled_at.is_(None)
+        )
+    )
+    alone = and_(
+        StatementLine.id.in_(
+            select(Discrepancy.line_id).where(
+                Discrepancy.provider == provider, Discrepancy.line_id.is_not(None), Discrepancy.kind.in_(REVISITED)
+            )
+        ),
+        ~exists().where(Match.line_id == StatementLine.id),
+        ~fresh,
+    )  # fmt: skip
+    return fill(session, open_lines, _named(provider, fresh), _named(provider, alone))
+
+
+def _named(provider: str, lines: ColumnElement[bool]) -> Select[Any]:
+    rungs = [(rule, aliased(Attempt)) for rule in LADDER]
+    attempts = [attempt for _, attempt in rungs]
+    query = select(
+        StatementLine.id, StatementLine.statement_id, StatementLine.line_id, StatementLine.kind,
+        StatementLine.amount_minor, StatementLine.currency, StatementLine.value_date,
+        StatementLine.provider_reference,
+        case(*((attempt.payment_id.is_not(None), rule.name) for rule, attempt in rungs)),
+        func.coalesce(*(attempt.payment_id for attempt in attempts)),
+        func.coalesce(*(attempt.number for attempt in attempts)),
+        contradicts(
+            func.coalesce(*(attempt.idempotency_key for attempt in attempts)),
+            func.coalesce(*(attempt.provider_reference for attempt in attempts)),
+        ),
+    ).where(lines)  # fmt: skip
+    higher: list[ColumnElement[bool]] = []
+    for rule, attempt in rungs:
+        query = query.outerjoin(
+            attempt, and_(attempt.provider == provider, rule.finds(attempt), *higher)
+        )
+        higher.append(attempt.payment_id.is_(None))
+    return query
+
+
+def _settling(condition: ColumnElement[bool]) -> Select[Any]:
+    """The open lines that settle the attempt they name: one for each attempt, whatever order they came in.
+
+    Copies of one movement (same attempt, same reference) count as one, and the earliest of them settles; several
+    movements that claim one attempt by the same rule settle nothing.
+    """
+    o = open_lines.c
+    attempt = (o.payment_id, o.attempt, o.kind)
+    reference = func.coalesce(o.provider_reference, "")
+    by_rule = (*attempt, o.rule)
+    fitting = (
+        select(
+            o.id, o.statement_id, o.payment_id, o.attempt, o.kind, o.rule, o.amount_minor,
+            Payment.run_id, Payment.state,
+            func.row_number()
+            .over(partition_by=attempt, order_by=(o.rule, o.value_date, o.line_id.collate("C")))
+            .label("place"),
+            func.min(reference).over(partition_by=by_rule).label("lowest"),
+            func.max(reference).over(partition_by=by_rule).label("highest"),
+        )
+        .join(Payment, Payment.id == o.payment_id)
+        .where(
+            o.kind.in_(["payment", "return"]), ~o.contrary, o.amount_minor == Payment.amount_minor,
+            o.currency == Payment.currency, condition,
+        )
+        .subquery("fitting")
+    )  # fmt: skip
+    return select(fitting).where(fitting.c.place == 1, fitting.c.lowest == fitting.c.highest)
+
+
+def _confirm(session: Session) -> int:
+    """Book the provider's word that payments were made, for those whose outcome was still open."""
+    o = open_lines.c
+    still_open = and_(
+        o.kind == "payment",
+        Payment.attempts == o.attempt,
+        Payment.state.in_(PAYMENT.sources(PaymentState.PAID)),
+    )
+    settling = _settling(still_open).subquery()
+    groups = session.execute(
+        select(settling.c.statement_id, settling.c.run_id, settling.c.state)
+        .distinct()
+        .order_by(settling.c.run_id, settling.c.statement_id, settling.c.state)
+    ).all()
+    confirmed = 0
+    for statement_id, run_id, state in groups:
+        chosen = select(settling.c.payment_id, settling.c.attempt).where(
+            settling.c.statement_id == statement_id
+        )
+        confirmed += move(
+            session, find(session, run_id), tuple_(Payment.id, Payment.attempts).in_(chosen), state,
+            PaymentState.PAID, source=f"statement:{statement_id}",
+        )  # fmt: skip
+    return confirmed
+
+
+def _match(session: Session) -> int:
+    """Append a match for every line that settles an attempt of which our books say the same."""
+    settling = _settling(reached(open_lines.c.kind)).subquery()
+    columns = ("payment_id", "attempt", "kind", "rule", "amount_minor")
+    return added(
+        session,
+        upsert(Match)
+        .from_select(
+            ["line_id", *columns, "matched_at"],
+            select(settling.c.id, *(settling.c[name] for name in columns), literal(clock.now())),
+            include_defaults=False,
+        )
+        .on_conflict_do_nothing(),
+    )

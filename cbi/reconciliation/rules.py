@@ -1,0 +1,183 @@
+"""How a line is told to be about a payment, and what is wrong with a line or a payment that stays alone: as data.
+
+A ladder of rules, the surest first. A rule matches by itself only where one attempt and one movement fit each other
+and everything else that the line says agrees; copies of one movement count as one, and the first of them settles.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    SQLColumnExpression,
+    and_,
+    case,
+    cast,
+    exists,
+    func,
+    literal,
+    or_,
+)
+from sqlalchemy.orm import Session
+
+from cbi import clock
+from cbi.offices import office_of
+from cbi.payments.models import Attempt, Payment, PaymentEvent
+from cbi.payments.states import PaymentState
+from cbi.reconciliation.models import Match, StatementLine
+from cbi.reconciliation.scratch import open_lines
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rung: a name with a version (raised whenever what it does changes), what it says, and how it finds.
+
+    `finds` is given the table of attempts to search and says which of them a line names.
+    """
+
+    name: str
+    says: str
+    finds: Callable[[type[Attempt]], ColumnElement[bool]]
+
+
+LADDER = (
+    Rule(
+        "R1.1",
+        "The provider's own reference is that of the attempt; amount and currency are equal.",
+        lambda attempt: attempt.provider_reference == StatementLine.provider_reference,
+    ),
+    Rule(
+        "R2.1",
+        "The line carries our idempotency key of the attempt; amount and currency are equal.",
+        lambda attempt: attempt.idempotency_key == func.lower(StatementLine.idempotency_key),
+    ),
+)
+
+
+def contradicts(key: ColumnElement[Any], reference: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether a line says something else than the attempt (key, reference) that it was found to name.
+
+    A line that names a known payment never settles another; what one of the two leaves open contradicts nothing.
+    """
+    return func.coalesce(
+        or_(
+            func.lower(StatementLine.idempotency_key) != key,
+            StatementLine.provider_reference != reference,
+        ),
+        False,
+    )
+
+
+def reached(line_kind: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether our own books say of the line's attempt what a line of that kind says: paid, or come back."""
+    o, state = open_lines.c, case((line_kind == "payment", "paid"), else_="returned")
+    now = and_(
+        Payment.attempts == o.attempt,
+        or_(
+            Payment.state == PaymentState.RETURNED,
+            and_(Payment.state == PaymentState.PAID, line_kind == "payment"),
+        ),
+    )
+    once = exists().where(
+        PaymentEvent.payment_id == o.payment_id,
+        PaymentEvent.attempt == o.attempt,
+        PaymentEvent.after == state,
+    )
+    # The events are read only where the payment has moved on since: CASE, unlike OR, fixes the order.
+    return case((now, literal(value=True)), else_=once)
+
+
+class DiscrepancyKind(StrEnum):
+    """What can be wrong between a statement and our books."""
+
+    UNKNOWN_LINE = "unknown_line"
+    CONTRADICTORY_LINE = "contradictory_line"
+    CURRENCY_DIFFERS = "currency_differs"
+    DUPLICATE_LINE = "duplicate_line"
+    AMOUNT_DIFFERS = "amount_differs"
+    SETTLED_NOT_PAID = "settled_not_paid"
+    RETURN_LINE = "return_line"
+    AMBIGUOUS_LINE = "ambiguous_line"
+    FEE_LINE = "fee_line"
+    TOP_UP_LINE = "top_up_line"
+    OTHER_LINE = "other_line"
+    LINE_CHANGED = "line_changed"
+    PAID_NOT_SETTLED = "paid_not_settled"
+    NOT_COLLECTED = "not_collected"
+
+
+_K = DiscrepancyKind
+
+REVISITED = (
+    _K.UNKNOWN_LINE, _K.CONTRADICTORY_LINE, _K.CURRENCY_DIFFERS, _K.DUPLICATE_LINE, _K.AMOUNT_DIFFERS,
+    _K.SETTLED_NOT_PAID, _K.RETURN_LINE, _K.AMBIGUOUS_LINE, _K.TOP_UP_LINE,
+)  # fmt: skip
+"""What is wrong with a line and may be explained by what happens later; about the rest, only a person can tell."""
+
+MEANS: dict[DiscrepancyKind, str] = {
+    _K.UNKNOWN_LINE: "The line names no payment that we gave to this provider.",
+    _K.CONTRADICTORY_LINE: "The line's reference and key are not those of one payment.",
+    _K.CURRENCY_DIFFERS: "The line names a payment, in another currency.",
+    _K.DUPLICATE_LINE: "The line names a payment that another line has settled.",
+    _K.AMOUNT_DIFFERS: "The line names a payment, with another amount.",
+    _K.SETTLED_NOT_PAID: "The provider says that it paid; our books say that it did not.",
+    _K.RETURN_LINE: "The provider says that the money came back; our books say that it did not.",
+    _K.AMBIGUOUS_LINE: "Several movements of the provider claim one payment.",
+    _K.FEE_LINE: "The provider took a fee that nothing here explains.",
+    _K.TOP_UP_LINE: "The provider says that we placed money; our books do not say so under that reference.",
+    _K.OTHER_LINE: "The line is of no kind that we know.",
+    _K.LINE_CHANGED: "A later file tells something else about a line that we had.",
+    _K.PAID_NOT_SETTLED: "Our books say that it was paid; the provider's statements do not list it.",
+    _K.NOT_COLLECTED: "It was sent on or before the last day of the statements, and is not paid yet.",
+}
+
+
+def verdicts() -> list[tuple[ColumnElement[bool], DiscrepancyKind]]:
+    """What is wrong with an open line that stays unmatched: the first that holds, and one always does.
+
+    Reads the open line, its payment, and the match that settled the same attempt (the latter two may be absent).
+    """
+    o = open_lines.c
+    return [
+        (o.kind == "fee", _K.FEE_LINE),
+        (o.kind == "top_up", _K.TOP_UP_LINE),
+        (o.kind == "other", _K.OTHER_LINE),
+        (o.payment_id.is_(None), _K.UNKNOWN_LINE),
+        (o.contrary, _K.CONTRADICTORY_LINE),
+        (o.currency != Payment.currency, _K.CURRENCY_DIFFERS),
+        (Match.line_id.is_not(None), _K.DUPLICATE_LINE),
+        (o.amount_minor != Payment.amount_minor, _K.AMOUNT_DIFFERS),
+        (_rivalled(), _K.AMBIGUOUS_LINE),
+        (o.kind == "return", _K.RETURN_LINE),
+        (o.kind == "payment", _K.SETTLED_NOT_PAID),
+    ]
+
+
+def _rivalled() -> ColumnElement[bool]:
+    """Whether another movement, too, fits the attempt that the line names.
+
+    Looks along the lines that stay unmatched: if one of the rivals had settled the attempt, the others were duplicates.
+    """
+    o = open_lines.c
+    fitting = case(
+        (
+            and_(
+                ~o.contrary, o.amount_minor == Payment.amount_minor, o.currency == Payment.currency
+            ),
+            func.coalesce(o.provider_reference, ""),
+        )
+    )
+    of_one_attempt = (o.payment_id, o.attempt, o.kind)
+    return func.min(fitting).over(partition_by=of_one_attempt) != func.max(fitting).over(
+        partition_by=of_one_attempt
+    )
+
+
+def began(session: Session, day: SQLColumnExpression[date]) -> ColumnElement[Any]:
+    """The beginning of a day in the office's calendar, as an instant, and never later than now."""
+    zone = office_of(session).timezone.key
+    return func.least(func.timezone(zone, cast(day, DateTime)), literal(clock.now()))

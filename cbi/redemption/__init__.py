@@ -1,0 +1,1 @@
+"""Cash over the counter: codes, post offices, tellers, hand-over."""

@@ -1,0 +1,262 @@
+"""Paying cash against a code: first the code is checked and held, then, before the cash leaves the hand, confirmed."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import DateTime, Select, bindparam, func, insert, select, update
+from sqlalchemy.orm import Session
+
+from cbi import clock
+from cbi.access.actor import Actor
+from cbi.access.permissions import Permission
+from cbi.errors import Conflict, NotFound
+from cbi.messaging.rendering import amount_text
+from cbi.money import Money
+from cbi.offices import office_of
+from cbi.payments import outcomes
+from cbi.payments.models import Payment
+from cbi.payments.states import PaymentState
+from cbi.redemption import notices, refusals
+from cbi.redemption.codes import Code, Mistyped, SecretDigits, read, same
+from cbi.redemption.holding import Authorised, check_factor, hold
+from cbi.redemption.models import Authorisation, CodeIssue, CounterOffice, Payout
+from cbi.redemption.refusals import Refused
+from cbi.redemption.states import CodeState, HoldState, TryResult
+from cbi.redemption.till import (
+    Found,
+    Holder,
+    Till,
+    count_wrong_secret,
+    holder,
+    look_up,
+    open_till,
+    refusal,
+)
+
+DO_NOT_PAY = "Do not pay. Call the supervisor."
+TICKET_DIGITS = 6
+"""How much of the receipt number the text to the recipient shows: its last digits."""
+
+
+class UnknownAuthorisation(NotFound):
+    """No such authorisation, or another teller's."""
+
+    code = "redemption.unknown_authorisation"
+
+
+class NotHeld(Conflict):
+    """The code is no longer held for this teller, so nothing may be handed over."""
+
+    code = "redemption.not_held"
+
+
+class PaidAlready(Conflict):
+    """What was paid cannot be given up."""
+
+    code = "redemption.paid_already"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Paid: hand over exactly this amount."""
+
+    authorisation_id: UUID
+    receipt: str
+    amount: Money
+    paid_at: datetime
+    office: str
+
+
+def authorise(session: Session, actor: Actor, *, code: str, factor: str) -> Authorised | Refused:
+    """Check a code and what the person shows or says, and hold the code for this teller.
+
+    A refusal is returned, not raised: commit it, because it carries a counted try. The same teller asking again while
+    the hold lasts gets the same authorisation. Raises NotPermitted, NotAtACounter.
+    """
+    till = open_till(session, actor)
+    typed = _typed(code, office_of(session).locator_digits)
+    found = look_up(till, typed.locator if isinstance(typed, Code) else "")
+    wrong_at = found.wrong_at or ()
+    if stop := refusals.held_up(till.standing(wrong_at), till.timezone):
+        return stop
+    if isinstance(typed, Refused):
+        till.note(TryResult.MISTYPED, None)
+        return typed
+    # The digits are computed and compared for a locator that nobody has, too: the answer takes as long.
+    right = same(typed.secret, SecretDigits(office_of(session).keys).at(found.counter or 0))
+    if found.id is None or not right:
+        if count_wrong_secret(till, found):
+            notices.tell(session, "LOCKED", CodeIssue.id == found.id, about="locked")
+        till.note(TryResult.WRONG_CODE, found.id)
+        return refusals.not_recognised(till.standing((*wrong_at, till.now)).tries_left)
+    return _authorise(till, found, found.id, factor)
+
+
+def _typed(code: str, locator_digits: int) -> Code | Refused:
+    try:
+        return read(code, locator_digits)
+    except Mistyped as slip:
+        return Refused(slip.code, slip.message, slip.next_step)
+
+
+def _authorise(till: Till, found: Found, issue_id: UUID, factor: str) -> Authorised | Refused:
+    """Go on with a code whose digits were all right."""
+    current = holder(till, found)
+    no = refusal(till, found) or _held_by_another(till, found, current)
+    if no:
+        till.note(TryResult.NOT_PAYABLE, issue_id)
+        return no
+    vouched = found.vouched_until is not None and found.vouched_until > till.now
+    if not vouched and (no := check_factor(till, found, issue_id, factor)):
+        return no
+    if current:
+        held_until = found.held_until or till.now
+        amount = Money(found.amount_minor, found.currency)
+        return Authorised(current.authorisation_id, current.receipt, amount, held_until)
+    return hold(till, found, issue_id, vouched=vouched)
+
+
+def _held_by_another(till: Till, found: Found, current: Holder | None) -> Refused | None:
+    if current is None or current.teller_id == till.teller_id or found.held_until is None:
+        return None
+    until = found.held_until.astimezone(till.timezone)
+    return refusals.held_elsewhere(current.office, f"{until:%H:%M}")
+
+
+def confirm(session: Session, actor: Actor, authorisation_id: UUID) -> Receipt:
+    """Mark the money paid; only then does the teller hand it over. Asking again returns the same receipt.
+
+    Payout, code, payment, books and the text to the recipient change together or not at all. Raises NotPermitted,
+    UnknownAuthorisation, NotHeld.
+    """
+    actor.require(Permission.REDEMPTION_PERFORM)
+    now = clock.now()
+    given = {"authorisation": authorisation_id, "teller": actor.id, "now": now}
+    row = session.execute(_PAY, given).one_or_none()
+    if row is None:
+        return _receipt(session, actor, authorisation_id)
+    _end(session, authorisation_id, HoldState.CONFIRMED, now)
+    amount = Money(row.amount_minor, row.currency)
+    notices.tell(
+        session, "PAID", CodeIssue.id == row.id, about="paid",
+        amount=amount_text(amount), ticket=row.receipt[-TICKET_DIGITS:],
+    )  # fmt: skip
+    # The books come last: their totals are the rows that every counter waits for.
+    source = f"teller:{actor.id}"
+    if not outcomes.confirm_paid(
+        session, row.payment_id, row.attempt, provider_reference=row.receipt, source=source
+    ):
+        raise NotHeld("This payment was settled in another way.", next_step=DO_NOT_PAY)
+    return Receipt(authorisation_id, row.receipt, amount, now, row.office)
+
+
+def _paying() -> Select[Any]:
+    """Code to paid, by compare-and-set, and its payout: one statement, which yields nothing unless this teller holds it.
+
+    The code is locked before its hold, here as everywhere.
+    """
+    now = bindparam("now", type_=DateTime(timezone=True))
+    paid = (
+        update(CodeIssue)
+        .where(
+            Authorisation.id == bindparam("authorisation"),
+            Authorisation.teller_id == bindparam("teller"),
+            CodeIssue.id == Authorisation.code_issue_id,
+            CodeIssue.hold_id == Authorisation.id,
+            CodeIssue.held_until > now,
+            CodeIssue.state == CodeState.ISSUED,
+            Payment.id == CodeIssue.payment_id,
+            Payment.state == PaymentState.ACCEPTED,
+            CounterOffice.id == Authorisation.office_id,
+        )
+        .values(state=CodeState.PAID, hold_id=None, held_until=None, closed_at=now)
+        .returning(
+            CodeIssue.id, CodeIssue.attempt, Authorisation.id.label("authorisation_id"), Authorisation.payment_id,
+            Authorisation.teller_id, Authorisation.office_id, Authorisation.receipt, Authorisation.amount_minor,
+            Authorisation.currency, CounterOffice.name.label("office"),
+        )
+        .cte("paid")
+    )  # fmt: skip
+    payout = {
+        "id": func.gen_random_uuid(), "authorisation_id": paid.c.authorisation_id, "code_issue_id": paid.c.id,
+        "payment_id": paid.c.payment_id, "attempt": paid.c.attempt, "teller_id": paid.c.teller_id,
+        "office_id": paid.c.office_id, "receipt": paid.c.receipt, "amount_minor": paid.c.amount_minor,
+        "currency": paid.c.currency, "paid_at": now,
+    }  # fmt: skip
+    handed_over = (
+        insert(Payout).from_select(list(payout), select(*payout.values())).cte("handed_over")
+    )
+    return select(*paid.c).add_cte(handed_over)
+
+
+_PAY = _paying()
+
+
+def _end(session: Session, authorisation_id: UUID, after: HoldState, now: datetime) -> None:
+    ended = session.scalar(
+        update(Authorisation)
+        .where(Authorisation.id == authorisation_id, Authorisation.open)
+        .values(state=after, open=False, ended_at=now)
+        .returning(Authorisation.id)
+    )
+    if ended is None:
+        raise NotHeld("The hold ended at this very moment.", next_step=DO_NOT_PAY)
+
+
+def _receipt(session: Session, actor: Actor, authorisation_id: UUID) -> Receipt:
+    """The receipt of what this teller paid before; else say why nothing may be paid."""
+    row = session.execute(
+        select(
+            Authorisation.receipt, Authorisation.held_until, Authorisation.state, CodeIssue.state.label("code_state"),
+            Payout.amount_minor, Payout.currency, Payout.paid_at, CounterOffice.name,
+        )
+        .join(CodeIssue, CodeIssue.id == Authorisation.code_issue_id)
+        .join(CounterOffice, CounterOffice.id == Authorisation.office_id)
+        .outerjoin(Payout, Payout.authorisation_id == Authorisation.id)
+        .where(Authorisation.id == authorisation_id, Authorisation.teller_id == actor.id)
+    ).one_or_none()  # fmt: skip
+    if row is None:
+        raise UnknownAuthorisation("There is no such authorisation of yours.", next_step=DO_NOT_PAY)
+    if row.paid_at is not None:
+        amount = Money(row.amount_minor, row.currency)
+        return Receipt(authorisation_id, row.receipt, amount, row.paid_at, row.name)
+    if row.code_state is CodeState.LOCKED:
+        raise NotHeld("The code was locked while you held it.", next_step=DO_NOT_PAY)
+    if row.state is HoldState.RELEASED:
+        raise NotHeld("You gave this code up.", next_step="Type the code again to pay it.")
+    if row.held_until <= clock.now() or row.state is HoldState.LAPSED:
+        until = row.held_until.astimezone(office_of(session).timezone)
+        raise NotHeld(
+            f"You held this code until {until:%H:%M} only.",
+            next_step="Do not pay yet. Type the code again, and confirm before the time is over.",
+        )
+    raise NotHeld("This payment is suspended.", next_step=DO_NOT_PAY)
+
+
+def release_hold(session: Session, actor: Actor, authorisation_id: UUID) -> None:
+    """Give a code up without paying it: no cash today, or the person left. It can be paid at any counter at once.
+
+    Raises NotPermitted, UnknownAuthorisation, PaidAlready. A hold that is over already is no error.
+    """
+    actor.require(Permission.REDEMPTION_PERFORM)
+    mine = select(Authorisation.code_issue_id).where(
+        Authorisation.id == authorisation_id, Authorisation.teller_id == actor.id
+    )
+    session.execute(
+        update(CodeIssue)
+        .where(CodeIssue.id.in_(mine), CodeIssue.hold_id == authorisation_id)
+        .values(hold_id=None, held_until=None)
+    )
+    state = session.scalar(
+        select(Authorisation.state)
+        .where(Authorisation.id == authorisation_id, Authorisation.teller_id == actor.id)
+        .with_for_update()
+    )
+    if state is None:
+        raise UnknownAuthorisation("There is no such authorisation of yours.")
+    if state is HoldState.CONFIRMED:
+        raise PaidAlready("This was paid and cannot be given up.", next_step="Call the supervisor.")
+    if state is HoldState.HELD:
+        _end(session, authorisation_id, HoldState.RELEASED, clock.now())

@@ -1,0 +1,102 @@
+"""Holding a code for one teller, once the person before the counter has been recognised."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from sqlalchemy import literal, or_, update
+from sqlalchemy.dialects.postgresql import insert
+
+from cbi.fsp.counter import SecondFactor
+from cbi.money import Money
+from cbi.redemption import receipts, refusals
+from cbi.redemption.models import Authorisation, CodeIssue
+from cbi.redemption.refusals import Refused
+from cbi.redemption.states import CodeState, HoldState, TryResult
+from cbi.redemption.till import Found, Till
+from cbi.registry.models import FactorKind
+from cbi.registry.personal import factor_matches
+
+ASKED_FOR = {
+    FactorKind.DOCUMENT: SecondFactor.DOCUMENT,
+    FactorKind.CARD: SecondFactor.PROGRAMME_CARD,
+    FactorKind.WORD: SecondFactor.MEMORABLE_WORD,
+}
+"""What registration recorded, as the provider's rules name it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Authorised:
+    """The code and the person were right: the code is held for this teller until `held_until`. Nothing is paid yet."""
+
+    authorisation_id: UUID
+    receipt: str
+    amount: Money
+    held_until: datetime
+
+
+def check_factor(till: Till, found: Found, issue_id: UUID, factor: str) -> Refused | None:
+    """Compare what the person showed or said with what was registered, without telling what that is."""
+    allowed = till.rules.wrong_factors_allowed
+    if found.wrong_factors >= allowed:
+        till.note(TryResult.WRONG_FACTOR, issue_id)
+        return refusals.TOO_MANY_FACTORS
+    kind = found.factor_kind
+    usable = kind is not None and ASKED_FOR[kind] in till.rules.second_factors
+    matches = factor_matches(till.session, found.person_id, factor) if usable else None
+    if matches:
+        return None
+    if kind is None or matches is None:
+        till.note(TryResult.NO_FACTOR, issue_id)
+        return refusals.FACTOR_NEEDED
+    wrong = till.session.scalar(
+        update(CodeIssue)
+        .where(CodeIssue.id == issue_id, CodeIssue.wrong_factors < allowed)
+        .values(wrong_factors=CodeIssue.wrong_factors + 1)
+        .returning(CodeIssue.wrong_factors)
+    )
+    till.note(TryResult.WRONG_FACTOR, issue_id)
+    return refusals.wrong_factor(kind, allowed - (wrong or allowed))
+
+
+def hold(till: Till, found: Found, issue_id: UUID, *, vouched: bool) -> Authorised | Refused:
+    """Reserve the code by compare-and-set, and the receipt number with it."""
+    hold_id, until = uuid4(), till.now + timedelta(minutes=till.rules.hold_minutes)
+    free = or_(CodeIssue.hold_id.is_(None), CodeIssue.held_until <= till.now)
+    untried = literal(vouched) | (CodeIssue.wrong_factors < till.rules.wrong_factors_allowed)
+    taken = till.session.scalar(
+        update(CodeIssue)
+        .where(CodeIssue.id == issue_id, CodeIssue.state == CodeState.ISSUED, free, untried)
+        .values(hold_id=hold_id, held_until=until)
+        .returning(CodeIssue.id)
+    )
+    if taken is None:
+        till.note(TryResult.NOT_PAYABLE, issue_id)
+        return refusals.BUSY
+    if found.hold_id is not None:
+        till.session.execute(
+            update(Authorisation)
+            .where(Authorisation.code_issue_id == issue_id, Authorisation.open)
+            .values(state=HoldState.LAPSED, open=False, ended_at=till.now)
+        )
+    receipt = _reserve(till, found, issue_id, hold_id, until, vouched=vouched)
+    return Authorised(hold_id, receipt, Money(found.amount_minor, found.currency), until)
+
+
+def _reserve(
+    till: Till, found: Found, issue_id: UUID, hold_id: UUID, until: datetime, *, vouched: bool
+) -> str:
+    while True:
+        receipt: str | None = till.session.scalar(
+            insert(Authorisation)
+            .values(
+                id=hold_id, code_issue_id=issue_id, payment_id=found.payment_id, teller_id=till.teller_id,
+                office_id=till.office_id, receipt=receipts.draw(), amount_minor=found.amount_minor,
+                currency=found.currency, factor_checked=not vouched, state=HoldState.HELD, open=True,
+                held_at=till.now, held_until=until,
+            )
+            .on_conflict_do_nothing(index_elements=["receipt"])
+            .returning(Authorisation.receipt)
+        )  # fmt: skip
+        if receipt is not None:
+            return receipt

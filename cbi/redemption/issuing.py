@@ -1,0 +1,147 @@
+"""Releasing payments to codes, in sets: each gets a locator and a counter, and a text that will tell its code."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from uuid import UUID
+
+from sqlalchemy import ARRAY, ColumnElement, Date, Text, and_, func, literal, select, true, update
+from sqlalchemy import exists as sql_exists
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from cbi import clock
+from cbi.errors import Conflict
+from cbi.messaging.outbox import date_in_sql
+from cbi.offices import Office, office_of
+from cbi.payments import dispatch, outcomes
+from cbi.payments.models import Payment
+from cbi.payments.recipients import goes_where_approved, hold_back
+from cbi.payments.runs import find
+from cbi.payments.states import PaymentState
+from cbi.redemption import locators, notices
+from cbi.redemption.codes import SecretDigits, compose
+from cbi.redemption.counters import rules_of
+from cbi.redemption.models import CodeIssue
+from cbi.redemption.states import CodeState
+
+CHUNK = 10_000
+ROUNDS = 20
+"""How often locators are redrawn: each time only those that another transaction took at the same moment."""
+
+SOURCE = "codes"
+
+
+class OneOfficeOnly(Conflict):
+    """The provider's rules bind each code to one office, and nothing says which."""
+
+    code = "redemption.one_office_only"
+
+
+def issue_chunk(session: Session, run_id: UUID, size: int = CHUNK) -> int:
+    """Release the next payments of a releasing run to codes; returns how many were handled, 0 when none is left.
+
+    Everything about a payment happens in this transaction or not at all: attempt, books, code issue, text. A payment
+    whose telephone is no longer the one that was approved gets no code: it fails, with a discrepancy. Raises
+    LocatorsScarce, OneOfficeOnly.
+    """
+    chunk = dispatch.next_chunk(session, run_id, size)
+    if chunk is None:
+        return 0
+    run, office = find(session, run_id), office_of(session)
+    rules = rules_of(run.provider)
+    if not rules.any_office:
+        raise OneOfficeOnly(
+            f"{run.provider} pays each code at one office only, and no payment names its office.",
+            next_step="Set ANY_OFFICE in the provider's settings.",
+        )
+    started = dispatch.start_chunk(session, run_id, *chunk)
+    within = and_(Payment.run_id == run_id, Payment.number.between(*chunk))
+    hold_back(session, run, and_(within, ~goes_where_approved()), source=SOURCE)
+    accepted = outcomes.accept_chunk(session, run_id, *chunk, SOURCE)
+    if accepted:
+        _close_earlier(session, within)
+        _issue(session, office, within, accepted, last_day(office, rules.validity_days))
+        _tell(session, within)
+    return started
+
+
+def last_day(office: Office, validity_days: int) -> date:
+    """The last day of a code issued now, in the office's calendar."""
+    return clock.today(office.timezone) + timedelta(days=validity_days)
+
+
+def _close_earlier(session: Session, within: ColumnElement[bool]) -> None:
+    """A payment that is tried again keeps its earlier codes on record, but they are no longer its code."""
+    session.execute(
+        update(CodeIssue)
+        .where(CodeIssue.payment_id == Payment.id, CodeIssue.current, within, Payment.attempts > 1)
+        .values(current=False),
+        execution_options={"synchronize_session": False},
+    )
+
+
+def _issue(
+    session: Session, office: Office, within: ColumnElement[bool], count: int, expires_on: date
+) -> None:
+    """One code issue for each payment, until everyone has one: a locator lost to another transaction is redrawn."""
+    for _ in range(ROUNDS):
+        drawn = locators.draw(session, count, office.locator_digits)
+        has_code = sql_exists().where(CodeIssue.payment_id == Payment.id, CodeIssue.current)
+        waiting = (
+            select(
+                Payment.id, Payment.attempts, func.row_number().over(order_by=Payment.number).label("place")
+            )
+            .where(within, Payment.state == PaymentState.ACCEPTED, ~has_code)
+            .subquery("waiting")
+        )  # fmt: skip
+        given = (
+            func.unnest(literal(drawn, ARRAY(Text)))
+            .table_valued("locator", with_ordinality="place")
+            .render_derived(name="given")
+        )
+        row = {
+            "id": func.gen_random_uuid(), "payment_id": waiting.c.id, "attempt": waiting.c.attempts,
+            "locator": given.c.locator, "state": literal(CodeState.ISSUED.value), "live": true(), "current": true(),
+            "wrong_secrets": literal(0), "wrong_factors": literal(0), "reissues": literal(0),
+            "issued_at": literal(clock.now()), "expires_on": literal(expires_on, Date),
+        }  # fmt: skip
+        added = (
+            insert(CodeIssue)
+            .from_select(
+                list(row),
+                # In one order, so that two workers never wait for each other's locators crosswise.
+                select(*row.values())
+                .join_from(waiting, given, waiting.c.place == given.c.place)
+                .order_by(given.c.locator),
+            )
+            .on_conflict_do_nothing(
+                index_elements=["locator"], index_where=CodeIssue.live.expression
+            )
+            .returning(CodeIssue.id)
+            .cte("added")
+        )
+        count -= session.scalar(select(func.count()).select_from(added)) or 0
+        if count <= 0:
+            return
+    raise locators.LocatorsScarce(
+        "Other releases took every locator that was drawn.", next_step="Try again."
+    )
+
+
+def _tell(session: Session, within: ColumnElement[bool]) -> None:
+    """Ask for the texts that tell these payments' codes; without the amount, which others might read."""
+    issued = and_(within, CodeIssue.current, CodeIssue.state == CodeState.ISSUED)
+    notices.tell(
+        session, "CODE_READY", issued, about="code", tells_code=True, date=date_in_sql(CodeIssue.expires_on.expression)
+    )  # fmt: skip
+
+
+def render_codes(session: Session, issue_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """The codes of these issues as a text shows them, in memory only; those that cannot be cashed are left out."""
+    rows = session.execute(
+        select(CodeIssue.id, CodeIssue.locator, CodeIssue.counter).where(
+            CodeIssue.id.in_(issue_ids), CodeIssue.current, CodeIssue.state == CodeState.ISSUED
+        )
+    ).all()
+    secrets = SecretDigits(office_of(session).keys)
+    return {row.id: compose(row.locator, secrets.at(row.counter)).dotted for row in rows}

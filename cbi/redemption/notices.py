@@ -1,0 +1,57 @@
+"""The texts that redemption asks for, to the telephone on record and in the household's language."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, String, Uuid, cast, func, literal, null, select
+from sqlalchemy.orm import Session
+
+from cbi.messaging.outbox import queue_set
+from cbi.payments.models import Payment
+from cbi.redemption.models import CodeIssue
+from cbi.registry.models import Household
+
+
+def tell(
+    session: Session,
+    template: str,
+    chosen: ColumnElement[bool],
+    *,
+    about: str,
+    tells_code: bool = False,
+    **values: ColumnElement[str] | str,
+) -> int:
+    """Ask for one text for each chosen code issue, in one statement; returns how many are new.
+
+    A code issue gets one text `about` each thing (`code`, `paid`, …), however often it is asked for.
+    """
+    return queue_set(session, _rows(template, chosen, about, values, tells_code=tells_code))
+
+
+def _rows(
+    template: str,
+    chosen: ColumnElement[bool],
+    about: str,
+    values: dict[str, ColumnElement[str] | str],
+    *,
+    tells_code: bool,
+) -> Select[Any]:
+    words: list[Any] = []
+    for name, value in values.items():
+        words += [
+            literal(name, String),
+            literal(value, String) if isinstance(value, str) else value,
+        ]
+    return (
+        select(
+            literal(template, String).label("template"),
+            Household.language.label("language"),
+            Payment.account_id.label("account_id"),
+            Payment.id.label("payment_id"),
+            (CodeIssue.id if tells_code else cast(null(), Uuid)).label("code_issue_id"),
+            func.jsonb_build_object(*words).label("values"),
+            func.concat(f"{about}:", CodeIssue.id).label("dedupe"),
+        )
+        .join(Payment, Payment.id == CodeIssue.payment_id)
+        .join(Household, Household.id == Payment.household_id)
+        .where(chosen)
+    )

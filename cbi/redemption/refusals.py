@@ -1,0 +1,145 @@
+"""What a teller is told when a code cannot be paid, and when it may be told.
+
+Until the whole code was right, a teller learns only "mistyped" or "not recognised"; what became of the money is said
+only to somebody who holds the code.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from cbi.redemption.limits import Standing
+from cbi.registry.models import FactorKind
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """No: why, what to do next, and how many wrong tries are left (None where that does not matter).
+
+    A value and not an error, because the try it answers must be counted even though the answer is no.
+    """
+
+    code: str
+    message: str
+    next_step: str
+    tries_left: int | None = None
+
+
+def when(instant: datetime, timezone: ZoneInfo) -> str:
+    """An instant as a teller reads it: day and time at the office."""
+    return f"{instant.astimezone(timezone):%d/%m/%Y %H:%M}"
+
+
+def held_up(standing: Standing, timezone: ZoneInfo) -> Refused | None:
+    """The refusal for a teller who is paused or stopped; None for one who may try."""
+    if standing.stopped:
+        return Refused(
+            "redemption.supervisor_needed",
+            "You have typed too many wrong codes today.",
+            "Call the supervisor, who can unlock you.",
+            0,
+        )
+    if standing.paused_until:
+        until = standing.paused_until.astimezone(timezone)
+        return Refused(
+            "redemption.teller_paused",
+            f"Too many wrong codes: you can try again at {until:%H:%M}.",
+            "Ask the person to check the message, or to call the hotline.",
+            0,
+        )
+    return None
+
+
+def not_recognised(tries_left: int) -> Refused:
+    """The one answer to a wrong secret, to a locator that nobody has, and to a wrong try at a dead code."""
+    return Refused(
+        "redemption.not_recognised",
+        "This code is not recognised.",
+        "Ask for the code again and compare it digit by digit."
+        + ("" if tries_left else " You must wait before you try another."),
+        tries_left,
+    )
+
+
+def already_paid(at: str, office: str) -> Refused:
+    """When and where the money was handed over."""
+    return Refused(
+        "redemption.already_paid",
+        f"Paid on {at} at {office}.",
+        "Do not pay. If the person did not get it, call the supervisor.",
+    )
+
+
+def expired(day: str) -> Refused:
+    """Until when the code could be cashed."""
+    return Refused(
+        "redemption.expired",
+        f"The last day was {day}.",
+        "Tell the person to call the hotline: the money is not lost.",
+    )
+
+
+LOCKED = Refused(
+    "redemption.locked",
+    "This code is locked.",
+    "Tell the person to call the hotline for a new code.",
+)
+REPLACED = Refused(
+    "redemption.replaced",
+    "A newer code was sent to this person.",
+    "Ask for the newest message.",
+)
+BUSY = Refused(
+    "redemption.busy",
+    "Another counter used this code at this very moment.",
+    "Type the code again.",
+)
+ON_HOLD = Refused(
+    "redemption.on_hold",
+    "This payment is suspended.",
+    "Do not pay. Call the supervisor.",
+)
+OTHER_PROVIDER = Refused(
+    "redemption.other_provider",
+    "This code is not paid at your offices.",
+    "Ask the person where the message says to go.",
+)
+FACTOR_NEEDED = Refused(
+    "redemption.no_second_factor",
+    "Nothing is registered that this person could show or say.",
+    "Call the supervisor, who can vouch for the person.",
+)
+TOO_MANY_FACTORS = Refused(
+    "redemption.wrong_factor_stop",
+    "What the person showed or said was wrong too often.",
+    "Call the supervisor, who can vouch for the person.",
+    0,
+)
+
+
+_FACTORS = {
+    FactorKind.DOCUMENT: "the last four characters of the identity document they registered with",
+    FactorKind.CARD: "the last four digits of their programme card",
+    FactorKind.WORD: "the word they chose when they registered",
+}
+
+
+def wrong_factor(kind: FactorKind, tries_left: int) -> Refused:
+    """Only that it does not match, and what to ask for: never what is expected."""
+    if not tries_left:
+        return TOO_MANY_FACTORS
+    return Refused(
+        "redemption.wrong_factor",
+        "What the person showed or said does not match.",
+        f"Ask for {_FACTORS[kind]}, and type that.",
+        tries_left,
+    )
+
+
+def held_elsewhere(office: str, until: str) -> Refused:
+    """Another teller has the code and may be paying it at this moment."""
+    return Refused(
+        "redemption.held_elsewhere",
+        f"Reserved at {office} until {until}.",
+        "Do not pay. Try again after that if it was not paid there.",
+    )

@@ -1,0 +1,224 @@
+"""A new code for the same payment, and the old one dead at that moment; or no code at all until somebody has asked."""
+
+import re
+from dataclasses import dataclass
+from datetime import date, timedelta
+from uuid import UUID, uuid4
+
+from sqlalchemy import exists, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from cbi import clock
+from cbi.access.actor import Actor
+from cbi.access.permissions import Permission
+from cbi.audit.record import record
+from cbi.errors import Conflict, Invalid, NotFound
+from cbi.messaging.outbox import date_in_sql, withdraw
+from cbi.offices import office_of
+from cbi.payments.models import Payment
+from cbi.payments.recipients import goes_where_approved
+from cbi.payments.states import PaymentState
+from cbi.programmes.models import Programme
+from cbi.redemption import locators, notices
+from cbi.redemption.counters import rules_of
+from cbi.redemption.models import CodeIssue
+from cbi.redemption.states import CODE, CodeState
+from cbi.registry.models import PaymentAccount
+
+_A_NUMBER = re.compile(r"\d(?:\W*\d){4}")
+_LONGEST_REASON = 200
+
+
+class NoCode(NotFound):
+    """The payment has no code."""
+
+    code = "redemption.no_code"
+
+
+class CodeInUse(Conflict):
+    """A teller holds the code at this moment and may be paying it."""
+
+    code = "redemption.code_in_use"
+
+
+class CodeOver(Conflict):
+    """The code is paid or expired."""
+
+    code = "redemption.code_over"
+
+
+class ReissuedEnough(Conflict):
+    """The payment had a new code too recently, or too often."""
+
+    code = "redemption.reissued_enough"
+
+
+class TelephoneChanged(Conflict):
+    """The telephone on record is not, or only since lately, the one that the code would go to."""
+
+    code = "redemption.telephone_changed"
+
+
+class UnusableReason(Invalid):
+    """The reason is missing, too long, or holds what looks like somebody's number."""
+
+    code = "redemption.unusable_reason"
+
+
+@dataclass(frozen=True, slots=True)
+class Reissued:
+    """The new code issue: its public locator and its last day. The code itself goes to the telephone on record only."""
+
+    code_issue_id: UUID
+    locator: str
+    expires_on: date
+    reissues: int
+
+
+def reissue(session: Session, actor: Actor, payment_id: UUID, reason: str) -> Reissued:
+    """Send a new code to the telephone on record; the old one is dead from now on.
+
+    The provider's rules limit how often, except for a counter supervisor, who has the person before them. Raises
+    NotPermitted, UnusableReason, NoCode, CodeInUse, CodeOver, TelephoneChanged, ReissuedEnough.
+    """
+    why = plain_reason(reason)
+    issue, payment = _current(session, actor, payment_id)
+    now = clock.now()
+    if issue.held_until is not None and issue.held_until > now:
+        raise CodeInUse(
+            "A teller holds this code at this moment.",
+            next_step="Wait until the money is paid or the teller gives the code up.",
+        )
+    _check_payable(session, issue, payment)
+    _check_telephone(session, payment)
+    if not actor.may(Permission.COUNTER_MANAGE):
+        _check_limits(issue, payment)
+    CODE.check(issue.state, CodeState.REPLACED)
+    issue.state, issue.current, issue.closed_at = CodeState.REPLACED, False, now
+    session.flush()
+    withdraw(session, code_issue_id=issue.id)
+    new = _issue_after(session, issue)
+    notices.tell(
+        session, "REISSUED", CodeIssue.id == new.code_issue_id, about="code", tells_code=True,
+        date=date_in_sql(CodeIssue.expires_on.expression),
+    )  # fmt: skip
+    record(
+        session, actor, "code.reissued", "payment", payment_id, reason=why, reissues=new.reissues
+    )
+    return new
+
+
+def lock_code(session: Session, actor: Actor, payment_id: UUID, reason: str) -> None:
+    """Block a code that was lost, stolen or seen by others, even while a teller holds it. Locking again does nothing.
+
+    Raises NotPermitted, UnusableReason, NoCode, CodeOver.
+    """
+    why = plain_reason(reason)
+    issue, payment = _current(session, actor, payment_id)
+    _check_payable(session, issue, payment)
+    if issue.state is CodeState.LOCKED:
+        return
+    CODE.check(issue.state, CodeState.LOCKED)
+    issue.state = CodeState.LOCKED
+    session.flush()
+    withdraw(session, code_issue_id=issue.id)
+    notices.tell(session, "LOST_ACK", CodeIssue.id == issue.id, about="lost")
+    record(session, actor, "code.locked", "payment", payment_id, reason=why)
+
+
+def plain_reason(reason: str) -> str:
+    """The reason on one line. It is kept for ever beside the act, so nobody's number may stand in it."""
+    why = " ".join(reason.split())
+    if not 3 <= len(why) <= _LONGEST_REASON or _A_NUMBER.search(why):
+        raise UnusableReason(
+            f"A reason has 3 to {_LONGEST_REASON} characters, and no telephone, document or code number.",
+            next_step="Say in a few words what happened, such as: message never arrived.",
+        )
+    return why
+
+
+def _current(session: Session, actor: Actor, payment_id: UUID) -> tuple[CodeIssue, Payment]:
+    """The payment's code, locked, for somebody who may change it. Raises NotPermitted, NoCode."""
+    found = session.execute(
+        select(CodeIssue, Payment, Programme.code)
+        .join(Payment, Payment.id == CodeIssue.payment_id)
+        .join(Programme, Programme.id == Payment.programme_id)
+        .where(CodeIssue.payment_id == payment_id, CodeIssue.current)
+        .with_for_update(of=CodeIssue)
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+    actor.require(Permission.CODE_REISSUE, found[2] if found else None)
+    if found is None:
+        raise NoCode(
+            "This payment has no code.", next_step="Codes are made when its run is released."
+        )
+    return found[0], found[1]
+
+
+def _check_payable(session: Session, issue: CodeIssue, payment: Payment) -> None:
+    today = clock.today(office_of(session).timezone)
+    if issue.state is CodeState.PAID:
+        raise CodeOver("This payment was paid.", next_step="See its receipt.")
+    if issue.state is CodeState.EXPIRED or issue.expires_on < today:
+        raise CodeOver(
+            f"The last day of this code was {issue.expires_on:%d/%m/%Y}.",
+            next_step="The payment needs a new attempt.",
+        )
+    if payment.state is not PaymentState.ACCEPTED:
+        raise CodeOver(f"This payment is {payment.state}.", next_step="Its code cannot be used.")
+
+
+def _check_telephone(session: Session, payment: Payment) -> None:
+    """Whoever has somebody's number changed and asks for a new code at once would get it: so nobody does."""
+    hours = rules_of(payment.provider).phone_change_block_hours
+    changed = exists().where(
+        PaymentAccount.person_id == payment.person_id,
+        PaymentAccount.replaced_at > clock.now() - timedelta(hours=hours),
+    )
+    as_approved, lately = session.execute(
+        select(goes_where_approved(), changed).where(Payment.id == payment.id)
+    ).one()
+    if not as_approved:
+        raise TelephoneChanged(
+            "The code would go to a telephone that is no longer on record.",
+            next_step="Lock this code; after it expires, the payment needs a run of its own.",
+        )
+    if lately:
+        raise TelephoneChanged(
+            f"The telephone was changed less than {hours} hours ago.",
+            next_step="Wait, and make sure in the meantime that the person asked for the change.",
+        )
+
+
+def _check_limits(issue: CodeIssue, payment: Payment) -> None:
+    rules = rules_of(payment.provider)
+    if issue.reissues >= rules.reissues_allowed:
+        raise ReissuedEnough(
+            f"This payment had {issue.reissues} new codes already.",
+            next_step="The person must come in: a counter supervisor can send another.",
+        )
+    again_at = issue.issued_at + timedelta(hours=rules.reissue_gap_hours)
+    if issue.reissues and clock.now() < again_at:
+        raise ReissuedEnough(
+            f"A new code was sent less than {rules.reissue_gap_hours} hours ago.",
+            next_step="Wait until the message can have arrived.",
+        )
+
+
+def _issue_after(session: Session, old: CodeIssue) -> Reissued:
+    """The next code issue of the same attempt; it is valid as long as the one before it."""
+    new_id = uuid4()
+    while True:
+        locator = session.scalar(
+            insert(CodeIssue)
+            .values(
+                id=new_id, payment_id=old.payment_id, attempt=old.attempt,
+                locator=locators.draw(session, 1, office_of(session).locator_digits)[0], state=CODE.initial,
+                reissues=old.reissues + 1, issued_at=clock.now(), expires_on=old.expires_on,
+            )
+            .on_conflict_do_nothing(index_elements=["locator"], index_where=CodeIssue.live.expression)
+            .returning(CodeIssue.locator)
+        )  # fmt: skip
+        if locator is not None:
+            return Reissued(new_id, locator, old.expires_on, old.reissues + 1)

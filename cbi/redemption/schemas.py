@@ -1,0 +1,236 @@
+"""How counters, tellers and redemptions appear over the API. Codes come in and never go out."""
+
+from datetime import date, datetime
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field, SecretStr
+
+from cbi.ledger.schemas import Amount
+from cbi.redemption.counter import Receipt
+from cbi.redemption.holding import Authorised
+from cbi.redemption.models import CounterOffice, Teller
+from cbi.redemption.queries import CodeStanding, TellerDay
+from cbi.redemption.refusals import Refused
+from cbi.redemption.reissuing import Reissued
+
+
+class TellerSignIn(BaseModel):
+    """A teller's user name and password, and the country office whose money they pay."""
+
+    office: str = Field(max_length=31)
+    username: str = Field(max_length=100)
+    password: SecretStr = Field(max_length=200)
+
+
+class TellerToken(BaseModel):
+    """What to send with each request as `Authorization: Bearer …`."""
+
+    token: str
+
+
+class Authorise(BaseModel):
+    """What the teller typed: the code, and what the person showed or said."""
+
+    code: SecretStr = Field(max_length=100, description="In any grouping and any digits.")
+    factor: SecretStr = Field(
+        SecretStr(""),
+        max_length=100,
+        description="The last four characters of the document or card, or the word; empty where a supervisor vouched.",
+    )
+
+
+class AuthorisedOut(BaseModel):
+    """Right: the code is held for this teller. Confirm before the cash leaves the hand."""
+
+    outcome: Literal["authorised"] = "authorised"
+    authorisation_id: UUID
+    receipt: str
+    amount: Amount
+    held_until: datetime
+
+    @classmethod
+    def of(cls, held: Authorised) -> "AuthorisedOut":
+        return cls(
+            authorisation_id=held.authorisation_id, receipt=held.receipt, amount=Amount.of(held.amount),
+            held_until=held.held_until,
+        )  # fmt: skip
+
+
+class RefusedOut(BaseModel):
+    """Do not pay: why, and what to do. The try was counted."""
+
+    outcome: Literal["refused"] = "refused"
+    code: str = Field(description="Stable; programs may rely on it.")
+    message: str
+    next_step: str
+    tries_left: int | None = Field(
+        None, description="Wrong tries left before a pause, where that matters."
+    )
+
+    @classmethod
+    def of(cls, no: Refused) -> "RefusedOut":
+        return cls(
+            code=no.code, message=no.message, next_step=no.next_step, tries_left=no.tries_left
+        )
+
+
+class ReceiptOut(BaseModel):
+    """Paid: hand over exactly this amount."""
+
+    authorisation_id: UUID
+    receipt: str
+    amount: Amount
+    paid_at: datetime
+    office: str
+
+    @classmethod
+    def of(cls, receipt: Receipt) -> "ReceiptOut":
+        return cls(
+            authorisation_id=receipt.authorisation_id, receipt=receipt.receipt, amount=Amount.of(receipt.amount),
+            paid_at=receipt.paid_at, office=receipt.office,
+        )  # fmt: skip
+
+
+class PaidOutOut(BaseModel):
+    receipt: str
+    amount: Amount
+    paid_at: datetime
+
+
+class UnansweredOut(BaseModel):
+    """A hold neither confirmed nor given up: say at the end of the day which it was."""
+
+    authorisation_id: UUID
+    receipt: str
+    amount: Amount
+    held_until: datetime
+
+
+class TellerDayOut(BaseModel):
+    """One teller's day: what was paid, its totals by currency, and what was left open."""
+
+    day: date
+    count: int
+    totals: list[Amount]
+    paid: list[PaidOutOut]
+    unanswered: list[UnansweredOut]
+
+    @classmethod
+    def of(cls, day: TellerDay) -> "TellerDayOut":
+        return cls(
+            day=day.day,
+            count=len(day.paid),
+            totals=[Amount.of(total) for total in day.totals],
+            paid=[
+                PaidOutOut(receipt=each.receipt, amount=Amount.of(each.amount), paid_at=each.paid_at)
+                for each in day.paid
+            ],
+            unanswered=[
+                UnansweredOut(
+                    authorisation_id=each.authorisation_id, receipt=each.receipt, amount=Amount.of(each.amount),
+                    held_until=each.held_until,
+                )
+                for each in day.unanswered
+            ],
+        )  # fmt: skip
+
+
+class NewCounterOffice(BaseModel):
+    """An office of a provider to open: `code` is the provider's own number for it."""
+
+    provider: str = Field(max_length=60)
+    code: str = Field(max_length=30)
+    name: str = Field(max_length=120)
+    area: str | None = Field(None, max_length=120)
+
+
+class CounterOfficeOut(BaseModel):
+    id: UUID
+    provider: str
+    code: str
+    name: str
+    area: str | None
+    closed_at: datetime | None
+
+    @classmethod
+    def of(cls, office: CounterOffice) -> "CounterOfficeOut":
+        return cls(
+            id=office.id, provider=office.provider, code=office.code, name=office.name, area=office.area,
+            closed_at=office.closed_at,
+        )  # fmt: skip
+
+
+class NewTeller(BaseModel):
+    """A teller to register at an office, with a first password."""
+
+    office_id: UUID
+    username: str = Field(max_length=40)
+    full_name: str = Field(max_length=120)
+    password: SecretStr = Field(max_length=200)
+
+
+class MoveTeller(BaseModel):
+    """The office a teller works at from now on."""
+
+    office_id: UUID
+
+
+class TellerOut(BaseModel):
+    id: UUID
+    office_id: UUID
+    username: str
+    full_name: str
+    disabled_at: datetime | None
+
+    @classmethod
+    def of(cls, teller: Teller) -> "TellerOut":
+        return cls(
+            id=teller.id, office_id=teller.office_id, username=teller.username, full_name=teller.full_name,
+            disabled_at=teller.disabled_at,
+        )  # fmt: skip
+
+
+class Because(BaseModel):
+    """Why, in a few words and without anybody's number."""
+
+    reason: str = Field(max_length=400)
+
+
+class ReissuedOut(BaseModel):
+    """The new code's public locator and last day; the code itself goes to the telephone on record."""
+
+    locator: str
+    expires_on: date
+    reissues: int
+
+    @classmethod
+    def of(cls, new: Reissued) -> "ReissuedOut":
+        return cls(locator=new.locator, expires_on=new.expires_on, reissues=new.reissues)
+
+
+class VouchedOut(BaseModel):
+    """Until when the code can be paid without a second factor."""
+
+    until: datetime
+
+
+class CodeStandingOut(BaseModel):
+    """How a payment's code stands: never the code."""
+
+    locator: str
+    state: str
+    issued_at: datetime
+    expires_on: date
+    held_until: datetime | None
+    wrong_secrets: int
+    wrong_factors: int
+    reissues: int
+
+    @classmethod
+    def of(cls, code: CodeStanding) -> "CodeStandingOut":
+        return cls(
+            locator=code.locator, state=code.state.value, issued_at=code.issued_at, expires_on=code.expires_on,
+            held_until=code.held_until, wrong_secrets=code.wrong_secrets, wrong_factors=code.wrong_factors,
+            reissues=code.reissues,
+        )  # fmt: skip

@@ -1,0 +1,62 @@
+"""Tellers sign in for themselves, apart from staff, and each in one place at a time."""
+
+from uuid import UUID, uuid4
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from cbi.access import passwords, throttling, tokens
+from cbi.access.actor import Actor, grants_of
+from cbi.access.permissions import Role
+from cbi.access.users import SignInRefused
+from cbi.audit.record import record
+from cbi.redemption.counters import TELLER
+from cbi.redemption.models import CounterOffice, Teller
+
+
+def sign_in(session: Session, username: str, password: str) -> str:
+    """Sign a teller in at their office and return the token; an earlier sign-in of theirs ends.
+
+    Raises SignInRefused, the same for every reason; it keeps the count of tries, so commit it.
+    """
+    teller = session.execute(
+        select(
+            Teller.id,
+            Teller.username,
+            Teller.password_hash,
+            Teller.disabled_at,
+            CounterOffice.closed_at,
+        )
+        .join(CounterOffice, CounterOffice.id == Teller.office_id)
+        .where(Teller.username == username.strip().lower())
+    ).one_or_none()
+    # Somebody who guesses names sees the same statements and the same hash computed for all of them.
+    may_try = throttling.take_try(session, Teller, teller.id if teller else uuid4())
+    usable = teller and may_try and teller.disabled_at is None and teller.closed_at is None
+    kept = teller.password_hash if teller and usable else None
+    if not passwords.is_right(kept, password) or teller is None:
+        raise SignInRefused(
+            "The user name or the password is not right, or signing in is paused.",
+            next_step=f"After {throttling.TRIES} wrong tries wait {throttling.PAUSE.seconds // 60} minutes.",
+        )
+    throttling.forgive(session, Teller, teller.id)
+    tokens.end_all(session, TELLER, teller.id)
+    token = tokens.open_sign_in(session, TELLER, teller.id)
+    record(
+        session, Actor(TELLER, teller.id, teller.username), "teller.signed_in", "teller", teller.id
+    )
+    return token
+
+
+def actor_of_teller(session: Session, teller_id: UUID) -> Actor | None:
+    """The teller as an actor; None when there is none, or the teller or their office is no longer open."""
+    username = session.scalar(
+        select(Teller.username)
+        .join(CounterOffice, CounterOffice.id == Teller.office_id)
+        .where(
+            Teller.id == teller_id, Teller.disabled_at.is_(None), CounterOffice.closed_at.is_(None)
+        )
+    )
+    if username is None:
+        return None
+    return Actor(TELLER, teller_id, username, grants_of([(Role.TELLER, None)]))

@@ -1,0 +1,1 @@
+"""Who may receive: households, people, and what is known of them."""

@@ -1,0 +1,188 @@
+"""Telephones and documents that several households share: flagged when they arrive, decided by a person."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import Select, func, literal, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import Session
+
+from cbi import clock
+from cbi.access.actor import Actor
+from cbi.access.permissions import Permission
+from cbi.audit.record import record
+from cbi.errors import Conflict, Invalid, NotFound
+from cbi.registry import queries
+from cbi.registry.models import DuplicateFlag, Household, PaymentAccount, Person
+from cbi.registry.personal import PHONE
+from cbi.registry.text import clean
+
+LONGEST_REASON = 500
+
+
+class Kind(StrEnum):
+    """What is shared. A telephone may well be a family's; one document is one person's."""
+
+    SHARED_PHONE = "shared_phone"
+    SAME_DOCUMENT = "same_document"
+
+
+class Decision(StrEnum):
+    """What a person found: different people who share something, or the same person twice."""
+
+    DIFFERENT = "different"
+    SAME = "same"
+
+
+class UnknownFlag(NotFound):
+    """There is no such flag."""
+
+    code = "registry.unknown_flag"
+
+
+class AlreadyDecided(Conflict):
+    """The flag was decided before, or another household has joined those it was about."""
+
+    code = "registry.already_decided"
+
+
+class UnusableDecision(Invalid):
+    """The decision or its reason cannot be used."""
+
+    code = "registry.unusable_decision"
+
+
+def flag(session: Session, import_id: UUID) -> Mapping[Kind, int]:
+    """Flag every telephone and document that the households of an import share with others; returns how many were new.
+
+    Repeating it changes nothing. The caller makes sure that no other import is between its own rows and its commit:
+    neither would see what the other brings.
+    """
+    found: Counter[Kind] = Counter()
+    for kind, groups in (
+        (Kind.SHARED_PHONE, _by_phone(import_id)),
+        (Kind.SAME_DOCUMENT, _by_document(import_id)),
+    ):
+        shared = groups.subquery()
+        new = session.scalars(
+            upsert(DuplicateFlag)
+            .from_select(
+                ["id", "kind", "value_index", "household_count", "flagged_at"],
+                select(
+                    func.gen_random_uuid(),
+                    literal(kind.value),
+                    shared.c.value_index,
+                    shared.c.households,
+                    literal(clock.now()),
+                ),
+            )
+            .on_conflict_do_nothing()
+            .returning(DuplicateFlag.id)
+        )
+        found[kind] = len(new.all())
+    return found
+
+
+def _by_phone(import_id: UUID) -> Select[bytes, int]:
+    brought = (
+        select(PaymentAccount.value_index)
+        .join(Person, Person.id == PaymentAccount.person_id)
+        .join(Household, Household.id == Person.household_id)
+        .where(Household.import_id == import_id, PaymentAccount.kind == PHONE)
+    )
+    households = func.count(Person.household_id.distinct())
+    return (
+        select(PaymentAccount.value_index, households.label("households"))
+        .join(Person, Person.id == PaymentAccount.person_id)
+        .where(PaymentAccount.value_index.in_(brought), PaymentAccount.kind == PHONE)
+        .where(PaymentAccount.replaced_at.is_(None))
+        .group_by(PaymentAccount.value_index)
+        .having(households > 1)
+    )
+
+
+def _by_document(import_id: UUID) -> Select[bytes | None, int]:
+    brought = (
+        select(Person.document_index)
+        .join(Household, Household.id == Person.household_id)
+        .where(Household.import_id == import_id, Person.document_index.is_not(None))
+    )
+    households = func.count(Person.household_id.distinct())
+    return (
+        select(Person.document_index.label("value_index"), households.label("households"))
+        .where(Person.document_index.in_(brought))
+        .group_by(Person.document_index)
+        .having(households > 1)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Flagged:
+    """A flag with the households it is about."""
+
+    flag: DuplicateFlag
+    households: tuple[Household, ...]
+
+
+def list_flags(
+    session: Session, actor: Actor, *, open_only: bool = True, limit: int = 1000
+) -> list[Flagged]:
+    """The flags that count now, the oldest first, with their households."""
+    actor.require(Permission.REGISTRY_READ)
+    statement = queries.current_flags(open_only=open_only)
+    ordered = statement.order_by(DuplicateFlag.flagged_at, DuplicateFlag.id).limit(limit)
+    return with_households(session, session.scalars(ordered).all())
+
+
+def with_households(session: Session, flags: Sequence[DuplicateFlag]) -> list[Flagged]:
+    """The same flags with their households, in two queries however many there are."""
+    sharing = queries.sharing(session, flags)
+    return [Flagged(each, tuple(sharing.get(each.id, ()))) for each in flags]
+
+
+def decide(
+    session: Session, actor: Actor, flag_id: UUID, decision: str, reason: str
+) -> DuplicateFlag:
+    """Record what a person found out about a flag, once. Raises UnknownFlag, AlreadyDecided, UnusableDecision."""
+    actor.require(Permission.REGISTRY_DECIDE)
+    why = clean(reason)
+    if decision not in set(Decision) or not 1 <= len(why) <= LONGEST_REASON:
+        raise UnusableDecision(
+            "A decision is “different” or “same”, with a reason of 1 to 500 characters.",
+            next_step="Say how it was found out, such as: both came to the office with their own cards.",
+        )
+    decided = session.scalars(
+        update(DuplicateFlag)
+        .where(
+            DuplicateFlag.id == flag_id,
+            DuplicateFlag.decision.is_(None),
+            queries.is_current(DuplicateFlag),
+        )
+        .values(decision=decision, decided_by=actor.id, decided_at=clock.now(), reason=why)
+        .returning(DuplicateFlag),
+        execution_options={"synchronize_session": False, "populate_existing": True},
+    ).one_or_none()
+    if decided is None:
+        raise _not_open(session, flag_id)
+    record(
+        session, actor, "duplicate.decided", "duplicate_flag", flag_id, kind=decided.kind, decision=decision,
+        households=decided.household_count,
+    )  # fmt: skip
+    return decided
+
+
+def _not_open(session: Session, flag_id: UUID) -> UnknownFlag | AlreadyDecided:
+    found = session.get(DuplicateFlag, flag_id)
+    if found is None:
+        return UnknownFlag("There is no such flag.", next_step="See the list of open flags.")
+    if found.decision is None:
+        return AlreadyDecided(
+            "Another household has joined those of this flag, so a newer flag stands for all of them.",
+            next_step="Decide on the newer one.",
+        )
+    return AlreadyDecided(
+        f"This was already decided: {found.decision}.", next_step="See who decided it and why."
+    )

@@ -1,0 +1,114 @@
+"""The registry over HTTP: lists come in, masked households go out, possible duplicates are decided."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, File, Form, Response, UploadFile
+
+from cbi.access.actor import Actor
+from cbi.access.guards import may
+from cbi.access.permissions import Permission
+from cbi.http.pages import Cursor, Limit, Page, page
+from cbi.http.requests import OfficeSession
+from cbi.http.routing import Router
+from cbi.registry import duplicates, importing, queries
+from cbi.registry.mapping import TEMPLATE
+from cbi.registry.mapping_files import load_mapping
+from cbi.registry.models import DuplicateFlag, Household
+from cbi.registry.schemas import DecideDuplicate, FlagOut, HouseholdOut, ImportedOut, ImportOut
+
+router = Router(tags=["registry"])
+Importer = Annotated[Actor, Depends(may(Permission.REGISTRY_IMPORT))]
+Reader = Annotated[Actor, Depends(may(Permission.REGISTRY_READ))]
+Decider = Annotated[Actor, Depends(may(Permission.REGISTRY_DECIDE))]
+
+
+@router.post(
+    "/registry/imports", status_code=201, summary="Take in a list of households (CSV or XLSX)"
+)
+def import_list(
+    session: OfficeSession,
+    actor: Importer,
+    response: Response,
+    file: Annotated[UploadFile, File(description="The list.")],
+    mapping: Annotated[
+        str | None, Form(description="A mapping file (YAML) for other column names.")
+    ] = None,
+    *,
+    dry_run: Annotated[
+        bool, Form(description="Say what would come of it, and change nothing.")
+    ] = False,
+) -> ImportedOut:
+    result = importing.import_file(
+        session,
+        actor,
+        file.file,
+        filename=file.filename or "list",
+        mapping=load_mapping(mapping) if mapping else TEMPLATE,
+        dry_run=dry_run,
+    )
+    if result.repeated or result.dry_run:
+        response.status_code = 200
+    return ImportedOut.of(result)
+
+
+@router.get("/registry/imports/{import_id}", summary="What came of an import")
+def show_import(session: OfficeSession, actor: Reader, import_id: UUID) -> ImportOut:
+    return ImportOut.of(queries.import_of(session, actor, import_id))
+
+
+@router.get("/households", summary="Households, with their recipients masked")
+def list_households(
+    session: OfficeSession,
+    actor: Reader,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    status: str | None = None,
+) -> Page[HouseholdOut]:
+    found = page(
+        session,
+        queries.households(actor, status=status),
+        lambda row: row,
+        by=[Household.id],
+        limit=limit,
+        cursor=cursor,
+    )
+    shown = queries.recipients(session, [row.id for row in found.items])
+    return Page(
+        items=[HouseholdOut.of(row, shown.get(row.id)) for row in found.items],
+        next_cursor=found.next_cursor,
+    )
+
+
+@router.get(
+    "/registry/duplicates", summary="Telephones and documents that several households share"
+)
+def list_duplicates(
+    session: OfficeSession,
+    actor: Reader,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    *,
+    open_only: bool = True,
+) -> Page[FlagOut]:
+    actor.require(Permission.REGISTRY_READ)
+    found = page(
+        session,
+        queries.current_flags(open_only=open_only),
+        lambda flag: flag,
+        by=[DuplicateFlag.flagged_at, DuplicateFlag.id],
+        limit=limit,
+        cursor=cursor,
+    )
+    shown = duplicates.with_households(session, found.items)
+    return Page(items=[FlagOut.of(each) for each in shown], next_cursor=found.next_cursor)
+
+
+@router.post(
+    "/registry/duplicates/{flag_id}/decide", summary="Say whether it is one person or several"
+)
+def decide_duplicate(
+    session: OfficeSession, actor: Decider, flag_id: UUID, body: DecideDuplicate
+) -> FlagOut:
+    flag = duplicates.decide(session, actor, flag_id, body.decision, body.reason)
+    return FlagOut.of(duplicates.with_households(session, [flag])[0])

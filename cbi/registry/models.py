@@ -1,0 +1,192 @@
+"""Households and people. What identifies a person is sealed under a key of that person's own."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, Uuid
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from cbi.db import Base, Instant, Key, Ordinal, may_update
+
+
+class Import(Base):
+    """One file that was taken in: which, by whom, and what came of its rows."""
+
+    __tablename__ = "imports"
+    __table_args__ = (
+        Index(None, "source", "file_digest"),
+        {
+            "info": may_update(
+                "rows_total",
+                "rows_landed",
+                "rows_rejected",
+                "rows_unchanged",
+                "rows_warned",
+                "people_landed",
+            )
+        },
+    )
+
+    id: Mapped[Key]
+    file_digest: Mapped[bytes] = mapped_column(LargeBinary)
+    filename: Mapped[str]
+    source: Mapped[str]
+    imported_by: Mapped[UUID | None] = mapped_column(Uuid)
+    imported_at: Mapped[Instant]
+    rows_total: Mapped[int]
+    rows_landed: Mapped[int]
+    rows_rejected: Mapped[int]
+    rows_unchanged: Mapped[int]
+    rows_warned: Mapped[int]
+    people_landed: Mapped[int]
+
+
+class RejectedRow(Base):
+    """A row that could not land, with the reasons. What stood in it is sealed under the office's key."""
+
+    __tablename__ = "rejected_rows"
+
+    id: Mapped[Ordinal]
+    import_id: Mapped[UUID] = mapped_column(ForeignKey("imports.id"), index=True)
+    sheet: Mapped[str | None]
+    line: Mapped[int]
+    reasons: Mapped[list[Any]] = mapped_column(JSONB)
+    cells: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Household(Base):
+    """People who live and eat together. `source` and `source_id` name it where it was registered."""
+
+    __tablename__ = "households"
+    __table_args__ = (
+        CheckConstraint("size BETWEEN 1 AND 60", name="size"),
+        UniqueConstraint("source", "source_id"),
+        {"info": may_update("status")},
+    )
+
+    id: Mapped[Key]
+    source: Mapped[str]
+    source_id: Mapped[str]
+    size: Mapped[int]
+    area: Mapped[str | None]
+    language: Mapped[str]
+    status: Mapped[str] = mapped_column(default="active")
+    fingerprint: Mapped[bytes] = mapped_column(LargeBinary)
+    """A keyed hash of the row's facts: the same row again is recognised, a different one is shown to a person."""
+    import_id: Mapped[UUID] = mapped_column(ForeignKey("imports.id"), index=True)
+    line: Mapped[int]
+    registered_at: Mapped[Instant]
+
+
+class Sex(StrEnum):
+    FEMALE = "female"
+    MALE = "male"
+    OTHER = "other"
+    UNKNOWN = "unknown"
+
+
+class FactorKind(StrEnum):
+    """What a recipient shows or says at the counter beside the code; the teller types it without seeing it."""
+
+    DOCUMENT = "document"
+    CARD = "card"
+    WORD = "word"
+
+
+class Person(Base):
+    """A member of a household. `data_key` opens the sealed columns; destroying it erases the person."""
+
+    __tablename__ = "persons"
+    __table_args__ = (
+        CheckConstraint("(factor_kind IS NULL) = (factor IS NULL)", name="factor_whole"),
+        Index("uq_persons_recipient", "household_id", unique=True, postgresql_where="is_recipient"),
+        Index(None, "household_id"),
+        Index(None, "document_index"),
+        {"info": may_update("data_key")},
+    )
+
+    id: Mapped[Key]
+    household_id: Mapped[UUID] = mapped_column(Uuid)
+    is_head: Mapped[bool]
+    is_recipient: Mapped[bool]
+    data_key: Mapped[bytes | None] = mapped_column(LargeBinary)
+    name: Mapped[bytes | None] = mapped_column(LargeBinary)
+    born_on: Mapped[bytes | None] = mapped_column(LargeBinary)
+    document: Mapped[bytes | None] = mapped_column(LargeBinary)
+    document_index: Mapped[bytes | None] = mapped_column(LargeBinary)
+    sex: Mapped[Sex]
+    factor_kind: Mapped[FactorKind | None]
+    factor: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """A keyed hash of the second factor: it can be checked, never shown."""
+    registered_at: Mapped[Instant]
+
+
+class PaymentAccount(Base):
+    """Where a recipient's money or code goes: a telephone (later a wallet, a bank account, a card). Never edited."""
+
+    __tablename__ = "payment_accounts"
+    __table_args__ = (
+        Index(
+            "uq_payment_accounts_current",
+            "person_id",
+            "kind",
+            unique=True,
+            postgresql_where="replaced_at IS NULL",
+        ),
+        Index(None, "value_index"),
+        {"info": may_update("replaced_at")},
+    )
+
+    id: Mapped[Key]
+    person_id: Mapped[UUID] = mapped_column(Uuid)
+    kind: Mapped[str]
+    value: Mapped[bytes] = mapped_column(LargeBinary)
+    value_index: Mapped[bytes] = mapped_column(LargeBinary)
+    """A keyed hash of the number: finds shared telephones, and fixes in an approved run where each code goes."""
+    created_at: Mapped[Instant]
+    replaced_at: Mapped[datetime | None]
+
+
+class Consent(Base):
+    """A person's permission to hold and use their data, with the notice they were given."""
+
+    __tablename__ = "consents"
+    __table_args__ = {"info": may_update("withdrawn_at")}
+
+    id: Mapped[Key]
+    person_id: Mapped[UUID] = mapped_column(Uuid, index=True)
+    scope: Mapped[str]
+    notice: Mapped[str]
+    given_on: Mapped[date]
+    recorded_at: Mapped[Instant]
+    withdrawn_at: Mapped[datetime | None]
+
+
+class DuplicateFlag(Base):
+    """Two or more households share a telephone or a document. Who they are follows from `value_index`.
+
+    When another household joins them, that is a new flag with a larger `household_count`, and the one that counts.
+    """
+
+    __tablename__ = "duplicate_flags"
+    __table_args__ = (
+        CheckConstraint("kind IN ('shared_phone', 'same_document')", name="kind"),
+        CheckConstraint("decision IN ('different', 'same')", name="decision"),
+        CheckConstraint("num_nulls(decision, decided_at, reason) IN (0, 3)", name="decided_whole"),
+        CheckConstraint("household_count > 1", name="household_count"),
+        UniqueConstraint("kind", "value_index", "household_count"),
+        {"info": may_update("decision", "decided_by", "decided_at", "reason")},
+    )
+
+    id: Mapped[Key]
+    kind: Mapped[str]
+    value_index: Mapped[bytes] = mapped_column(LargeBinary)
+    household_count: Mapped[int]
+    flagged_at: Mapped[Instant]
+    decision: Mapped[str | None]
+    decided_by: Mapped[UUID | None] = mapped_column(Uuid)
+    decided_at: Mapped[datetime | None]
+    reason: Mapped[str | None]

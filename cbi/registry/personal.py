@@ -1,0 +1,170 @@
+"""What identifies a person, sealed under a key of that person's own and opened only for a purpose.
+
+The person's key is itself sealed under the office's key; destroying it erases the person and keeps the books. What has
+to be found again (a telephone, a document) is beside it as a keyed hash that says nothing without the office's key.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from sqlalchemy import CollectionAggregate, Uuid, any_, bindparam, select
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Session
+
+from cbi.errors import NotFound
+from cbi.keys import Keyring, Unreadable, new_key, seal, unseal
+from cbi.offices import office_of
+from cbi.registry.facts import PersonFacts
+from cbi.registry.models import FactorKind, PaymentAccount, Person
+from cbi.registry.text import folded, plain_digits
+
+PHONE = "phone"
+_DATA_KEYS = "registry/data keys"
+_FACTORS = "registry/second factors"
+_FACTOR_DIGITS = 4
+
+
+class UnknownPerson(NotFound):
+    """There is no such person, or their data was erased."""
+
+    code = "registry.unknown_person"
+
+
+def normal_factor(kind: FactorKind, typed: str) -> str:
+    """One spelling of what a recipient says or shows: the last four characters of a number, or the whole word."""
+    if kind == FactorKind.WORD:
+        return folded(typed)
+    return "".join(c for c in plain_digits(typed).upper() if c.isalnum())[-_FACTOR_DIGITS:]
+
+
+class Sealer:
+    """Seals people for one office. Derives the office's keys once, so that a long list keeps its pace."""
+
+    def __init__(self, keys: Keyring) -> None:
+        self._keys = keys
+        self._data_keys = keys.derive(_DATA_KEYS)
+        self._factors = keys.derive(_FACTORS)
+
+    def person(self, person_id: UUID, facts: PersonFacts) -> tuple[bytes, dict[str, object]]:
+        """A new key for this person (to seal what else is theirs), and the columns that hold what identifies them."""
+        key = new_key()
+        columns: dict[str, object] = {
+            "data_key": seal(self._data_keys, key, f"person/{person_id}/key"),
+            "name": seal(key, facts.name, f"person/{person_id}/name"),
+            "born_on": None,
+            "document": None,
+            "document_index": None,
+            "factor_kind": facts.factor_kind,
+            "factor": None,
+        }
+        if born := _born(facts):
+            columns["born_on"] = seal(key, born, f"person/{person_id}/born_on")
+        if facts.document:
+            document = f"{facts.document_kind or ''}\n{facts.document}"
+            columns["document"] = seal(key, document, f"person/{person_id}/document")
+            columns["document_index"] = self._keys.fingerprint("document", facts.document)
+        if facts.factor_kind and facts.factor:
+            columns["factor"] = self.factor(person_id, facts.factor_kind, facts.factor)
+        return key, columns
+
+    def account(self, key: bytes, account_id: UUID, value: str) -> tuple[bytes, bytes]:
+        """A telephone number sealed under its person's key, and its keyed hash."""
+        return seal(key, value, f"account/{account_id}"), self._keys.fingerprint(PHONE, value)
+
+    def factor(self, person_id: UUID, kind: FactorKind, normal: str) -> bytes:
+        """A keyed hash that holds for this person only: two people with one word cannot be told to share it."""
+        return hmac.digest(self._factors, f"{person_id}/{kind}/{normal}".encode(), hashlib.sha256)
+
+    def key_of(self, person_id: UUID, data_key: bytes) -> bytes:
+        """The person's key. Raises Unreadable."""
+        return unseal(self._data_keys, data_key, f"person/{person_id}/key")
+
+
+def _born(facts: PersonFacts) -> str | None:
+    # A day, or the age at registration: what was said, not what could be worked out from it.
+    if facts.born_on:
+        return facts.born_on.isoformat()
+    return f"age {facts.age}" if facts.age is not None else None
+
+
+def numbers(session: Session, account_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """The telephone numbers (E.164) of payment accounts, for the moment they are used.
+
+    Left out are accounts that nothing may go to: unknown ones, those of people whose data was erased, and those whose
+    number is not the one that approvers saw (its keyed hash differs, so it was altered in the database).
+    """
+    office = office_of(session)
+    sealer = Sealer(office.keys)
+    found = session.execute(
+        select(
+            PaymentAccount.id,
+            PaymentAccount.value,
+            PaymentAccount.value_index,
+            Person.id,
+            Person.data_key,
+        )
+        .join(Person, Person.id == PaymentAccount.person_id)
+        .where(PaymentAccount.id == _any_of(account_ids), PaymentAccount.kind == PHONE)
+    )
+    opened: dict[UUID, str] = {}
+    for account_id, value, value_index, person_id, data_key in found:
+        if data_key is None:
+            continue
+        try:
+            number = unseal(
+                sealer.key_of(person_id, data_key), value, f"account/{account_id}"
+            ).decode()
+        except Unreadable:
+            continue
+        if hmac.compare_digest(office.keys.fingerprint(PHONE, number), value_index):
+            opened[account_id] = number
+    return opened
+
+
+def _any_of(ids: Iterable[UUID]) -> CollectionAggregate[bool]:
+    # One array, however many: a list of parameters would end at 65,535.
+    return any_(bindparam(None, list(ids), ARRAY(Uuid)))
+
+
+def names(session: Session, person_ids: Iterable[UUID]) -> dict[UUID, str]:
+    """The names of people; whoever is unknown or erased is left out. Raises Unreadable."""
+    sealer = Sealer(office_of(session).keys)
+    found = session.execute(
+        select(Person.id, Person.data_key, Person.name).where(Person.id == _any_of(person_ids))
+    )
+    return {
+        person_id: unseal(
+            sealer.key_of(person_id, data_key), name, f"person/{person_id}/name"
+        ).decode()
+        for person_id, data_key, name in found
+        if data_key and name
+    }
+
+
+def name_of(session: Session, person_id: UUID) -> str:
+    """A person's name. Raises UnknownPerson, Unreadable."""
+    name = names(session, [person_id]).get(person_id)
+    if name is None:
+        raise UnknownPerson(
+            "There is no such person, or their data was erased.",
+            next_step="Check the household's record.",
+        )
+    return name
+
+
+def factor_matches(session: Session, person_id: UUID, typed: str) -> bool | None:
+    """Whether what a teller typed is the person's second factor; None when none was registered.
+
+    Of a document or card the last four characters count, in any digit script; of a word neither capitals nor accents.
+    """
+    found = session.execute(
+        select(Person.factor_kind, Person.factor).where(Person.id == person_id)
+    ).one_or_none()
+    if found is None or found.factor is None or found.factor_kind is None:
+        return None
+    typed_factor = Sealer(office_of(session).keys).factor(
+        person_id, found.factor_kind, normal_factor(found.factor_kind, typed)
+    )
+    return hmac.compare_digest(typed_factor, found.factor)

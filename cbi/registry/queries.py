@@ -1,0 +1,175 @@
+"""Questions to the registry: which households there are, what came of an import, who shares what with whom."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, any_, bindparam, func, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Session, aliased
+from sqlalchemy.types import Uuid
+
+from cbi.access.actor import Actor
+from cbi.access.permissions import Permission
+from cbi.errors import NotFound
+from cbi.registry import personal
+from cbi.registry.models import (
+    DuplicateFlag,
+    Household,
+    Import,
+    PaymentAccount,
+    Person,
+    RejectedRow,
+)
+
+ACTIVE = "active"
+
+
+class UnknownImport(NotFound):
+    """There was no such import."""
+
+    code = "registry.unknown_import"
+
+
+def import_of(session: Session, actor: Actor, import_id: UUID) -> Import:
+    """One import. Raises UnknownImport."""
+    actor.require(Permission.REGISTRY_READ)
+    found = session.get(Import, import_id)
+    if found is None:
+        raise UnknownImport(
+            "There was no such import.", next_step="A file that was refused as a whole leaves none."
+        )
+    return found
+
+
+def rejected_rows(import_id: UUID) -> Select[RejectedRow]:
+    """The rows of an import that could not land."""
+    return select(RejectedRow).where(RejectedRow.import_id == import_id)
+
+
+def households(actor: Actor, *, status: str | None = None) -> Select[Household]:
+    """All households, or those of one status."""
+    actor.require(Permission.REGISTRY_READ)
+    statement = select(Household)
+    return statement.where(Household.status == status) if status else statement
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """Who receives for a household, masked: initials, and a telephone of which the last two digits show."""
+
+    initials: str | None
+    phone: str | None
+    people: int
+
+
+def recipients(session: Session, household_ids: Sequence[UUID]) -> Mapping[UUID, Recipient]:
+    """The masked recipient and the number of people listed, by household, in a few queries however many there are."""
+    wanted = any_(bindparam(None, list(household_ids), ARRAY(Uuid)))
+    counted = session.execute(
+        select(Person.household_id, func.count())
+        .where(Person.household_id == wanted)
+        .group_by(Person.household_id)
+    )
+    people = dict(iter(counted))
+    found = session.execute(
+        select(Person.household_id, Person.id, PaymentAccount.id)
+        .outerjoin(
+            PaymentAccount,
+            (PaymentAccount.person_id == Person.id)
+            & (PaymentAccount.kind == personal.PHONE)
+            & PaymentAccount.replaced_at.is_(None),
+        )
+        .where(Person.household_id == wanted, Person.is_recipient)
+    ).all()
+    names = personal.names(session, [person_id for _, person_id, _ in found])
+    phones = personal.numbers(session, [account_id for _, _, account_id in found if account_id])
+    shown = {household_id: Recipient(None, None, count) for household_id, count in people.items()}
+    for household_id, person_id, account_id in found:
+        name, phone = names.get(person_id), phones.get(account_id)
+        shown[household_id] = Recipient(
+            _initials(name) if name else None,
+            _masked(phone) if phone else None,
+            people[household_id],
+        )
+    return shown
+
+
+def _initials(name: str) -> str:
+    return " ".join(f"{word[0]}." for word in name.split())
+
+
+def _masked(phone: str) -> str:
+    return f"{'•' * (len(phone) - 3)}{phone[-2:]}"
+
+
+def is_current(flag: type[DuplicateFlag]) -> ColumnElement[bool]:
+    """Whether no larger group of households shares the same by now."""
+    larger = aliased(DuplicateFlag)
+    return ~(
+        select(larger.id)
+        .where(larger.kind == flag.kind, larger.value_index == flag.value_index)
+        .where(larger.household_count > flag.household_count)
+        .exists()
+    )
+
+
+def current_flags(*, open_only: bool = False) -> Select[DuplicateFlag]:
+    """The flags that count now."""
+    statement = select(DuplicateFlag).where(is_current(DuplicateFlag))
+    return statement.where(DuplicateFlag.decision.is_(None)) if open_only else statement
+
+
+def sharing(session: Session, flags: Sequence[DuplicateFlag]) -> Mapping[UUID, list[Household]]:
+    """The households that each flag is about."""
+    ids = any_(bindparam(None, [flag.id for flag in flags], ARRAY(Uuid)))
+    by_phone = (
+        select(DuplicateFlag.id, Household)
+        .join(PaymentAccount, PaymentAccount.value_index == DuplicateFlag.value_index)
+        .join(Person, Person.id == PaymentAccount.person_id)
+        .join(Household, Household.id == Person.household_id)
+        .where(
+            DuplicateFlag.id == ids,
+            DuplicateFlag.kind == "shared_phone",
+            PaymentAccount.replaced_at.is_(None),
+        )
+    )
+    by_document = (
+        select(DuplicateFlag.id, Household)
+        .join(Person, Person.document_index == DuplicateFlag.value_index)
+        .join(Household, Household.id == Person.household_id)
+        .where(DuplicateFlag.id == ids, DuplicateFlag.kind == "same_document")
+    )
+    found: dict[UUID, list[Household]] = {}
+    for statement in (by_phone, by_document):
+        for flag_id, household in session.execute(
+            statement.order_by(Household.registered_at, Household.id)
+        ):
+            if household not in found.setdefault(flag_id, []):
+                found[flag_id].append(household)
+    return found
+
+
+def blocked_households() -> Select[UUID]:
+    """Households that may be the same people twice: no payment until a person has decided that they are different.
+
+    It is those whose current `same_document` flag is open or decided "same", while more than one of them is active.
+    """
+    flagged = (
+        current_flags()
+        .where(DuplicateFlag.kind == "same_document")
+        .where(or_(DuplicateFlag.decision.is_(None), DuplicateFlag.decision == "same"))
+        .with_only_columns(DuplicateFlag.value_index)
+    )
+    still_shared = (
+        select(Person.document_index)
+        .join(Household, Household.id == Person.household_id)
+        .where(Person.document_index.in_(flagged), Household.status == ACTIVE)
+        .group_by(Person.document_index)
+        .having(func.count(Person.household_id.distinct()) > 1)
+    )
+    return (
+        select(Person.household_id.label("household_id"))
+        .where(Person.document_index.in_(still_shared))
+        .distinct()
+    )

@@ -1,0 +1,207 @@
+"""How the registry appears over the API: numbers, reasons and masked people, never a name or a number in full."""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from cbi.registry.checks import Reason
+from cbi.registry.duplicates import Decision, Flagged, Kind
+from cbi.registry.models import Household, Import
+from cbi.registry.queries import Recipient
+from cbi.registry.results import ImportResult, RowNote, count_reasons
+
+SHOWN_ROWS = 200
+
+
+class ReasonOut(BaseModel):
+    """Why a row did not land, or needs a look."""
+
+    code: str
+    column: str = Field(
+        description="The column's name in the file; empty when it is the whole row."
+    )
+    message: str
+    next_step: str
+
+    @classmethod
+    def of(cls, reason: Reason) -> "ReasonOut":
+        return cls(**reason.as_json())
+
+
+class CountedReason(ReasonOut):
+    """A reason with the number of rows that have it."""
+
+    rows: int
+
+
+class RowOut(BaseModel):
+    """A row that did not land, or that did and needs a look."""
+
+    sheet: str | None
+    line: int = Field(description="The row as the user's own program numbers it.")
+    outcome: str
+    reasons: list[ReasonOut]
+    warnings: list[ReasonOut]
+
+    @classmethod
+    def of(cls, note: RowNote) -> "RowOut":
+        return cls(
+            sheet=note.sheet,
+            line=note.line,
+            outcome=note.outcome,
+            reasons=[ReasonOut.of(reason) for reason in note.reasons],
+            warnings=[ReasonOut.of(reason) for reason in note.warnings],
+        )
+
+
+class ImportedOut(BaseModel):
+    """What came of a file. `total` counts households: landed, unchanged and rejected together."""
+
+    import_id: UUID | None = Field(description="None for a dry run.")
+    dry_run: bool
+    repeated: bool = Field(description="The same file was taken in before: nothing was changed.")
+    total: int
+    landed: int
+    unchanged: int
+    rejected: int
+    warnings: int
+    people: int
+    flags: dict[str, int] = Field(
+        description="Newly flagged, by kind: shared telephones, same documents."
+    )
+    reasons: list[CountedReason]
+    rows: list[RowOut] = Field(
+        description=f"The first {SHOWN_ROWS} rows there is something to say about."
+    )
+
+    @classmethod
+    def of(cls, result: ImportResult) -> "ImportedOut":
+        return cls(
+            import_id=result.import_id,
+            dry_run=result.dry_run,
+            repeated=result.repeated,
+            **result.counts(),
+            flags=dict(result.flags),
+            reasons=[
+                CountedReason(**reason.as_json(), rows=count)
+                for reason, count in count_reasons(result.rows)
+            ],
+            rows=[RowOut.of(note) for note in result.rows[:SHOWN_ROWS]],
+        )
+
+
+class ImportOut(BaseModel):
+    """An import as it was recorded."""
+
+    id: UUID
+    filename: str
+    source: str
+    imported_by: UUID | None
+    imported_at: datetime
+    total: int
+    landed: int
+    unchanged: int
+    rejected: int
+    warnings: int
+    people: int
+
+    @classmethod
+    def of(cls, row: Import) -> "ImportOut":
+        return cls(
+            id=row.id,
+            filename=row.filename,
+            source=row.source,
+            imported_by=row.imported_by,
+            imported_at=row.imported_at,
+            total=row.rows_total,
+            landed=row.rows_landed,
+            unchanged=row.rows_unchanged,
+            rejected=row.rows_rejected,
+            warnings=row.rows_warned,
+            people=row.people_landed,
+        )
+
+
+class HouseholdOut(BaseModel):
+    """A household, with whoever receives for it masked."""
+
+    id: UUID
+    source: str
+    source_id: str
+    size: int
+    area: str | None
+    language: str
+    status: str
+    registered_at: datetime
+    people: int = Field(description="How many of its people are listed.")
+    recipient: str | None = Field(description="Initials.")
+    phone: str | None = Field(description="Only the last two digits show.")
+
+    @classmethod
+    def of(cls, row: Household, recipient: Recipient | None) -> "HouseholdOut":
+        return cls(
+            id=row.id,
+            source=row.source,
+            source_id=row.source_id,
+            size=row.size,
+            area=row.area,
+            language=row.language,
+            status=row.status,
+            registered_at=row.registered_at,
+            people=recipient.people if recipient else 0,
+            recipient=recipient.initials if recipient else None,
+            phone=recipient.phone if recipient else None,
+        )
+
+
+class FlaggedHousehold(BaseModel):
+    """One of the households that share something."""
+
+    id: UUID
+    source: str
+    source_id: str
+    size: int
+    area: str | None
+    status: str
+
+
+class FlagOut(BaseModel):
+    """Several households share a telephone or a document. Which one it is, is not shown."""
+
+    id: UUID
+    kind: Kind
+    flagged_at: datetime
+    decision: Decision | None
+    decided_by: UUID | None
+    decided_at: datetime | None
+    reason: str | None
+    households: list[FlaggedHousehold]
+
+    @classmethod
+    def of(cls, flagged: Flagged) -> "FlagOut":
+        flag = flagged.flag
+        return cls(
+            id=flag.id,
+            kind=Kind(flag.kind),
+            flagged_at=flag.flagged_at,
+            decision=Decision(flag.decision) if flag.decision else None,
+            decided_by=flag.decided_by,
+            decided_at=flag.decided_at,
+            reason=flag.reason,
+            households=[
+                FlaggedHousehold(
+                    id=each.id, source=each.source, source_id=each.source_id, size=each.size, area=each.area,
+                    status=each.status,
+                )
+                for each in flagged.households
+            ],
+        )  # fmt: skip
+
+
+class DecideDuplicate(BaseModel):
+    """What a person found: different people who share something, or the same person twice; and how they know."""
+
+    decision: Literal["different", "same"]
+    reason: str = Field(min_length=1, max_length=500)

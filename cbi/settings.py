@@ -1,0 +1,77 @@
+"""Every setting of a deployment, typed, in one place; each is an environment variable `CBI_…`."""
+
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What the deployment decides. `.env.example` lists the same names; a test compares."""
+
+    model_config = SettingsConfigDict(env_prefix="CBI_", env_file=".env", extra="ignore")
+
+    data_dir: Path = Path(".cbi-data")
+    """Where the embedded database, the master key and the phone simulator keep their files."""
+
+    database_url: SecretStr | None = None
+    """PostgreSQL that the application signs in to, as a role that owns nothing. Absent: the embedded PostgreSQL."""
+
+    owner_database_url: SecretStr | None = None
+    """The same database as its owner; only `office create` and `db upgrade` use it."""
+
+    queue_schema: str = "procrastinate"
+    """Where the background queue keeps its own tables, apart from every office."""
+
+    master_key: SecretStr | None = None
+    """32 bytes, base64. Every other key is derived from it. It must never be in the database or its backups."""
+
+    master_key_file: Path | None = None
+    """Where to read the master key instead. Absent both: a file in the data folder, made at first start."""
+
+    office: str | None = None
+    """The office a command works in when `--office` is not given."""
+
+    providers: Annotated[tuple[str, ...], NoDecode] = ("post_office",)
+    """The financial service providers this deployment may use (comma-separated). No other is ever loaded."""
+
+    recall_minutes: int = 15
+    """How long after the last signature a run can still be recalled before it is released."""
+
+    sms_transport: str = "simulator"
+    """How texts leave: `simulator` writes them to the phone simulator in the data folder."""
+
+    host: str = "127.0.0.1"
+    port: int = 8750
+
+    demo: bool = False
+    """Demonstration: made-up people, a phone simulator readable over HTTP. Refused on a database that is not a demo's."""
+
+    @field_validator(
+        "database_url",
+        "owner_database_url",
+        "master_key",
+        "master_key_file",
+        "office",
+        mode="before",
+    )
+    @classmethod
+    def _empty_is_absent(cls, value: object) -> object:
+        return value or None
+
+    @field_validator("providers", mode="before")
+    @classmethod
+    def _comma_separated(cls, value: object) -> object:
+        return (
+            tuple(part.strip() for part in value.split(",") if part.strip())
+            if isinstance(value, str)
+            else value
+        )
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    return Settings()

@@ -1,0 +1,155 @@
+"""Commands for the counter: post offices, tellers, paying a code; and the phone simulator."""
+
+import os
+from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
+
+import typer
+
+from cbi.terminal.office import Json, Office, User, chosen, working
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from cbi.access.actor import Actor
+
+counters = typer.Typer(
+    help="Post offices, tellers, and cash over the counter.", no_args_is_help=True
+)
+
+
+@counters.command("create-office")
+def create_office(
+    code: Annotated[str, typer.Argument(help="The provider's number for it.")],
+    name: str,
+    provider: Annotated[str, typer.Option(help="Whose office it is.")] = "post_office",
+    area: Annotated[str | None, typer.Option(help="Where it is.")] = None,
+    office: Office = None,
+    user: User = None,
+) -> None:
+    """Add a post office. Example: cbi counter create-office 101 "Alger Centre" --user sami"""
+    from cbi.redemption import counters as use
+    from cbi.terminal.output import say
+
+    made = working(
+        office, user,
+        lambda session, actor: use.create_office(
+            session, actor, provider=provider, code=code, name=name, area=area
+        ).id,
+    )  # fmt: skip
+    say(f"{name}: {made}")
+
+
+@counters.command("create-teller")
+def create_teller(
+    office_id: Annotated[
+        UUID, typer.Argument(help="The post office, as create-office printed it.")
+    ],
+    username: str,
+    full_name: str,
+    office: Office = None,
+    user: User = None,
+) -> None:
+    """Add a teller; the new password is asked for (or CBI_NEW_PASSWORD).
+
+    Example: cbi counter create-teller 5f… lina "Lina B." --user sami
+    """
+    from cbi.redemption import counters as use
+    from cbi.terminal.output import say
+
+    password = os.environ.get("CBI_NEW_PASSWORD") or typer.prompt(
+        "Teller's password", hide_input=True, confirmation_prompt=True, err=True
+    )
+    working(
+        office, user,
+        lambda session, actor: use.create_teller(
+            session, actor, office_id=office_id, username=username, full_name=full_name, password=password
+        ).id,
+    )  # fmt: skip
+    say(f"{username} is ready.")
+
+
+@counters.command("redeem")
+def redeem(
+    teller: Annotated[str, typer.Option(help="The teller's user name; the password is asked for.")],
+    office: Office = None,
+) -> None:
+    """Pay a code: it asks for the code and for what the person shows, and says what to hand over.
+
+    Nothing that is typed is shown or kept. Example: cbi counter redeem --teller lina
+    """
+    from cbi import offices
+    from cbi.redemption import counter, refusals
+    from cbi.terminal.output import say
+
+    place = chosen(office)
+    password = os.environ.get("CBI_PASSWORD") or typer.prompt("Password", hide_input=True, err=True)
+    actor = offices.transact(place, lambda session: _signed_in(session, teller, password))
+    code = typer.prompt("Code", hide_input=True, err=True)
+    factor = typer.prompt(
+        "Last four of the document (or the card, or the word)", hide_input=True, err=True
+    )
+    checked = offices.transact(
+        place, lambda session: counter.authorise(session, actor, code=code, factor=factor)
+    )  # fmt: skip
+    if isinstance(checked, refusals.Refused):
+        say(f"[red]Do not pay.[/red] {checked.message} {checked.next_step}")
+        raise typer.Exit(1)
+    say(f"Right. Amount: [bold]{checked.amount}[/bold]. Let the person sign, then confirm.")
+    if not typer.confirm("Confirm, and hand over the cash?", err=True):
+        offices.transact(
+            place, lambda session: counter.release_hold(session, actor, checked.authorisation_id)
+        )  # fmt: skip
+        say("Not paid. The code can be used again.")
+        raise typer.Exit(1)
+    receipt = offices.transact(
+        place, lambda session: counter.confirm(session, actor, checked.authorisation_id)
+    )  # fmt: skip
+    say(f"Paid. Hand over exactly [bold]{receipt.amount}[/bold]. Receipt {receipt.receipt}.")
+
+
+def _signed_in(session: "Session", teller: str, password: str) -> "Actor":
+    from cbi.access import tokens
+    from cbi.redemption import tellers
+
+    token = tellers.sign_in(session, teller, password)
+    actor = tokens.resolve(session, token, {"teller": tellers.actor_of_teller})
+    assert actor is not None, "a token that was just given opens"
+    return actor
+
+
+@counters.command("reissue")
+def reissue(
+    payment_id: UUID,
+    reason: Annotated[str, typer.Option(help="Why, in a few words.")],
+    office: Office = None,
+    user: User = None,
+) -> None:
+    """Send a recipient a new code; the old one dies at once. Example: cbi counter reissue 5f… --reason "Phone lost" """
+    from cbi.redemption import reissuing
+    from cbi.terminal.output import say
+
+    def work(session: "Session", actor: "Actor") -> None:
+        reissuing.reissue(session, actor, payment_id, reason)
+
+    working(office, user, work)
+    say("A new code is on its way to the recipient's telephone.")
+
+
+def phone(
+    number: Annotated[str, typer.Argument(help="With the country code, such as +213555000111.")],
+    json: Json = False,
+) -> None:
+    """Read the texts on a simulated telephone. Example: cbi phone +213555000111"""
+    from cbi.messaging.phones import phones
+    from cbi.settings import settings
+    from cbi.terminal.output import as_json, say
+
+    texts = phones(settings()).inbox(number)
+    if json:
+        as_json([{"at": text.at, "from": text.sender, "body": text.body} for text in texts])
+        return
+    for text in texts:
+        say(f"{text.at:%Y-%m-%d %H:%M} {text.sender}\n  {text.body}")
+    if not texts:
+        say("No text on this telephone.")

@@ -1,0 +1,171 @@
+"""Commands for whoever runs the engine: offices, the database, the doors, proofs and health."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cbi.terminal.office import Json, Office
+
+if TYPE_CHECKING:
+    from cbi.proofs.promise import Verdict
+
+office = typer.Typer(help="Country offices: each keeps its own books.", no_args_is_help=True)
+database = typer.Typer(help="The database.", no_args_is_help=True)
+
+
+@office.command("create")
+def create_office(
+    code: Annotated[str, typer.Argument(help="Short name in small letters, such as dz.")],
+    currency: Annotated[str, typer.Option(help="ISO 4217 code, such as DZD.")],
+    timezone: Annotated[str, typer.Option(help="Such as Africa/Algiers.")],
+    hotline: Annotated[
+        str, typer.Option(help="The number recipients call, as dialled here: 3 to 10 digits.")
+    ],
+    languages: Annotated[str, typer.Option(help="Of en, fr, ar, es; the most used first.")] = "en",
+    region: Annotated[
+        str | None, typer.Option(help="Country of telephone numbers; the code's, if it is one.")
+    ] = None,
+    locator_digits: Annotated[int, typer.Option(help="5, 6 or 7: 5 serves 50,000 live codes.")] = 5,
+) -> None:
+    """Make an office: its tables, its role, its books.
+
+    Example: cbi office create dz --currency DZD --timezone Africa/Algiers --languages ar,fr,en --hotline 3030
+    """
+    from cbi import offices
+    from cbi.queue import prepare
+    from cbi.terminal.output import say
+
+    offices.create(
+        code, currency=currency, timezone=timezone, languages=tuple(languages.split(",")), region=region,
+        hotline=hotline, locator_digits=locator_digits,
+    )  # fmt: skip
+    prepare()
+    say(f"The office {code} is ready. Next: cbi user create --first")
+
+
+@office.command("list")
+def list_offices(json: Json = False) -> None:
+    """The offices in this database. Example: cbi office list"""
+    from cbi import offices
+    from cbi.terminal.output import as_json, say
+
+    codes = offices.office_codes()
+    if json:
+        as_json(codes)
+    else:
+        say("\n".join(codes) or "There is no office yet. Make one with: cbi office create")
+
+
+@database.command("upgrade")
+def upgrade() -> None:
+    """Bring every office's tables and privileges to this version. Example: cbi db upgrade"""
+    from cbi import offices
+    from cbi.queue import prepare
+    from cbi.terminal.output import say
+
+    done = offices.upgrade()
+    prepare()
+    say(f"Up to date: {', '.join(done) or 'no office yet'}.")
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    web_only: Annotated[
+        bool, typer.Option("--web-only", help="Without worker and scheduler: they run elsewhere.")
+    ] = False,
+) -> None:
+    """Serve the API; with worker and scheduler in the same process, for a small office. Example: cbi serve"""
+    import uvicorn
+
+    from cbi import scheduler as clock_door
+    from cbi import worker as work_door
+    from cbi.app import create_app
+    from cbi.http.request_log import to_standard_error
+    from cbi.settings import settings
+
+    to_standard_error()
+    if not web_only:
+        work_door.run_in_background()
+        clock_door.run_in_background()
+    chosen = settings()
+    uvicorn.run(
+        create_app(), host=host or chosen.host, port=port or chosen.port, access_log=False, server_header=False
+    )  # fmt: skip
+
+
+def worker() -> None:
+    """Do background work: send runs, hand over texts, ask providers. Run as many as you like. Example: cbi worker"""
+    from cbi.http.request_log import to_standard_error
+    from cbi.worker import run
+
+    to_standard_error()
+    run()
+
+
+def scheduler() -> None:
+    """Keep the clock: ask for each job when it is due. Example: cbi scheduler"""
+    from cbi.http.request_log import to_standard_error
+    from cbi.scheduler import run
+
+    to_standard_error()
+    run()
+
+
+def verify(office: Office = None, json: Json = False) -> None:
+    """Prove every promise from the raw tables; exit code 1 on a breach. Example: cbi verify --office dz"""
+    from cbi.proofs.verify import PROMISES
+    from cbi.proofs.verify import verify as prove
+    from cbi.terminal.office import reading
+    from cbi.terminal.output import as_json, progress
+
+    with reading(office) as session, progress("proving", len(PROMISES)) as bar:
+        verdicts = prove(session, lambda _: bar.advance(1))
+    if json:
+        as_json(
+            [
+                {
+                    "promise": verdict.promise.number, "sentence": verdict.promise.sentence,
+                    "covered": verdict.covered, "kept": verdict.kept, "breaches": verdict.breaches,
+                }
+                for verdict in verdicts
+            ]
+        )  # fmt: skip
+    else:
+        print_verdicts(verdicts)
+    if any(verdict.breaches for verdict in verdicts):
+        raise typer.Exit(1)
+
+
+def print_verdicts(verdicts: "list[Verdict]") -> None:
+    """One line for each promise, and one for each breach below it."""
+    from cbi.terminal.output import say
+
+    for verdict in verdicts:
+        word = "[green]kept[/green]" if verdict.kept else "[red]BROKEN[/red]"
+        if not verdict.covered:
+            word = "[yellow]not covered yet[/yellow]"
+        left = f" ({verdict.promise.left_open})" if verdict.promise.left_open else ""
+        say(f"{verdict.promise.number}. {verdict.promise.sentence}: {word}{left}")
+        for breach in verdict.breaches:
+            say(f"   - {breach}")
+
+
+def doctor(json: Json = False) -> None:
+    """Look for what is wrong or weak in this deployment; exit code 1 when something is wrong. Example: cbi doctor"""
+    from cbi.health import examine
+    from cbi.terminal.output import as_json, say
+
+    findings = examine()
+    if json:
+        as_json(findings)
+    else:
+        marks = {
+            "ok": "[green]ok[/green]",
+            "weak": "[yellow]weak[/yellow]",
+            "wrong": "[red]wrong[/red]",
+        }
+        for finding in findings:
+            say(f"{marks[finding.grade]}  {finding.sentence}")
+    if any(finding.grade == "wrong" for finding in findings):
+        raise typer.Exit(1)

@@ -1,0 +1,168 @@
+"""Commands for programme managers and the treasurer: programmes, funds, payment cycles."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cbi.terminal.office import Json, Office, User, reading, working
+
+if TYPE_CHECKING:
+    from cbi.ledger.queries import FundPosition
+
+programmes = typer.Typer(help="Programmes: who is paid, how much, how.", no_args_is_help=True)
+funds = typer.Typer(help="A donor's money on its way to the counter.", no_args_is_help=True)
+cycles = typer.Typer(help="Payment cycles: what each household is owed.", no_args_is_help=True)
+
+Amount = Annotated[str, typer.Argument(help="Such as 1000000.00, in the fund's currency.")]
+Reference = Annotated[
+    str, typer.Option(help="The reference of the paper that proves it; booked once.")
+]
+
+
+@programmes.command("apply")
+def apply(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
+    office: Office = None,
+    user: User = None,
+    json: Json = False,
+) -> None:
+    """Create or change a programme from its file; applying it again changes nothing.
+
+    Example: cbi programme apply examples/programme.yaml
+    """
+    from cbi.programmes import applying
+    from cbi.terminal.output import as_json, say
+
+    text = file.read_bytes().decode("utf-8-sig", errors="replace")
+    applied = working(office, user, lambda session, actor: applying.apply(session, actor, text))
+    if json:
+        as_json(applied)
+    elif applied.changed:
+        say(f"{applied.programme}: version {applied.version} applied.")
+        for change in applied.what_changed:
+            say(f"  {change}")
+    else:
+        say(f"{applied.programme}: nothing changed (version {applied.version}).")
+
+
+@funds.command("list")
+def list_funds(office: Office = None, json: Json = False) -> None:
+    """Where each fund's money is. Example: cbi fund list"""
+    from cbi.ledger.queries import fund_positions
+    from cbi.terminal.output import as_json
+
+    with reading(office) as session:
+        positions = fund_positions(session)
+    if json:
+        as_json(positions)
+    else:
+        print_positions(positions)
+
+
+def print_positions(positions: "list[FundPosition]") -> None:
+    """The fund position, as a treasurer reads it."""
+    from cbi.terminal.output import table
+
+    stages = {
+        "Granted": "granted",
+        "Received": "received",
+        "  not given to a programme": "unallocated",
+        "  in a budget, free": "available",
+        "  committed to approved runs": "committed",
+        "  in transit": "in_transit",
+        "  expired or returned": "awaiting",
+        "  delivered": "delivered",
+    }
+    table(
+        "Fund position",
+        ["", *(f"{fund.code}#" for fund in positions)],
+        [(words, *(getattr(fund, name) for fund in positions)) for words, name in stages.items()],
+    )
+
+
+@funds.command("receive")
+def receive(
+    fund: str, amount: Amount, reference: Reference, office: Office = None, user: User = None
+) -> None:
+    """Book money received from a donor. Example: cbi fund receive echo-26 5000000.00 --reference BNA-2026-0117"""
+    from cbi.ledger import funds as use
+    from cbi.money import Money
+    from cbi.terminal.output import say
+
+    booked = working(
+        office, user,
+        lambda session, actor: use.receive(
+            session, actor, fund, Money.parse(amount, use.find(session, fund).currency), reference
+        ),
+    )  # fmt: skip
+    say("Booked." if booked else "This reference is booked already: nothing changed.")
+
+
+@funds.command("allocate")
+def allocate(
+    programme: str, amount: Amount, reference: Reference, office: Office = None, user: User = None
+) -> None:
+    """Give part of its fund to a programme. Example: cbi fund allocate winter-2026 3000000.00 --reference MEMO-7"""
+    from cbi.programmes import budget
+    from cbi.terminal.output import say
+
+    booked = working(
+        office, user, lambda session, actor: budget.allocate(session, actor, programme, amount, reference)
+    )  # fmt: skip
+    say("Booked." if booked else "This reference is booked already: nothing changed.")
+
+
+@funds.command("prefund")
+def prefund(
+    provider: str,
+    amount: Amount,
+    currency: Annotated[str, typer.Option(help="ISO 4217 code.")],
+    reference: Reference,
+    office: Office = None,
+    user: User = None,
+) -> None:
+    """Place money with a provider to pay out from.
+
+    Example: cbi fund prefund post_office 3000000.00 --currency DZD --reference VIR-55
+    """
+    from cbi.ledger import funds as use
+    from cbi.money import Money
+    from cbi.terminal.output import say
+
+    booked = working(
+        office, user,
+        lambda session, actor: use.prefund(session, actor, provider, Money.parse(amount, currency), reference),
+    )  # fmt: skip
+    say("Booked." if booked else "This reference is booked already: nothing changed.")
+
+
+@cycles.command("open")
+def open_cycle(
+    programme: str,
+    period: Annotated[str, typer.Argument(help="The month, such as 2026-11.")],
+    office: Office = None,
+    user: User = None,
+    json: Json = False,
+) -> None:
+    """Decide who is owed what for a period; opening it again changes nothing.
+
+    Example: cbi cycle open winter-2026 2026-11
+    """
+    from cbi.programmes import cycles as use
+    from cbi.terminal.output import as_json, show
+
+    opened = working(
+        office, user, lambda session, actor: use.open_cycle(session, actor, programme, period)
+    )
+    if json:
+        as_json(opened)
+        return
+    show(
+        {
+            "Cycle": f"{opened.id} ({'was open already' if opened.already_open else 'opened'})",
+            "Eligible": opened.eligible,
+            "Not eligible": opened.ineligible,
+            "Owed": opened.total,
+        }
+    )

@@ -1,0 +1,88 @@
+"""How a command shows what it did: a table for people, JSON for programs, a progress bar while people wait."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+Row = Sequence[object]
+
+
+def say(sentence: str) -> None:
+    """One line for people."""
+    console.print(sentence, soft_wrap=True)
+
+
+def as_json(value: object) -> None:
+    """One JSON value on standard output, for programs."""
+    sys.stdout.write(json.dumps(value, default=_plain, ensure_ascii=False, indent=2) + "\n")
+
+
+def _plain(value: object) -> object:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    return str(value)
+
+
+def table(
+    title: str, columns: Sequence[str], rows: Iterable[Row], *, totals: Row | None = None
+) -> None:
+    """A table with a line of totals below. A column whose name ends in `#` holds numbers."""
+    drawn = Table(title=title, title_justify="left", show_footer=totals is not None)
+    for place, column in enumerate(columns):
+        numeric = column.endswith("#")
+        footer = str(totals[place]) if totals is not None else ""
+        drawn.add_column(
+            column.rstrip("#"),
+            justify="right" if numeric else "left",
+            footer=footer,
+            no_wrap=numeric,
+            overflow="fold",
+        )
+    for row in rows:
+        drawn.add_row(*(str(cell) for cell in row))
+    console.print(drawn)
+
+
+@contextmanager
+def progress(what: str, total: int | None = None) -> Iterator["Bar"]:
+    """A progress bar on standard error, only where somebody looks at it."""
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=errors,
+        disable=not errors.is_terminal,
+        transient=True,
+    )
+    with bar:
+        yield Bar(bar, what, total)
+
+
+class Bar:
+    """One line of a progress display."""
+
+    def __init__(self, display: Progress, what: str, total: int | None) -> None:
+        self._display = display
+        self._task = display.add_task(what, total=total)
+
+    def advance(self, by: int) -> None:
+        """So many more are done."""
+        self._display.advance(self._task, by)
+
+
+def show(value: Mapping[str, Any]) -> None:
+    """A few facts, one to a line."""
+    width = max(len(name) for name in value)
+    for name, fact in value.items():
+        console.print(f"{name.ljust(width)}  {fact}", soft_wrap=True)

@@ -1,0 +1,101 @@
+"""Commands for the administrator: who works here, and their authenticator apps."""
+
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cbi.terminal.office import Json, Office, User, chosen, reading, working
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from cbi.access.actor import Actor
+
+users = typer.Typer(help="Members of staff and their roles.", no_args_is_help=True)
+
+
+@users.command("create")
+def create(
+    username: str,
+    full_name: Annotated[str, typer.Argument(help="Name and surname.")],
+    roles: Annotated[
+        str, typer.Option(help="Comma-separated, such as certifier or registration_officer.")
+    ] = "",
+    programme: Annotated[str | None, typer.Option(help="Only for this programme.")] = None,
+    first: Annotated[
+        bool, typer.Option("--first", help="The first administrator of a new office; works once.")
+    ] = False,
+    office: Office = None,
+    user: User = None,
+) -> None:
+    """Make a member of staff; the new password is asked for (or CBI_NEW_PASSWORD).
+
+    Example: cbi user create amina "Amina Haddad" --roles certifier
+    """
+    from cbi import offices
+    from cbi.access import users as use
+    from cbi.access.permissions import Role
+    from cbi.terminal.output import say
+
+    password = os.environ.get("CBI_NEW_PASSWORD") or typer.prompt(
+        "New user's password", hide_input=True, confirmation_prompt=True, err=True
+    )
+    if first:
+        with offices.transaction(chosen(office)) as session:
+            use.create_first_administrator(
+                session, username=username, full_name=full_name, password=password
+            )
+    else:
+        held = [Role(role.strip()) for role in roles.split(",") if role.strip()]
+        working(
+            office, user,
+            lambda session, actor: use.create_user(
+                session, actor, username=username, full_name=full_name, password=password, roles=held,
+                programme=programme,
+            ),
+        )  # fmt: skip
+    say(f"{username} is ready.")
+
+
+@users.command("authenticator")
+def authenticator(office: Office = None, user: User = None) -> None:
+    """Register your authenticator app; the secret is shown once. Example: cbi user authenticator --user amina"""
+    from cbi.access import totp
+    from cbi.access.actor import NotPermitted
+    from cbi.terminal.output import say
+
+    def enrol(session: "Session", actor: "Actor") -> str:
+        if actor.id is None:
+            raise NotPermitted("Only a member of staff has an authenticator.")
+        return totp.enrol(session, actor.id)
+
+    secret = working(office, user, enrol)
+    say("Type this secret into your authenticator app now; it is never shown again:")
+    say(secret)
+
+
+@users.command("list")
+def list_users(office: Office = None, json: Json = False) -> None:
+    """Who works here. Example: cbi user list"""
+    from sqlalchemy import select
+
+    from cbi.access.models import RoleGrant
+    from cbi.access.models import User as Staff
+    from cbi.terminal.output import as_json, table
+
+    with reading(office) as session:
+        people = session.scalars(select(Staff).order_by(Staff.username)).all()
+        held: dict[object, list[str]] = {}
+        for grant in session.scalars(select(RoleGrant).where(RoleGrant.revoked_at.is_(None))):
+            where = f" ({grant.programme})" if grant.programme else ""
+            held.setdefault(grant.user_id, []).append(f"{grant.role}{where}")
+    rows = [
+        (p.username, p.full_name, ", ".join(held.get(p.id, [])), "no" if p.disabled_at else "yes") for p in people
+    ]  # fmt: skip
+    if json:
+        as_json(
+            [dict(zip(("username", "name", "roles", "active"), row, strict=True)) for row in rows]
+        )
+    else:
+        table("Staff", ["User", "Name", "Roles", "Active"], rows)

@@ -1,0 +1,134 @@
+"""Commands for the registration officer: taking in lists, and deciding about likely duplicates."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
+
+import typer
+
+from cbi.terminal.office import Json, Office, User, working
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from cbi.access.actor import Actor
+    from cbi.registry.results import ImportResult
+
+registry = typer.Typer(help="Households and people.", no_args_is_help=True)
+
+SHOWN_REASONS = 8
+
+
+@registry.command("import")
+def import_list(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
+    mapping: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Which column is which (YAML).")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything, change nothing.")
+    ] = False,
+    report: Annotated[
+        Path | None, typer.Option(help="Write a copy of the list with the reasons beside each row.")
+    ] = None,
+    office: Office = None,
+    user: User = None,
+    json: Json = False,
+) -> None:
+    """Take in a list of households (CSV or XLSX); the same file again changes nothing.
+
+    Example: cbi registry import list.xlsx --dry-run --report list-checked.xlsx
+    """
+    from cbi.registry import importing, reports
+    from cbi.registry.mapping import TEMPLATE
+    from cbi.registry.mapping_files import load_mapping
+    from cbi.terminal.output import as_json, progress
+
+    rules = load_mapping(mapping.read_text(encoding="utf-8-sig")) if mapping else TEMPLATE
+
+    def write_report(result: "ImportResult") -> None:
+        if report:
+            reports.write_report(result, file, report, mapping=rules)
+
+    with progress("households") as bar:
+
+        def work(session: "Session", actor: "Actor") -> "ImportResult":
+            return importing.import_file(
+                session, actor, file, filename=file.name, mapping=rules, dry_run=dry_run, progress=bar.advance
+            )  # fmt: skip
+
+        try:
+            result = working(office, user, work)
+        except importing.NothingUsable as refusal:
+            write_report(refusal.result)
+            raise
+    write_report(result)
+    if json:
+        as_json(result.counts() | {"flags": dict(result.flags), "repeated": result.repeated})
+    else:
+        print_import(result)
+
+
+def print_import(result: "ImportResult") -> None:
+    """What came of a list, and why rows did not land."""
+    from cbi.registry.results import count_reasons
+    from cbi.terminal.output import say, show
+
+    if result.repeated:
+        say("This file was taken in before: nothing changed.")
+    show(
+        {
+            "Households": f"{result.total:,} in {result.filename}{' (dry run)' if result.dry_run else ''}",
+            "Landed": f"{result.landed:,} with {result.people:,} people",
+            "Unchanged": f"{result.unchanged:,}",
+            "Rejected": f"{result.rejected:,}",
+            "Flagged": ", ".join(
+                f"{count} {kind.replace('_', ' ')}" for kind, count in result.flags.items()
+            )
+            or "nothing",
+        }
+    )
+    for reason, rows in count_reasons(result.rows)[:SHOWN_REASONS]:
+        where = f"{reason.column}: " if reason.column else ""
+        say(f"  {rows} × {where}{reason.message} {reason.next_step}")
+
+
+@registry.command("duplicates")
+def list_duplicates(office: Office = None, user: User = None, json: Json = False) -> None:
+    """Households that share a telephone or a document. Example: cbi registry duplicates"""
+    from cbi.registry import duplicates
+    from cbi.terminal.output import as_json, table
+
+    flagged = working(office, user, duplicates.list_flags)
+    rows = [
+        (
+            one.flag.id, one.flag.kind.replace("_", " "),
+            ", ".join(household.source_id for household in one.households),
+        )
+        for one in flagged
+    ]  # fmt: skip
+    if json:
+        as_json([dict(zip(("id", "kind", "households"), row, strict=True)) for row in rows])
+    else:
+        table("Waiting for a decision", ["Flag", "Kind", "Households"], rows)
+
+
+@registry.command("decide")
+def decide(
+    flag: UUID,
+    decision: Annotated[str, typer.Argument(help="different or same.")],
+    reason: Annotated[str, typer.Option(help="What you know, in a few words.")],
+    office: Office = None,
+    user: User = None,
+) -> None:
+    """Say whether flagged households are different or the same; `same` keeps them from being paid.
+
+    Example: cbi registry decide 5f… different --reason "Sisters, one telephone"
+    """
+    from cbi.registry import duplicates
+    from cbi.terminal.output import say
+
+    working(
+        office, user, lambda session, actor: duplicates.decide(session, actor, flag, decision, reason)
+    )  # fmt: skip
+    say("Noted.")

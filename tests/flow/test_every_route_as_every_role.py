@@ -1,0 +1,179 @@
+"""Every route, visited as every role: in exactly where the role has the permission that the route declares."""
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Annotated
+from uuid import uuid4
+
+import pytest
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.routing import iter_route_contexts
+from httpx import Response
+from sqlalchemy import URL
+
+import cbi.app
+from cbi import clock, offices
+from cbi.access import clients, passwords, tokens, users
+from cbi.access.actor import Actor
+from cbi.access.guards import may
+from cbi.access.permissions import ROLE_PERMISSIONS, Permission, Role
+from cbi.app import PUBLIC, UnguardedRoute, create_app, guard_of, refuse_unguarded
+from cbi.http.routing import Router
+from cbi.models import redemption
+from tests.flow.people import ADMINISTRATOR, PASSWORD, Caller, make_user, token_for
+
+Visit = tuple[str, str, str | None]
+NewToken = Callable[[], str]
+
+
+def guarded_routes(app: FastAPI) -> Iterator[Visit]:
+    """Method, path and declared permission (None: anybody with a token) of every route that is not public."""
+    for route in iter_route_contexts(app.routes):
+        guard = guard_of(route.original_route)
+        for method in sorted((route.methods or set()) - {"HEAD"}):
+            if (method, route.path) not in PUBLIC:
+                assert guard is not None, f"{method} {route.path} declares no permission"
+                yield method, route.path or "", guard.permission
+
+
+def visit(app: FastAPI, method: str, path: str, token: str | None) -> Response:
+    """Ask with ids that nothing has, and an empty body."""
+    filled = re.sub(r"\{\w+\}", str(uuid4()), path)
+    options: dict[str, object] = {} if method == "GET" else {"json": {}}
+    return Caller(app, token).ask(
+        method, filled, headers={"Idempotency-Key": str(uuid4())}, **options
+    )
+
+
+def make_teller() -> str:
+    """A teller; returns a way to a token."""
+    with offices.transaction("dz") as session:
+        office = redemption.CounterOffice(
+            provider="post_office", code="A1", name="Main office", created_at=clock.now()
+        )
+        session.add(office)
+        session.flush()
+        teller = redemption.Teller(
+            office_id=office.id,
+            username="teller",
+            full_name="A B",
+            password_hash=passwords.hash_password("teller", PASSWORD),
+            created_at=clock.now(),
+        )
+        session.add(teller)
+        session.flush()
+        return tokens.open_sign_in(session, "teller", teller.id)
+
+
+def holders_of_every_role() -> dict[Role, NewToken]:
+    """For each role somebody who has it and no other, as a way to a fresh token."""
+
+    def for_role(role: Role) -> NewToken:
+        user_id = make_user(f"user.{role}", role)
+        return lambda: token_for(user_id)
+
+    holders = {role: for_role(role) for role in Role if role not in {Role.TELLER, Role.INTEGRATOR}}
+    with offices.transaction("dz") as session:
+        _, key = clients.create_client(session, ADMINISTRATOR, name="program")
+    teller = make_teller()
+    return holders | {Role.INTEGRATOR: lambda: key, Role.TELLER: lambda: teller}
+
+
+def test_every_route_lets_in_exactly_the_roles_that_have_its_permission(database: URL) -> None:
+    app = create_app()
+    routes = list(guarded_routes(app))
+    assert len(routes) > 30
+    wrong: list[str] = []
+    for role, new_token in holders_of_every_role().items():
+        held = ROLE_PERMISSIONS[role]
+        # Signing out goes last: those whose token is not renewed need it until then.
+        for method, path, permission in sorted(routes, key=lambda route: "sign-out" in route[1]):
+            answer = visit(app, method, path, new_token())
+            allowed = permission is None or permission in held
+            if allowed and (answer.status_code in {401, 403} or answer.status_code >= 500):
+                wrong.append(f"{role} has {permission}, but {method} {path}: {answer.status_code}")
+            if not allowed and (
+                answer.status_code != 403 or answer.json()["code"] != "access.not_permitted"
+            ):
+                wrong.append(
+                    f"{role} lacks {permission}, but {method} {path}: {answer.status_code}"
+                )
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_permission_of_a_route_is_held_by_some_role_and_known(database: URL) -> None:
+    for method, path, permission in guarded_routes(create_app()):
+        if permission is not None:
+            assert any(permission in held for held in ROLE_PERMISSIONS.values()), f"{method} {path}"
+
+
+def test_nobody_comes_in_without_a_token_that_is_valid_now(database: URL) -> None:
+    app = create_app()
+    disabled_id = make_user("disabled", Role.AUDITOR)
+    idle_id = make_user("idle", Role.AUDITOR)
+    disabled, ended = token_for(disabled_id), token_for(idle_id)
+    with clock.frozen(clock.now() - tokens.IDLE - timedelta(seconds=1)):
+        idle = token_for(idle_id)
+    with offices.transaction("dz") as session:
+        users.disable_user(session, ADMINISTRATOR, disabled_id)
+        tokens.end_sign_in(session, ended)
+    strangers = {
+        "nobody": None,
+        "a disabled user": disabled,
+        "an idle sign-in": idle,
+        "an ended sign-in": ended,
+        "a made-up token": "cbi_dz_" + "a" * 43,
+        "an unknown office": "cbi_nowhere_" + "a" * 43,
+    }
+    wrong = [
+        f"{who} at {method} {path}: {answer.status_code}"
+        for method, path, _ in guarded_routes(app)
+        for who, token in strangers.items()
+        if (answer := visit(app, method, path, token)).status_code != 401
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_a_role_for_one_programme_comes_in_but_not_to_the_whole_office(database: URL) -> None:
+    auditor = make_user("auditor", Role.AUDITOR, programme="stipend")
+    answer = Caller(create_app(), token_for(auditor)).get("/audit-entries")
+    assert (answer.status_code, answer.json()["code"]) == (403, "access.not_permitted")
+
+
+def open_to_all() -> dict[str, str]:
+    """An endpoint that forgot to say who may use it."""
+    return {}
+
+
+def guarded(actor: Annotated[Actor, Depends(may(Permission.AUDIT_READ))]) -> dict[str, str]:
+    """An endpoint that did not."""
+    return {}
+
+
+def test_a_route_without_a_permission_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    router = Router(prefix="/forgotten")
+    router.add_api_route("", open_to_all, methods=["GET"])
+    monkeypatch.setattr(cbi.app, "STAGES", (*cbi.app.STAGES, SimpleNamespace(router=router)))
+    with pytest.raises(UnguardedRoute, match="GET /api/v1/forgotten"):
+        create_app()
+
+
+def test_a_route_that_goes_around_the_door_stops_the_start() -> None:
+    # A plain router has no transaction, no key and no guard that is asked before the body is read.
+    router = APIRouter(prefix="/api/v1/around")
+    router.add_api_route("", guarded, methods=["GET"])
+    app = create_app()
+    app.include_router(router)
+    with pytest.raises(UnguardedRoute, match="GET /api/v1/around"):
+        refuse_unguarded(app)
+
+
+def test_a_route_that_shares_only_its_path_with_a_public_one_stops_the_start() -> None:
+    router = Router()
+    router.add_api_route("/sign-in", open_to_all, methods=["GET"])
+    app = create_app()
+    app.include_router(router)
+    with pytest.raises(UnguardedRoute, match="GET /api/v1/sign-in"):
+        refuse_unguarded(app)

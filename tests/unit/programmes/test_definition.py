@@ -1,0 +1,203 @@
+"""Everything that is wrong with a programme file is said at once, with its line."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cbi.fsp.messages import DeliveryMechanism
+from cbi.money import Money
+from cbi.programmes.definition import Definition, read, stored
+from cbi.programmes.periods import Period
+from cbi.programmes.problems import Problem, ProgrammeFileErrors
+from tests.programme_factory import programme_file
+
+EXAMPLE = Path(__file__).parents[3] / "examples" / "programme.yaml"
+PROVIDERS = ("post_office", "sandbox")
+
+
+def problems_of(text: str) -> list[Problem]:
+    with pytest.raises(ProgrammeFileErrors) as caught:
+        read(text, PROVIDERS)
+    return caught.value.problems
+
+
+def test_the_example_file_is_right() -> None:
+    definition = read(EXAMPLE.read_text(encoding="utf-8"), PROVIDERS)
+    assert definition.programme.languages == ("ar", "fr", "en")
+    assert definition.fund.amount == Money(500_000_000, "DZD")
+    assert definition.fund.valid_to == date(2026, 12, 31)
+    assert definition.schedule.last == Period(2026, 12)
+    assert definition.delivery.mechanism is DeliveryMechanism.CASH_OVER_COUNTER
+    assert definition.rate_card.cap == Money(1_200_000, "DZD")
+    assert (definition.criteria.min_size, definition.criteria.max_size) == (1, 20)
+
+
+def test_every_mistake_is_found_in_one_go_and_placed() -> None:
+    file = """\
+programme:
+  code: Winter 2026
+  kind: stipent
+  languages: [ar, de]
+fund:
+  code: grant-26
+  name: Grant
+  amount: 1,000.00
+  valid_from: 1900-01-01
+  valid_to: 2026-02-30
+  valid_too: 2026-12-31
+currency: DZX
+stipend: {per_member: 1,000, cap: -3}
+schedule: {every: month, first: 2026-13}
+delivery: post
+eligibility:
+  household_size: {min: 5, max: 2}
+  areas: Algiers
+  consent:
+"""
+    found = [(problem.line, problem.field) for problem in problems_of(file)]
+    assert found == [
+        (1, "programme.name"),
+        (2, "programme.code"),
+        (3, "programme.kind"),
+        (4, "programme.languages[2]"),
+        (8, "fund.amount"),
+        (9, "fund.valid_from"),
+        (10, "fund.valid_to"),
+        (11, "fund.valid_too"),
+        (12, "currency"),
+        (13, "stipend.000"),
+        (13, "stipend.cap"),
+        (14, "schedule.last"),
+        (14, "schedule.first"),
+        (15, "delivery"),
+        (17, "eligibility.household_size.max"),
+        (18, "eligibility.areas"),
+        (19, "eligibility.consent"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("file", "field", "words"),
+    [
+        (programme_file(amount="1,000"), "fund.amount", "without guessing"),
+        (programme_file(amount="1.000,50"), "fund.amount", "without guessing"),
+        (programme_file(amount="-5"), "fund.amount", "below zero"),
+        (programme_file(amount="0"), "fund.amount", "holds nothing"),
+        (programme_file(amount="12345678901234567890"), "fund.amount", "larger than any payment"),
+        (programme_file(amount="1000.505"), "fund.amount", "more decimals"),
+        (programme_file(currency="JPY", amount="10.5"), "fund.amount", "more decimals"),
+        (programme_file(currency="XAU"), "currency", "ISO 4217"),
+        (programme_file(currency="dzd"), "currency", "ISO 4217"),
+        (programme_file(valid=("2026-12-31", "2026-01-01")), "fund.valid_to", "before it begins"),
+        (programme_file(valid=("01/01/2026", "2026-12-31")), "fund.valid_from", "year-month-day"),
+        (programme_file(valid=("2026-01-02", "2026-12-31")), "schedule.first", "2026-01-02"),
+        (programme_file(valid=("2026-01-01", "2026-12-30")), "schedule.last", "2026-12-30"),
+        (programme_file(schedule=("2026-03", "2026-02")), "schedule.last", "before the first"),
+        (programme_file(stipend='{base: "20", cap: "19.99"}'), "stipend.cap", "below"),
+        (programme_file(stipend='{per_member: "20", cap: "0"}'), "stipend.cap", "below"),
+        (programme_file(stipend='{base: "0"}'), "stipend", "pays nothing"),
+        (programme_file(stipend='{per_member: "1", component: "a b"}'), "stipend.component", "code"),
+        (programme_file(stipend='{per_member: "9999999999999"}'), "stipend.per_member", "digits"),
+        (programme_file(stipend="{per_member: 1000.50}"), "stipend.per_member", '"1000.50"'),
+        (programme_file(stipend="{per_member: [1]}"), "stipend.per_member", "One value"),
+        (programme_file(stipend='{per_membr: "1", base: "1"}'), "stipend.per_membr", "per_member?"),
+        (programme_file(stipend="[1]"), "stipend", "Fields belong here"),
+        (programme_file(delivery="{provider: post, mechanism: mobile_money}"), "delivery.provider", "Use one of"),
+        (programme_file(delivery="{provider: post_office, mechanism: cash}"), "delivery.mechanism", "Use one of"),
+        (programme_file(eligibility="{household_size: {min: 0}}"), "eligibility.household_size.min", "from 1 to 60"),
+        (programme_file(eligibility="{household_size: {max: 61}}"), "eligibility.household_size.max", "from 1 to 60"),
+        (programme_file(eligibility="{areas: []}"), "eligibility.areas", "empty"),
+        (programme_file(eligibility="{areas: [a, a]}"), "eligibility.areas", "twice"),
+        (programme_file(eligibility="{consent: maybe}"), "eligibility.consent", "required"),
+        (programme_file(eligibility="{}\nprogramm: x"), "programm", "programme?"),
+        (programme_file(code="a"), "programme.code", "winter-2026"),
+        (programme_file(code="a" * 200), "programme.code", "longer than 120"),
+        ("- a\n- b\n", "", "Fields belong here"),
+        ("just text", "", "Fields belong here"),
+    ],
+)  # fmt: skip
+def test_one_mistake_is_one_line_that_says_what_to_write(file: str, field: str, words: str) -> None:
+    (problem,) = problems_of(file)
+    assert problem.field == field
+    assert words in f"{problem.what} {problem.instead}"
+    assert "pydantic" not in str(problem).lower()
+
+
+def test_a_missing_part_comes_with_the_line_to_add() -> None:
+    (problem,) = problems_of(programme_file().replace("currency: DZD\n", ""))
+    assert str(problem) == "line 1, column 1, currency: It is missing. Add: currency: DZD"
+
+
+def test_the_message_lists_the_mistakes_and_programs_get_them_as_data() -> None:
+    with pytest.raises(ProgrammeFileErrors) as caught:
+        read(programme_file(amount="1,000"), PROVIDERS)
+    assert "line 5, column 11, fund.amount: '1,000' cannot be read" in str(caught.value)
+    assert caught.value.details["problems"] == [
+        {
+            "line": 5,
+            "column": 11,
+            "field": "fund.amount",
+            "what": "'1,000' cannot be read as an amount without guessing.",
+            "instead": "Write it with digits and at most one full stop, such as 1000 or 1000.50.",
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    "amount", ["5000000.00", "5 000 000", "٥٠٠٠٠٠٠", "05000000", "\u200f5000000"]
+)
+def test_the_same_amount_however_written_is_the_same_content(amount: str) -> None:
+    assert (
+        read(programme_file(amount=amount), PROVIDERS).digest()
+        == read(programme_file(), PROVIDERS).digest()
+    )
+
+
+def test_other_content_has_another_digest() -> None:
+    files = [
+        programme_file(),
+        programme_file(amount="5000000.01"),
+        programme_file(code="winter-2027"),
+        programme_file(schedule=("2026-02", "2026-12")),
+        programme_file(eligibility="{consent: required}"),
+        programme_file(eligibility="{areas: [Oran]}"),
+    ]
+    assert len({read(file, PROVIDERS).digest() for file in files}) == len(files)
+
+
+def test_a_provider_that_has_left_the_deployment_can_still_be_read_back() -> None:
+    definition = read(programme_file(), PROVIDERS)
+    assert stored(definition.canonical()) == definition
+    with pytest.raises(ProgrammeFileErrors, match="not a financial service provider"):
+        read(programme_file(), ("sandbox",))
+
+
+@given(
+    currency=st.sampled_from(["DZD", "JPY", "TND", "KES"]),
+    base=st.integers(0, 10**9),
+    per_member=st.integers(1, 10**9),
+    over=st.none() | st.integers(1, 10**9),
+    months=st.tuples(st.integers(1, 12), st.integers(1, 12)),
+)
+def test_what_was_stored_is_read_back_exactly(
+    currency: str, base: int, per_member: int, over: int | None, months: tuple[int, int]
+) -> None:
+    amounts = {"base": base, "per_member": per_member}
+    if over is not None:
+        amounts["cap"] = base + over
+    stipend = ", ".join(f'{k}: "{Money(v, currency).decimal}"' for k, v in amounts.items())
+    first, last = sorted(months)
+    file = programme_file(
+        currency=currency,
+        stipend=f"{{{stipend}}}",
+        schedule=(f"2026-{first:02}", f"2026-{last:02}"),
+    )
+    definition = read(file, PROVIDERS)
+    again: Definition = stored(definition.canonical())
+    assert again == definition
+    assert again.digest() == definition.digest()
+    assert again.rate_card.base.minor == base
+    assert again.rate_card.per_member.minor == per_member
