@@ -49,12 +49,24 @@ for command in (
 def main() -> None:
     """Run a command; a refusal is one sentence on standard error, never a traceback."""
     from cbi.errors import CbiError
-    from cbi.terminal.output import errors
+    from cbi.terminal.output import refuse
 
     try:
         app()
     except CbiError as refusal:
-        errors.print(f"[red]Refused:[/red] {refusal.message}", soft_wrap=True)
-        if refusal.next_step:
-            errors.print(refusal.next_step, soft_wrap=True)
+        refuse(refusal.message, refusal.next_step)
+        sys.exit(1)
+    except Exception as error:
+        from sqlalchemy.exc import DBAPIError
+
+        from cbi.db import sqlstate
+
+        if not isinstance(error, DBAPIError):
+            raise
+        # Not what PostgreSQL says, and no traceback: either can quote a person's data.
+        kind = f"{type(error.orig).__name__} {sqlstate(error) or ''}".strip()
+        refuse(
+            f"The database did not take this ({kind}).",
+            "Look for a value that is far too large or is not text. If there is none, see: cbi doctor",
+        )
         sys.exit(1)

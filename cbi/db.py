@@ -3,7 +3,8 @@
 import enum
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
 from uuid import UUID, uuid4
@@ -21,9 +22,10 @@ from sqlalchemy import (
     Uuid,
     create_engine,
     make_url,
+    text,
 )
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import DeclarativeBase, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Session, mapped_column
 
 from cbi import embedded
 from cbi.errors import Invalid
@@ -156,6 +158,17 @@ def repeatable(work: Callable[[], Result], *, tries: int = 8) -> Result:
                 raise
             time.sleep(0.01 * 2**attempt)
     raise AssertionError("unreachable")
+
+
+@contextmanager
+def planned_for_sets(session: Session) -> Iterator[None]:
+    """Join whole tables within the block, whatever their statistics say.
+
+    Rows written a moment ago have none, and a planner that expects one row goes through a million of them one by one.
+    """
+    session.execute(text("SET LOCAL enable_nestloop = off; SET LOCAL work_mem = '128MB'"))
+    yield
+    session.execute(text("SET LOCAL enable_nestloop TO DEFAULT; SET LOCAL work_mem TO DEFAULT"))
 
 
 def sqlstate(error: DBAPIError) -> str | None:

@@ -7,7 +7,7 @@ import hmac
 import os
 import secrets
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -47,12 +47,16 @@ class Keyring:
 
     def derive(self, purpose: str, length: int = KEY_BYTES) -> bytes:
         """A key for one purpose (HKDF-SHA256, RFC 5869)."""
-        info = f"cbi/{self.office}/{purpose}".encode()
-        return HKDF(algorithm=SHA256(), length=length, salt=None, info=info).derive(self.master)
+        return _derived(self.master, f"cbi/{self.office}/{purpose}".encode(), length)
 
     def fingerprint(self, purpose: str, value: str) -> bytes:
         """A keyed hash (HMAC-SHA256, 32 bytes): equal for equal values, and says nothing without the key."""
         return hmac.digest(self.derive(f"fingerprint/{purpose}"), value.encode(), hashlib.sha256)
+
+
+@lru_cache(maxsize=256)  # a long list asks for the same few keys thousands of times
+def _derived(master: bytes, info: bytes, length: int) -> bytes:
+    return HKDF(algorithm=SHA256(), length=length, salt=None, info=info).derive(master)
 
 
 def new_key() -> bytes:
@@ -143,3 +147,4 @@ def forget() -> None:
     """Drop the keys this process has read, because its settings changed."""
     _master_key.cache_clear()
     keyring.cache_clear()
+    _derived.cache_clear()

@@ -106,13 +106,16 @@ def office_of(session: Session) -> Office:
     known = session.info.get("office")
     if isinstance(known, Office):
         return known
-    row = session.scalars(select(OfficeRow)).one()
+    row = session.execute(_OFFICE).one()
     found = Office(
         row.code, row.currency, ZoneInfo(row.timezone), tuple(row.languages), row.region, row.hotline,
         row.locator_digits, row.is_demo,
     )  # fmt: skip
     session.info["office"] = found
     return found
+
+
+_OFFICE = select(*OfficeRow.__table__.columns)  # asked in every transaction, so built once
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import psycopg
-from procrastinate import App, PsycopgConnector, SyncPsycopgConnector
+from procrastinate import App, PsycopgConnector, RetryStrategy, SyncPsycopgConnector
 from procrastinate.exceptions import AlreadyEnqueued
 from sqlalchemy import URL, create_engine
 
@@ -11,7 +11,8 @@ from cbi import jobs
 from cbi.db import application_url, owner_url
 from cbi.settings import settings
 
-RETRIES = 5
+AGAIN = RetryStrategy(max_attempts=3, wait=30)
+"""A job that fails is tried again after half a minute; after that the clock asks for a new one anyway."""
 
 
 def _conninfo(url: URL) -> str:
@@ -47,7 +48,7 @@ def queue() -> App:
     """The queue with every job of `cbi.jobs`; each takes the office's code."""
     app = App(connector=PsycopgConnector(conninfo=_conninfo(application_url()), kwargs=_options()))
     for name, (job, _) in jobs.HOUSEKEEPING.items():
-        app.task(name=name, retry=RETRIES)(_job(job))
+        app.task(name=name, retry=AGAIN)(_job(job))
     return app
 
 

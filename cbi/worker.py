@@ -13,8 +13,7 @@ AT_ONCE = 4
 
 def run() -> None:
     """Work until told to stop (Ctrl-C, SIGTERM); jobs under way are finished first."""
-    with queue().open() as app:
-        app.run_worker(concurrency=AT_ONCE, delete_jobs="successful")
+    queue().run_worker(concurrency=AT_ONCE, delete_jobs="successful")
 
 
 def run_in_background() -> threading.Thread:

@@ -110,6 +110,17 @@ class RolesNotAllowed(Invalid):
     code = "access.roles_not_allowed"
 
 
+def named_roles(names: Iterable[str]) -> list[Role]:
+    """The roles of these names, blanks left out. Raises RolesNotAllowed."""
+    wanted = [name.strip() for name in names if name.strip()]
+    if strange := [name for name in wanted if name not in set(Role)]:
+        raise RolesNotAllowed(
+            f"There is no role {', '.join(strange)}.",
+            next_step=f"There is: {', '.join(sorted(STAFF_ROLES))}.",
+        )
+    return [Role(name) for name in wanted]
+
+
 def check_roles(roles: Iterable[Role], allowed: frozenset[Role]) -> None:
     """Raise RolesNotAllowed unless one holder may have all of these roles together."""
     held = set(roles)

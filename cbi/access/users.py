@@ -171,9 +171,19 @@ def actor_with_password(session: Session, username: str, password: str) -> Actor
 
     Raises SignInRefused (which keeps the count of tries).
     """
-    user = _with_password(session, username, password)
-    throttling.forgive(session, User, user.id)
-    return actor_of_user(session, user.id)
+    counted = session.begin_nested()
+    try:
+        user = _with_password(session, username, password)
+    except SignInRefused:
+        counted.commit()
+        raise
+    user_id = user.id
+    if user.totp_secret is None:
+        throttling.forgive(session, User, user_id)
+        counted.commit()
+    else:  # as at `sign_in`: neither counted nor forgiven, or the password would buy more guesses of the code
+        counted.rollback()
+    return actor_of_user(session, user_id)
 
 
 def _with_password(session: Session, username: str, password: str) -> User:

@@ -15,6 +15,7 @@ from cbi.ledger.chart import Entry
 from cbi.ledger.models import Fund, FundMovement
 from cbi.ledger.posting import Book, post
 from cbi.money import Money
+from cbi.settings import settings
 
 
 class UnknownFund(NotFound):
@@ -33,6 +34,12 @@ class ReferenceUsed(Conflict):
     """The paper's reference stands for another amount already."""
 
     code = "fund.reference_used"
+
+
+class UnknownProvider(NotFound):
+    """This deployment uses no provider of that name."""
+
+    code = "fund.unknown_provider"
 
 
 class UnusableMovement(Invalid):
@@ -100,8 +107,16 @@ def allocate(
 
 
 def prefund(session: Session, actor: Actor, provider: str, amount: Money, reference: str) -> bool:
-    """Place money with a provider, to pay out from. False when this reference is booked already."""
+    """Place money with a provider, to pay out from. False when this reference is booked already.
+
+    Raises UnknownProvider, UnusableMovement, ReferenceUsed.
+    """
     actor.require(Permission.FUND_MOVE)
+    if provider not in settings().providers:
+        raise UnknownProvider(
+            f"This deployment does not use the provider {provider!r}.",
+            next_step="Add it to CBI_PROVIDERS if it should.",
+        )
     movement = _record(session, actor, "prefunding", amount, reference, provider=provider)
     if movement is None:
         return False

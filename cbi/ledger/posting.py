@@ -2,13 +2,31 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CTE, Select, and_, func, insert, literal, or_, select, text, union_all
+from sqlalchemy import (
+    ARRAY,
+    CTE,
+    BigInteger,
+    Date,
+    DateTime,
+    Select,
+    SmallInteger,
+    String,
+    and_,
+    bindparam,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    text,
+    true,
+)
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
-from sqlalchemy.types import BigInteger, SmallInteger
 
 from cbi import clock
 from cbi.errors import Conflict
@@ -32,6 +50,9 @@ class Posted:
     amount: Money
 
 
+_DIMENSIONS = ("fund_id", "programme_id", "run_id", "provider")
+
+
 @dataclass(frozen=True, slots=True)
 class Book:
     """What an event's accounts are kept for. One value serves every entry of a run, or of a fund."""
@@ -44,10 +65,7 @@ class Book:
 
     def dimensions(self, kind: AccountKind) -> dict[str, object]:
         """The columns that single out this book's account of that kind."""
-        return {
-            name: getattr(self, name) if name in kind.of else None
-            for name in ("fund_id", "programme_id", "run_id", "provider")
-        }
+        return {name: getattr(self, name) if name in kind.of else None for name in _DIMENSIONS}
 
 
 def open_accounts(
@@ -66,24 +84,31 @@ def open_accounts(
 
 def _known(session: Session, book: Book, kinds: Iterable[AccountKind]) -> dict[AccountKind, int]:
     by_code = {kind.code: kind for kind in kinds}
-    rows = session.execute(
-        select(Account.code, Account.id).where(
-            Account.currency == book.currency,
-            or_(
-                *(
-                    and_(
-                        Account.code == kind.code,
-                        *(
-                            getattr(Account, name).is_not_distinct_from(value)
-                            for name, value in book.dimensions(kind).items()
-                        ),
-                    )
-                    for kind in by_code.values()
-                )
-            ),
-        )
-    )
+    values = {name: value for name in _DIMENSIONS if (value := getattr(book, name)) is not None}
+    finding = _finding(tuple(by_code.values()), frozenset(values))
+    rows = session.connection().execute(finding, {"in_currency": book.currency, **values})
     return {by_code[code]: number for code, number in rows}
+
+
+@cache
+def _finding(kinds: tuple[AccountKind, ...], given: frozenset[str]) -> Select[str, int]:
+    return select(Account.code, Account.id).where(
+        Account.currency == bindparam("in_currency"),
+        or_(
+            *(
+                and_(
+                    Account.code == kind.code,
+                    *(
+                        getattr(Account, name) == bindparam(name)
+                        if name in kind.of and name in given
+                        else getattr(Account, name).is_(None)
+                        for name in _DIMENSIONS
+                    ),
+                )
+                for kind in kinds
+            )
+        ),
+    )
 
 
 def _empty(book: Book, kind: AccountKind) -> dict[str, object]:
@@ -102,47 +127,51 @@ def post(session: Session, entry: Entry, book: Book, amount: Money, source_id: U
         literal(0, SmallInteger).label("attempt"),
         literal(amount.minor, BigInteger).label("amount_minor"),
     )
-    _post(session, entry, book, row)
+    _post(session, entry, book, _transfers(row), {})
+
+
+def booking(payments: Select[*tuple[Any, ...]], *along: CTE) -> Select[int, int]:
+    """The statement for `post_payments`: it books an event for every payment that the query yields as (payment_id,
+    attempt, amount_minor), and makes the changes `along` with it.
+
+    It knows neither the event nor the books, so what is done often can be built once.
+    """
+    payment_id, attempt, amount = payments.subquery().columns
+    return _transfers(
+        select(
+            payment_id.label("source_id"), payment_id.label("payment_id"), attempt.label("attempt"),
+            amount.label("amount_minor"),
+        ),
+        *along,
+    )  # fmt: skip
 
 
 def post_payments(
-    session: Session, entry: Entry, book: Book, payments: Select[*tuple[Any, ...]], *along: CTE
-) -> Posted:
-    """Book one event for every payment that the query yields as (payment_id, attempt, amount_minor).
-
-    One INSERT and one UPDATE of each total, however many there are; `along` are changes to make in the same statement.
-    Raises NotCovered.
-    """
-    chosen = payments.subquery()
-    payment_id, attempt, amount = chosen.columns
-    rows = select(
-        payment_id.label("source_id"), payment_id.label("payment_id"), attempt.label("attempt"),
-        amount.label("amount_minor"),
-    )  # fmt: skip
-    return _post(session, entry, book, rows, *along)
-
-
-def _post(
     session: Session,
     entry: Entry,
     book: Book,
-    rows: Select[*tuple[Any, ...]],
-    *along: CTE,
+    statement: Select[int, int],
+    values: Mapping[str, object],
 ) -> Posted:
-    legs = LEGS[entry]
-    accounts = open_accounts(session, book, dict.fromkeys(kind for leg in legs for kind in leg))
+    """Run what `booking` built, with the values of its own parameters, for this event in these books.
+
+    One INSERT and one UPDATE of each total, however many payments there are. Raises NotCovered.
+    """
+    return _post(session, entry, book, statement, values)
+
+
+def _transfers(rows: Select[*tuple[Any, ...]], *along: CTE) -> Select[int, int]:
     chosen = rows.subquery()
-    shape = union_all(
-        *(
-            select(
-                literal(number, SmallInteger).label("leg"),
-                literal(accounts[debit], BigInteger).label("debit"),
-                literal(accounts[credit], BigInteger).label("credit"),
+    legs = (
+        func.unnest(
+            *(
+                bindparam(f"{name}_of_legs", type_=ARRAY(BigInteger))
+                for name in ("numbers", "debits", "credits")
             )
-            for number, (debit, credit) in enumerate(legs, 1)
         )
-    ).subquery("legs")
-    now = clock.now()
+        .table_valued("leg", "debit", "credit")
+        .render_derived(name="legs")
+    )
     written = (
         insert(Transfer)
         .from_select(
@@ -151,19 +180,40 @@ def _post(
                 "payment_id", "attempt", "leg", "effective_on", "recorded_at",
             ],
             select(
-                literal(entry.value), shape.c.debit, shape.c.credit, chosen.c.amount_minor, literal(book.currency),
-                chosen.c.source_id, chosen.c.payment_id, chosen.c.attempt, shape.c.leg,
-                literal(clock.today(office_of(session).timezone)), literal(now),
-            ).select_from(chosen.join(shape, literal(True))),  # noqa: FBT003 - SQL's TRUE
+                bindparam("entry", type_=String), legs.c.debit, legs.c.credit, chosen.c.amount_minor,
+                bindparam("books_currency", type_=String), chosen.c.source_id, chosen.c.payment_id, chosen.c.attempt,
+                legs.c.leg, bindparam("books_day", type_=Date), bindparam("booked_at", type_=DateTime(timezone=True)),
+            ).select_from(chosen.join(legs, true())),
         )
         .returning(Transfer.leg, Transfer.amount_minor)
         .cte("written")
     )  # fmt: skip
-    count, total = session.execute(
+    return (
         select(func.count(), func.coalesce(func.sum(written.c.amount_minor), 0))
         .where(written.c.leg == 1)
         .add_cte(*along)
-    ).one()
+    )
+
+
+def _post(
+    session: Session,
+    entry: Entry,
+    book: Book,
+    statement: Select[int, int],
+    values: Mapping[str, object],
+) -> Posted:
+    legs = LEGS[entry]
+    accounts = open_accounts(session, book, dict.fromkeys(kind for leg in legs for kind in leg))
+    of_the_books = {
+        "entry": entry.value,
+        "numbers_of_legs": list(range(1, len(legs) + 1)),
+        "debits_of_legs": [accounts[debit] for debit, _ in legs],
+        "credits_of_legs": [accounts[credit] for _, credit in legs],
+        "books_currency": book.currency,
+        "books_day": clock.today(office_of(session).timezone),
+        "booked_at": clock.now(),
+    }
+    count, total = session.connection().execute(statement, {**values, **of_the_books}).one()
     amount = Money(int(total), book.currency)
     if count:
         _move_totals(session, legs, accounts, amount)
@@ -176,34 +226,48 @@ def _move_totals(
     accounts: Mapping[AccountKind, int],
     amount: Money,
 ) -> None:
-    """Lock the totals in one order, so that two postings never wait for each other crosswise, and move them."""
+    """Lock the totals in one order, so that two postings never wait for each other crosswise, and move them.
+
+    Every counter waits for some of these rows, so they are locked and moved in one statement.
+    """
     kinds = {accounts[kind]: kind for leg in legs for kind in leg}
-    locked = session.execute(
-        select(Account.id, Account.debits_minor, Account.credits_minor)
-        .where(Account.id.in_(kinds))
-        .order_by(Account.id)
-        .with_for_update()
-    ).all()
-    changes = []
-    for number, debits, credits in locked:
-        kind = kinds[number]
-        debit = sum(amount.minor for leg in legs if leg[0] is kind)
-        credit = sum(amount.minor for leg in legs if leg[1] is kind)
-        sign = 1 if kind.normal == "debit" else -1
-        held = sign * (debits - credits)
-        if kind.guarded and held + sign * (debit - credit) < 0:
-            raise NotCovered(
-                f"{kind.name} holds {Money(held, amount.currency)}, and {amount} is asked for.",
-                next_step="Ask the treasurer for the missing amount, or lower what is asked for.",
-                account=kind.code,
-                held=Money(held, amount.currency).decimal,
-                asked=amount.decimal,
-            )
-        changes.append({"id": number, "debit": debit, "credit": credit})
-    session.connection().execute(
-        text(
-            "UPDATE accounts SET debits_minor = debits_minor + :debit, credits_minor = credits_minor + :credit"
-            " WHERE id = :id"
-        ),
-        changes,
+    changes = {
+        "ids": list(kinds),
+        "debits": [amount.minor * sum(leg[0] is kind for leg in legs) for kind in kinds.values()],
+        "credits": [amount.minor * sum(leg[1] is kind for leg in legs) for kind in kinds.values()],
+    }
+    moved = set(session.scalars(_MOVE_TOTALS, changes))
+    for number, kind in kinds.items():
+        if number not in moved:
+            raise _not_covered(session, number, kind, amount)
+
+
+_MOVE_TOTALS = text("""
+    WITH held AS MATERIALIZED (
+        SELECT id, guarded, normal, debits_minor, credits_minor FROM accounts
+        WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id FOR UPDATE
+    ), became AS (
+        SELECT id, guarded, normal, debits_minor + debit AS debits, credits_minor + credit AS credits
+        FROM held JOIN unnest(CAST(:ids AS bigint[]), CAST(:debits AS bigint[]), CAST(:credits AS bigint[]))
+            AS change (id, debit, credit) USING (id)
+    )
+    UPDATE accounts SET debits_minor = debits, credits_minor = credits
+    FROM became  -- what was locked, not what the statement saw when it began
+    WHERE accounts.id = became.id AND (NOT became.guarded
+        OR CASE became.normal WHEN 'debit' THEN debits >= credits ELSE credits >= debits END)
+    RETURNING accounts.id
+""")
+
+
+def _not_covered(session: Session, number: int, kind: AccountKind, amount: Money) -> NotCovered:
+    debits, credits = session.execute(
+        select(Account.debits_minor, Account.credits_minor).where(Account.id == number)
+    ).one()
+    held = Money((debits - credits) * (1 if kind.normal == "debit" else -1), amount.currency)
+    return NotCovered(
+        f"{kind.name} holds {held}, and {amount} is asked for.",
+        next_step="Ask the treasurer for the missing amount, or lower what is asked for.",
+        account=kind.code,
+        held=held.decimal,
+        asked=amount.decimal,
     )

@@ -1,6 +1,6 @@
 """How the books appear over the API: amounts as text with all decimals, never as a JSON number."""
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from cbi.ledger.queries import Balance, FundPosition
 from cbi.money import Money
@@ -20,9 +20,9 @@ class Amount(BaseModel):
 class MoveMoney(BaseModel):
     """An amount and the reference of the paper that proves it."""
 
-    amount: str
-    currency: str
-    reference: str
+    amount: str = Field(max_length=40)
+    currency: str = Field(max_length=3)
+    reference: str = Field(max_length=100)
 
 
 class Moved(BaseModel):

@@ -3,13 +3,14 @@
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import String, case, cast, exists, func, select
 from sqlalchemy.orm import Session
 
 from cbi import clock
 from cbi.access import totp
 from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
+from cbi.audit.models import AuditEntry
 from cbi.errors import Conflict, Forbidden
 from cbi.ledger.chart import Entry
 from cbi.ledger.models import Fund
@@ -40,6 +41,13 @@ class OnlyPeople(Forbidden):
     """Programs do not sign."""
 
     code = "payment_run.only_people"
+
+
+_ACTS = {
+    Part.CERTIFIER: f"payment_run.{RunState.CERTIFIED}",
+    Part.AUTHORISER: f"payment_run.{RunState.APPROVED}",
+}
+"""What the audit log calls each signature."""
 
 
 def certify(session: Session, actor: Actor, run_id: UUID, code: str) -> PaymentRun:
@@ -99,6 +107,29 @@ def check_approved(session: Session, run: PaymentRun) -> None:
             f"Run {run.number} does not have two signatures over its present content.",
             next_step="Do not release it. Tell the auditor, then return the run to draft.",
         )
+    # A digest needs no key, so whoever rewrote the list could have made it fit again; the audit log is chained under one.
+    if unsaid := [part for part, said in signed_and_said(session, run) if not said]:
+        raise ContentAltered(
+            f"The audit log does not say that run {run.number}'s {', '.join(unsaid)} signed this content.",
+            next_step="Do not release it. Tell the auditor, then return the run to draft.",
+        )
+
+
+def signed_and_said(session: Session, run: PaymentRun) -> list[tuple[Part, bool]]:
+    """Each approval of the run's present revision, and whether the audit log says that this person gave it."""
+    said = exists().where(
+        AuditEntry.subject_kind == "payment_run",
+        AuditEntry.subject_id == cast(Approval.run_id, String),
+        AuditEntry.act == case(_ACTS, value=Approval.part),
+        AuditEntry.actor_id == Approval.user_id,
+        AuditEntry.details["digest"].astext == func.encode(Approval.digest, "hex"),
+    )
+    rows = session.execute(
+        select(Approval.part, said).where(
+            Approval.run_id == run.id, Approval.revision == run.revision
+        )
+    )
+    return [(part, bool(known)) for part, known in rows]
 
 
 def _sign(session: Session, actor: Actor, run: PaymentRun, part: Part, code: str) -> None:

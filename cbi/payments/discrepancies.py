@@ -12,6 +12,7 @@ from cbi import clock
 from cbi.access.actor import Actor
 from cbi.access.models import User
 from cbi.access.permissions import Permission
+from cbi.audit import reasons
 from cbi.audit.record import record
 from cbi.errors import Conflict, Invalid, NotFound
 from cbi.money import Money
@@ -31,12 +32,6 @@ class AlreadySettled(Conflict):
     """Somebody, or the engine, has settled it."""
 
     code = "discrepancy.already_settled"
-
-
-class NoResolution(Invalid):
-    """A discrepancy is settled with words that say what explained it."""
-
-    code = "discrepancy.no_resolution"
 
 
 class NoSuchOwner(Invalid):
@@ -117,15 +112,10 @@ def settle_set(session: Session, rows: Select[UUID, str]) -> int:
 def settle(session: Session, actor: Actor, discrepancy_id: UUID, resolution: str) -> None:
     """Settle one discrepancy with the words of the person who explained it.
 
-    Raises UnknownDiscrepancy, NotPermitted, NoResolution, AlreadySettled.
+    Raises UnknownDiscrepancy, NotPermitted, UnusableReason, AlreadySettled.
     """
     found = _find(session, actor, discrepancy_id)
-    words = " ".join(resolution.split())
-    if len(words) < 3 or len(words) > LONGEST_RESOLUTION:
-        raise NoResolution(
-            f"Say in 3 to {LONGEST_RESOLUTION} characters what explained it.",
-            next_step="Write it so that an auditor can follow it in two years.",
-        )
+    words = reasons.plain(resolution, longest=LONGEST_RESOLUTION)
     settled = session.scalar(
         update(Discrepancy)
         .where(Discrepancy.id == discrepancy_id, Discrepancy.settled_at.is_(None))

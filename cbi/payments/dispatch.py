@@ -32,7 +32,7 @@ from cbi.money import Money
 from cbi.payments.approval import check_approved
 from cbi.payments.models import Attempt, Payment, PaymentRun
 from cbi.payments.moves import move
-from cbi.payments.outcomes import apply, name_attempt
+from cbi.payments.outcomes import Applied, apply, name_attempt
 from cbi.payments.recipients import goes_where_approved, hold_back
 from cbi.payments.runs import find, move_run, programme_of
 from cbi.payments.states import RUN, PaymentState, RunState
@@ -252,6 +252,6 @@ def _submit(
 
 
 def _save_answer(session: Session, run: PaymentRun, news: ProviderUpdate) -> None:
-    apply(session, news, provider=run.provider, source="submit")
-    # A callback that was faster has moved the payment, and may not have named the attempt.
-    name_attempt(session, run.provider, news.idempotency_key, news.provider_reference)
+    if apply(session, news, provider=run.provider, source="submit") is not Applied.MOVED:
+        # A callback that was faster has moved the payment, and may not have named the attempt.
+        name_attempt(session, run.provider, news.idempotency_key, news.provider_reference)

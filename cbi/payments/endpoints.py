@@ -37,7 +37,7 @@ def _out(session: OfficeSession, run: PaymentRun) -> RunOut:
 
 @router.get("/payment-runs", summary="Payment runs, newest first")
 def list_runs(session: OfficeSession, actor: Reader) -> list[RunOut]:
-    return [RunOut.of(line) for line in queries.runs(session)]
+    return [RunOut.of(line) for line in queries.runs(session, *queries.visible(actor))]
 
 
 @router.post("/payment-runs", status_code=201, summary="Build a draft run for a cycle")
@@ -53,12 +53,13 @@ def build(
     "/payment-runs/{run_id}", summary="The run sheet: what an approver signs, and what changed"
 )
 def show(session: OfficeSession, actor: Reader, run_id: UUID) -> RunSheetOut:
+    runs.find_for(session, actor, run_id, Permission.RUN_READ)
     return RunSheetOut.from_sheet(queries.sheet(session, run_id))
 
 
 @router.get("/payment-runs/{run_id}/totals", summary="The run's payments by state")
 def totals(session: OfficeSession, actor: Reader, run_id: UUID) -> list[StateTotalOut]:
-    runs.find(session, run_id)
+    runs.find_for(session, actor, run_id, Permission.RUN_READ)
     return [
         StateTotalOut(state=line.state, payments=line.payments, total=Amount.of(line.total))
         for line in queries.state_totals(session, run_id)
@@ -135,7 +136,7 @@ def list_payments(
     after: Annotated[int, Query(ge=0)] = 0,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Page[PaymentOut]:
-    runs.find(session, run_id)
+    runs.find_for(session, actor, run_id, Permission.PAYMENT_READ)
     found = session.scalars(
         select(Payment)
         .where(Payment.run_id == run_id, Payment.number > after)
@@ -162,4 +163,5 @@ def story(
     actor: Annotated[Actor, Depends(may(Permission.PAYMENT_READ))],
     payment_id: UUID,
 ) -> list[EventOut]:
+    runs.find_for(session, actor, queries.run_of(session, payment_id), Permission.PAYMENT_READ)
     return [EventOut(at=at, what=what) for at, what in queries.story(session, payment_id)]

@@ -1,11 +1,26 @@
 """Moving payments through their lifecycle, one or a million: state, event and books in one statement."""
 
-from sqlalchemy import ColumnElement, func, insert, literal, select, update
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    Select,
+    String,
+    bindparam,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from cbi import clock
 from cbi.ledger.chart import Entry
-from cbi.ledger.posting import Book, post_payments
+from cbi.ledger.posting import Book, booking, post_payments
 from cbi.payments.models import Payment, PaymentEvent, PaymentRun
 from cbi.payments.states import PAYMENT, PaymentState
 
@@ -56,13 +71,66 @@ def move(
     A compare-and-set: those that are no longer `before` are left alone. Each gets its event, and its entry in the books.
     Raises MoveNotAllowed, NotCovered.
     """
+    return _move(
+        session, run, _moving(chosen, before, after), before, after, source, provider_code, failure
+    )
+
+
+def move_one(
+    session: Session,
+    run: PaymentRun,
+    payment_id: UUID,
+    before: PaymentState,
+    after: PaymentState,
+    *,
+    source: str,
+    provider_code: str | None = None,
+    failure: str | None = None,
+) -> bool:
+    """`move` for a single payment, while somebody waits; whether it moved."""
+    statement, named = _moving_one(before, after), {"one": payment_id}
+    return bool(
+        _move(session, run, statement, before, after, source, provider_code, failure, **named)
+    )
+
+
+def _move(
+    session: Session,
+    run: PaymentRun,
+    statement: Select[*tuple[Any, ...]],
+    before: PaymentState,
+    after: PaymentState,
+    source: str,
+    provider_code: str | None,
+    failure: str | None,
+    **named: object,
+) -> int:
+    values = {
+        "run": run.id, "said_by": source, "said_code": provider_code, "said_failure": failure, "moved_at": clock.now(),
+        **named,
+    }  # fmt: skip
+    entry = BOOKED.get((before, after))
+    if entry is None:
+        return int(session.connection().scalar(statement, values) or 0)
+    return post_payments(session, entry, book_of(run), statement, values).count
+
+
+@cache
+def _moving_one(before: PaymentState, after: PaymentState) -> Select[*tuple[Any, ...]]:
+    return _moving(Payment.id == bindparam("one"), before, after)
+
+
+def _moving(
+    chosen: ColumnElement[bool], before: PaymentState, after: PaymentState
+) -> Select[*tuple[Any, ...]]:
+    """The statement that moves, and counts what it moved."""
     PAYMENT.check(before, after)
     changes: dict[str, object] = {"state": after, "live": after is not PaymentState.CANCELLED}
     if after is PaymentState.SENDING:
         changes["attempts"] = Payment.attempts + 1
     moved = (
         update(Payment)
-        .where(Payment.run_id == run.id, Payment.state == before, chosen)
+        .where(Payment.run_id == bindparam("run"), Payment.state == before, chosen)
         .values(**changes)
         .returning(Payment.id, Payment.attempts, Payment.amount_minor)
         .cte("moved")
@@ -72,15 +140,13 @@ def move(
         .from_select(
             ["payment_id", "attempt", "before", "after", "source", "provider_code", "failure", "at"],
             select(
-                moved.c.id, moved.c.attempts, literal(before.value), literal(after.value), literal(source),
-                literal(provider_code, PaymentEvent.provider_code.type), literal(failure, PaymentEvent.failure.type),
-                literal(clock.now()),
+                moved.c.id, moved.c.attempts, literal(before.value), literal(after.value),
+                *(bindparam(name, type_=String) for name in ("said_by", "said_code", "said_failure")),
+                bindparam("moved_at", type_=DateTime(timezone=True)),
             ),
         )
         .cte("events")
     )  # fmt: skip
-    entry = BOOKED.get((before, after))
-    if entry is None:
-        return int(session.scalar(select(func.count()).select_from(moved).add_cte(events)) or 0)
-    rows = select(moved.c.id, moved.c.attempts, moved.c.amount_minor)
-    return post_payments(session, entry, book_of(run), rows, events).count
+    if (before, after) not in BOOKED:
+        return select(func.count()).select_from(moved).add_cte(events)
+    return booking(select(moved.c.id, moved.c.attempts, moved.c.amount_minor), events)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import and_, exists, select, update
+from sqlalchemy import Table, bindparam, select, update
 from sqlalchemy.orm import Session, aliased
 
 from cbi import clock
@@ -14,7 +14,7 @@ from cbi.fsp.messages import Outcome, ProviderUpdate
 from cbi.money import Money
 from cbi.payments.discrepancies import open_discrepancy
 from cbi.payments.models import Attempt, Payment, PaymentRun
-from cbi.payments.moves import move
+from cbi.payments.moves import move, move_one
 from cbi.payments.runs import find
 from cbi.payments.states import PAYMENT, PaymentState
 
@@ -62,12 +62,10 @@ def confirm_paid(
     payment = _find(session, payment_id)
     run = find(session, payment.run_id)
     if payment.attempts == attempt and PAYMENT.allows(payment.state, PaymentState.PAID):
-        move(
-            session, run, Payment.id == payment_id, payment.state, PaymentState.PAID, source=source
-        )
-        name_attempt(
-            session, run.provider, idempotency_key(payment_id, attempt), provider_reference
-        )
+        key = idempotency_key(payment_id, attempt)
+        name_attempt(session, run.provider, key, provider_reference)
+        # The books come last: every counter waits for their totals.
+        move_one(session, run, payment_id, payment.state, PaymentState.PAID, source=source)
         return True
     if payment.attempts == attempt and payment.state is PaymentState.PAID:
         return False
@@ -110,11 +108,11 @@ def apply(session: Session, news: ProviderUpdate, *, provider: str, source: str)
         if payment.state is after:
             return Applied.NOTHING_NEW
         if PAYMENT.allows(payment.state, after):
-            move(
-                session, run, Payment.id == payment.id, payment.state, after, source=source,
-                provider_code=news.provider_code, failure=news.failure,
-            )  # fmt: skip
             name_attempt(session, run.provider, news.idempotency_key, news.provider_reference)
+            move_one(
+                session, run, payment.id, payment.state, after, source=source, provider_code=news.provider_code,
+                failure=news.failure,
+            )  # fmt: skip
             return Applied.MOVED
     if after in _PROGRESS or (attempt != payment.attempts and after is PaymentState.FAILED):
         return Applied.NOTHING_NEW
@@ -148,27 +146,35 @@ def name_attempt(session: Session, provider: str, key: str, reference: str | Non
     """
     if not reference:
         return
-    other = aliased(Attempt)
-    taken = and_(other.provider == provider, other.provider_reference == reference)
-    named = session.scalar(
-        update(Attempt)
-        .where(
-            Attempt.idempotency_key == key, Attempt.provider_reference.is_(None), ~exists().where(taken)
-        )
-        .values(provider_reference=reference)
-        .returning(Attempt.number)
-    )  # fmt: skip
-    if named is not None:
+    given = {"given_by": provider, "key": key, "reference": reference}
+    if session.connection().scalar(_NAME, given) is not None:
         return
-    owner = session.execute(
-        select(other.payment_id, other.number).where(taken, other.idempotency_key != key)
-    ).one_or_none()
+    owner = session.execute(_NAMED_SO, given).one_or_none()
     if owner is not None:
         open_discrepancy(
             session, "reference_repeated", f"attempt:{key}", provider=provider,
             payment_id=read_idempotency_key(key)[0], provider_reference=reference,
             first_payment=str(owner.payment_id), first_attempt=owner.number,
         )  # fmt: skip
+
+
+_ATTEMPTS: Table = Attempt.__table__  # type: ignore[assignment]
+_OTHER = aliased(Attempt)
+_NAMED_SO = select(_OTHER.payment_id, _OTHER.number).where(
+    _OTHER.provider == bindparam("given_by"),
+    _OTHER.provider_reference == bindparam("reference"),
+    _OTHER.idempotency_key != bindparam("key"),
+)
+_NAME = (
+    update(_ATTEMPTS)
+    .where(
+        _ATTEMPTS.c.idempotency_key == bindparam("key"),
+        _ATTEMPTS.c.provider_reference.is_(None),
+        ~_NAMED_SO.exists(),
+    )
+    .values(provider_reference=bindparam("reference"))
+    .returning(_ATTEMPTS.c.number)
+)
 
 
 def _dispute(

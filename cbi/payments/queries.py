@@ -7,6 +7,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import Session, aliased
 
+from cbi.access.actor import Actor
+from cbi.access.permissions import Permission
 from cbi.ledger import queries as books
 from cbi.money import Money
 from cbi.payments.models import Approval, Payment, PaymentEvent, PaymentRun, RunPart
@@ -84,11 +86,25 @@ def runs(session: Session, *where: ColumnElement[bool], limit: int = 100) -> lis
     return [_line(run, code) for run, code in rows]
 
 
+def visible(actor: Actor) -> list[ColumnElement[bool]]:
+    """What narrows `runs` to the programmes whose runs the actor may see."""
+    programmes = actor.programmes(Permission.RUN_READ)
+    return [] if programmes is None else [Programme.code.in_(programmes)]
+
+
 def run_by_number(session: Session, number: int) -> UUID:
     """The id of the run that people call by this number. Raises UnknownRun."""
     run_id = session.scalar(select(PaymentRun.id).where(PaymentRun.number == number))
     if run_id is None:
         raise UnknownRun(f"There is no payment run {number}.", next_step="See: cbi run list")
+    return run_id
+
+
+def run_of(session: Session, payment_id: UUID) -> UUID:
+    """The run that a payment is in. Raises UnknownRun."""
+    run_id = session.scalar(select(Payment.run_id).where(Payment.id == payment_id))
+    if run_id is None:
+        raise UnknownRun("There is no such payment.")
     return run_id
 
 

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
-from cbi.errors import Invalid
+from cbi.audit import reasons
 from cbi.ledger.chart import Entry
 from cbi.ledger.posting import post
 from cbi.money import Money
@@ -17,12 +17,6 @@ from cbi.payments.runs import find, move_run, programme_of
 from cbi.payments.states import RUN, PaymentState, RunState
 
 
-class NoReason(Invalid):
-    """A reason is needed, in words."""
-
-    code = "payment_run.no_reason"
-
-
 def send_back(session: Session, actor: Actor, run_id: UUID, reason: str) -> PaymentRun:
     """Return a locked or certified run to its maker. Its approvals no longer count: the next lock is a new revision."""
     run = find(session, run_id, lock=True)
@@ -30,7 +24,7 @@ def send_back(session: Session, actor: Actor, run_id: UUID, reason: str) -> Paym
     RUN.check(run.state, RunState.DRAFT)
     run.revision += 1
     run.digest = run.locked_at = None
-    move_run(session, actor, run, RunState.DRAFT, reason=_reason(reason))
+    move_run(session, actor, run, RunState.DRAFT, reason=reasons.plain(reason))
     return run
 
 
@@ -49,11 +43,5 @@ def cancel(session: Session, actor: Actor, run_id: UUID, reason: str) -> Payment
         PaymentState.CANCELLED,
         source=f"{actor.kind}:{actor.id}",
     )
-    move_run(session, actor, run, RunState.CANCELLED, reason=_reason(reason))
+    move_run(session, actor, run, RunState.CANCELLED, reason=reasons.plain(reason))
     return run
-
-
-def _reason(text: str) -> str:
-    if len(text.strip()) < 3:
-        raise NoReason("Say why, in a few words.", next_step="The maker will read it.")
-    return text.strip()

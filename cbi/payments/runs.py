@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session, aliased
 from cbi import clock, db
 from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
+from cbi.audit import reasons
 from cbi.audit.record import record
 from cbi.errors import Conflict, Forbidden, Invalid, NotFound
 from cbi.fsp.messages import DeliveryMechanism
@@ -61,6 +62,13 @@ def find(session: Session, run_id: UUID, *, lock: bool = False) -> PaymentRun:
     return run
 
 
+def find_for(session: Session, actor: Actor, run_id: UUID, permission: Permission) -> PaymentRun:
+    """The run, for whoever holds the permission for its programme. Raises UnknownRun, NotPermitted."""
+    run = find(session, run_id)
+    actor.require(permission, programme_of(session, run).code)
+    return run
+
+
 def programme_of(session: Session, run: PaymentRun) -> Programme:
     """The programme that the run pays for."""
     return session.get_one(Programme, run.programme_id)
@@ -91,7 +99,8 @@ def build(session: Session, actor: Actor, cycle_id: UUID) -> PaymentRun:
     session.add(run)
     session.flush()
     try:
-        _add_payments(session, run, delivery["mechanism"])
+        with db.planned_for_sets(session):
+            _add_payments(session, run, delivery["mechanism"])
     except IntegrityError as error:
         if db.constraint(error) == "uq_payments_live":
             raise NothingToPay("Another run took these entitlements at the same moment.") from error
@@ -215,7 +224,14 @@ def exclude(session: Session, actor: Actor, run_id: UUID, payment_id: UUID, reas
     ):
         raise NotFound("That payment is not in this run.")
     _count(session, run)
-    record(session, actor, "payment_run.payment_excluded", "payment", payment_id, reason=reason)
+    record(
+        session,
+        actor,
+        "payment_run.payment_excluded",
+        "payment",
+        payment_id,
+        reason=reasons.plain(reason),
+    )
 
 
 def lock(session: Session, actor: Actor, run_id: UUID) -> PaymentRun:

@@ -11,7 +11,8 @@ from cbi.access.permissions import Permission
 from cbi.http.pages import Cursor, Limit, Page, page
 from cbi.http.requests import OfficeSession
 from cbi.http.routing import Router
-from cbi.programmes import applying, cycles, queries
+from cbi.ledger.schemas import Moved, MoveMoney
+from cbi.programmes import applying, budget, cycles, queries
 from cbi.programmes.models import Cycle, EligibilityDecision, Programme
 from cbi.programmes.schemas import (
     AppliedOut,
@@ -64,6 +65,23 @@ def open_cycle(
     body: OpenCycle,
 ) -> OpenedCycleOut:
     return OpenedCycleOut.of(cycles.open_cycle(session, actor, code, body.period))
+
+
+@router.post(
+    "/programmes/{code}/allocations",
+    status_code=201,
+    summary="Give part of its fund to a programme",
+)
+def allocate(
+    session: OfficeSession,
+    actor: Annotated[Actor, Depends(may(Permission.FUND_MOVE))],
+    code: str,
+    body: MoveMoney,
+) -> Moved:
+    booked = budget.allocate(
+        session, actor, code, body.amount, body.reference, currency=body.currency
+    )
+    return Moved(booked=booked)
 
 
 @router.get("/programmes/{code}/cycles", summary="A programme's cycles, the latest first")

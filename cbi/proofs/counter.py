@@ -16,6 +16,14 @@ _KEPT_TEXT = (
     ("payment_events", "source"),
     ("counter_tries", "result"),
     ("run_events", "reason"),
+    ("discrepancies", "resolution"),
+    ("duplicate_flags", "reason"),
+    ("statement_lines", "provider_reference"),
+    ("payment_events", "provider_code"),
+    ("statement_files", "filename"),
+    ("imports", "filename"),
+    ("answered_requests", "key"),
+    ("fund_movements", "reference"),
 )
 
 

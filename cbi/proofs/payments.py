@@ -63,6 +63,15 @@ approved = (
         f"{_SIGNED} AND (SELECT count(DISTINCT a.user_id) FROM approvals a WHERE a.run_id = r.id"
         " AND a.revision = r.revision AND a.digest = r.digest AND a.part IN ('certifier', 'authoriser')) <> 2",
     ),
+    # A digest needs no key, so whoever alters a list can make it fit again. The audit log, which is chained under a key
+    # that is not in the database, says what was signed.
+    none_of(
+        "run {number}: the audit log does not say that its {part} signed this digest",
+        "SELECT r.number, a.part FROM approvals a JOIN payment_runs r ON r.id = a.run_id WHERE NOT EXISTS"
+        " (SELECT 1 FROM audit_entries e WHERE e.subject_kind = 'payment_run' AND e.subject_id = r.id::text"
+        " AND e.act = CASE a.part WHEN 'certifier' THEN 'payment_run.certified' ELSE 'payment_run.approved' END"
+        " AND e.actor_id = a.user_id AND e.details ->> 'digest' = encode(a.digest, 'hex'))",
+    ),
     none_of(
         "run {number}: user {user_id} signed it and also made it",
         "SELECT r.number, a.user_id FROM approvals a JOIN payment_runs r ON r.id = a.run_id"

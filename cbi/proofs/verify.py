@@ -6,6 +6,7 @@ from itertools import islice
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from cbi.db import planned_for_sets
 from cbi.proofs import books, counter, payments, record
 from cbi.proofs.promise import SHOWN, Promise, Verdict
 
@@ -33,8 +34,9 @@ def verify(session: Session, progress: Callable[[Promise], None] = lambda _: Non
     """Prove every promise. The session must be at the start of its transaction."""
     session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
     verdicts = []
-    for promise in PROMISES:
-        progress(promise)
-        breaches = (breach for check in promise.checks for breach in check(session))
-        verdicts.append(Verdict(promise, tuple(islice(breaches, SHOWN))))
+    with planned_for_sets(session):
+        for promise in PROMISES:
+            progress(promise)
+            breaches = (breach for check in promise.checks for breach in check(session))
+            verdicts.append(Verdict(promise, tuple(islice(breaches, SHOWN))))
     return verdicts

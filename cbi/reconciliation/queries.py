@@ -126,6 +126,8 @@ def discrepancies(
 
 def _visible(actor: Actor) -> list[ColumnElement[bool]]:
     programmes = actor.programmes(Permission.DISCREPANCY_READ)
+    if programmes is not None and not programmes:
+        actor.require(Permission.DISCREPANCY_READ)
     if programmes is None:
         return []
     theirs = (

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, Select, bindparam, func, insert, select, update
+from sqlalchemy import DateTime, Select, Table, bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from cbi import clock
@@ -194,14 +194,18 @@ def _paying() -> Select[Any]:
 _PAY = _paying()
 
 
+_HOLDS: Table = Authorisation.__table__  # type: ignore[assignment]
+_END = (
+    update(_HOLDS)
+    .where(_HOLDS.c.id == bindparam("authorisation"), _HOLDS.c.open)
+    .values(state=bindparam("after"), open=False, ended_at=bindparam("now"))
+    .returning(_HOLDS.c.id)
+)
+
+
 def _end(session: Session, authorisation_id: UUID, after: HoldState, now: datetime) -> None:
-    ended = session.scalar(
-        update(Authorisation)
-        .where(Authorisation.id == authorisation_id, Authorisation.open)
-        .values(state=after, open=False, ended_at=now)
-        .returning(Authorisation.id)
-    )
-    if ended is None:
+    given = {"authorisation": authorisation_id, "after": after, "now": now}
+    if session.connection().scalar(_END, given) is None:
         raise NotHeld("The hold ended at this very moment.", next_step=DO_NOT_PAY)
 
 

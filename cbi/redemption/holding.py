@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import literal, or_, update
+from sqlalchemy import Boolean, Table, bindparam, or_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from cbi.fsp.counter import SecondFactor
@@ -62,14 +62,11 @@ def check_factor(till: Till, found: Found, issue_id: UUID, factor: str) -> Refus
 def hold(till: Till, found: Found, issue_id: UUID, *, vouched: bool) -> Authorised | Refused:
     """Reserve the code by compare-and-set, and the receipt number with it."""
     hold_id, until = uuid4(), till.now + timedelta(minutes=till.rules.hold_minutes)
-    free = or_(CodeIssue.hold_id.is_(None), CodeIssue.held_until <= till.now)
-    untried = literal(vouched) | (CodeIssue.wrong_factors < till.rules.wrong_factors_allowed)
-    taken = till.session.scalar(
-        update(CodeIssue)
-        .where(CodeIssue.id == issue_id, CodeIssue.state == CodeState.ISSUED, free, untried)
-        .values(hold_id=hold_id, held_until=until)
-        .returning(CodeIssue.id)
-    )
+    given = {
+        "issue": issue_id, "vouched": vouched, "allowed": till.rules.wrong_factors_allowed, "now": till.now,
+        "hold": hold_id, "until": until,
+    }  # fmt: skip
+    taken = till.session.connection().scalar(_TAKE, given)
     if taken is None:
         till.note(TryResult.NOT_PAYABLE, issue_id)
         return refusals.BUSY
@@ -83,20 +80,34 @@ def hold(till: Till, found: Found, issue_id: UUID, *, vouched: bool) -> Authoris
     return Authorised(hold_id, receipt, Money(found.amount_minor, found.currency), until)
 
 
+_CODES: Table = CodeIssue.__table__  # type: ignore[assignment]
+_HOLDS: Table = Authorisation.__table__  # type: ignore[assignment]
+_TAKE = (
+    update(_CODES)
+    .where(
+        _CODES.c.id == bindparam("issue"),
+        _CODES.c.state == CodeState.ISSUED,
+        or_(_CODES.c.hold_id.is_(None), _CODES.c.held_until <= bindparam("now")),
+        or_(bindparam("vouched", type_=Boolean), _CODES.c.wrong_factors < bindparam("allowed")),
+    )
+    .values(hold_id=bindparam("hold"), held_until=bindparam("until"))
+    .returning(_CODES.c.id)
+)
+_RESERVE = (
+    insert(_HOLDS).on_conflict_do_nothing(index_elements=["receipt"]).returning(_HOLDS.c.receipt)
+)
+
+
 def _reserve(
     till: Till, found: Found, issue_id: UUID, hold_id: UUID, until: datetime, *, vouched: bool
 ) -> str:
     while True:
-        receipt: str | None = till.session.scalar(
-            insert(Authorisation)
-            .values(
-                id=hold_id, code_issue_id=issue_id, payment_id=found.payment_id, teller_id=till.teller_id,
-                office_id=till.office_id, receipt=receipts.draw(), amount_minor=found.amount_minor,
-                currency=found.currency, factor_checked=not vouched, state=HoldState.HELD, open=True,
-                held_at=till.now, held_until=until,
-            )
-            .on_conflict_do_nothing(index_elements=["receipt"])
-            .returning(Authorisation.receipt)
-        )  # fmt: skip
+        row = {
+            "id": hold_id, "code_issue_id": issue_id, "payment_id": found.payment_id, "teller_id": till.teller_id,
+            "office_id": till.office_id, "receipt": receipts.draw(), "amount_minor": found.amount_minor,
+            "currency": found.currency, "factor_checked": not vouched, "state": HoldState.HELD, "open": True,
+            "held_at": till.now, "held_until": until,
+        }  # fmt: skip
+        receipt: str | None = till.session.connection().scalar(_RESERVE, row)
         if receipt is not None:
             return receipt

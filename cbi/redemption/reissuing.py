@@ -1,6 +1,5 @@
 """A new code for the same payment, and the old one dead at that moment; or no code at all until somebody has asked."""
 
-import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 from uuid import UUID, uuid4
@@ -12,8 +11,9 @@ from sqlalchemy.orm import Session
 from cbi import clock
 from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
+from cbi.audit import reasons
 from cbi.audit.record import record
-from cbi.errors import Conflict, Invalid, NotFound
+from cbi.errors import Conflict, NotFound
 from cbi.messaging.outbox import date_in_sql, withdraw
 from cbi.offices import office_of
 from cbi.payments.models import Payment
@@ -26,7 +26,6 @@ from cbi.redemption.models import CodeIssue
 from cbi.redemption.states import CODE, CodeState
 from cbi.registry.models import PaymentAccount
 
-_A_NUMBER = re.compile(r"\d(?:\W*\d){4}")
 _LONGEST_REASON = 200
 
 
@@ -58,12 +57,6 @@ class TelephoneChanged(Conflict):
     """The telephone on record is not, or only since lately, the one that the code would go to."""
 
     code = "redemption.telephone_changed"
-
-
-class UnusableReason(Invalid):
-    """The reason is missing, too long, or holds what looks like somebody's number."""
-
-    code = "redemption.unusable_reason"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,14 +121,8 @@ def lock_code(session: Session, actor: Actor, payment_id: UUID, reason: str) -> 
 
 
 def plain_reason(reason: str) -> str:
-    """The reason on one line. It is kept for ever beside the act, so nobody's number may stand in it."""
-    why = " ".join(reason.split())
-    if not 3 <= len(why) <= _LONGEST_REASON or _A_NUMBER.search(why):
-        raise UnusableReason(
-            f"A reason has 3 to {_LONGEST_REASON} characters, and no telephone, document or code number.",
-            next_step="Say in a few words what happened, such as: message never arrived.",
-        )
-    return why
+    """The reason on one line: about a code no number at all belongs in it. Raises UnusableReason."""
+    return reasons.plain(reason, longest=_LONGEST_REASON, longest_number=4)
 
 
 def _current(session: Session, actor: Actor, payment_id: UUID) -> tuple[CodeIssue, Payment]:

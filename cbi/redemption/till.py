@@ -99,14 +99,7 @@ class Found(NamedTuple):
 def open_till(session: Session, actor: Actor) -> Till:
     """The teller's till, locked against the same teller's other tries. Raises NotPermitted, NotAtACounter."""
     actor.require(Permission.REDEMPTION_PERFORM)
-    row = session.execute(
-        select(Teller.id, CounterOffice.id, CounterOffice.provider)
-        .join(CounterOffice, CounterOffice.id == Teller.office_id)
-        .where(
-            Teller.id == actor.id, Teller.disabled_at.is_(None), CounterOffice.closed_at.is_(None)
-        )
-        .with_for_update(of=Teller, key_share=True)
-    ).one_or_none()
+    row = session.execute(_AT_A_COUNTER, {"teller": actor.id}).one_or_none()
     if row is None:
         raise NotAtACounter(
             "Only a teller of an open office can pay over the counter.",
@@ -115,6 +108,19 @@ def open_till(session: Session, actor: Actor) -> Till:
     teller_id, office_id, provider = row
     timezone = office_of(session).timezone
     return Till(session, teller_id, office_id, provider, rules_of(provider), clock.now(), timezone)
+
+
+# A person waits while this is asked: it is built once, not at every try.
+_AT_A_COUNTER = (
+    select(Teller.id, CounterOffice.id, CounterOffice.provider)
+    .join(CounterOffice, CounterOffice.id == Teller.office_id)
+    .where(
+        Teller.id == bindparam("teller"),
+        Teller.disabled_at.is_(None),
+        CounterOffice.closed_at.is_(None),
+    )
+    .with_for_update(of=Teller, key_share=True)
+)
 
 
 def _looking_up() -> Select[Any]:

@@ -13,14 +13,13 @@ from sqlalchemy.orm import Session
 from cbi import clock
 from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
+from cbi.audit import reasons
 from cbi.audit.record import record
 from cbi.errors import Conflict, Invalid, NotFound
 from cbi.registry import queries
 from cbi.registry.models import DuplicateFlag, Household, PaymentAccount, Person
 from cbi.registry.personal import PHONE
 from cbi.registry.text import clean
-
-LONGEST_REASON = 500
 
 
 class Kind(StrEnum):
@@ -148,12 +147,9 @@ def decide(
 ) -> DuplicateFlag:
     """Record what a person found out about a flag, once. Raises UnknownFlag, AlreadyDecided, UnusableDecision."""
     actor.require(Permission.REGISTRY_DECIDE)
-    why = clean(reason)
-    if decision not in set(Decision) or not 1 <= len(why) <= LONGEST_REASON:
-        raise UnusableDecision(
-            "A decision is “different” or “same”, with a reason of 1 to 500 characters.",
-            next_step="Say how it was found out, such as: both came to the office with their own cards.",
-        )
+    why = reasons.plain(clean(reason))
+    if decision not in set(Decision):
+        raise UnusableDecision("A decision is “different” or “same”.")
     decided = session.scalars(
         update(DuplicateFlag)
         .where(

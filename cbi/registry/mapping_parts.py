@@ -44,6 +44,11 @@ def compose(text: str) -> Node:
     """The tree of a file's text. Raises UnusableMapping."""
     if len(text) > LARGEST_TEXT:
         raise _refusal([Problem(1, "", "This is too large for a mapping file.")])
+    if "\ufffd" in text:
+        line = text[: text.index("\ufffd")].count("\n") + 1
+        raise _refusal(
+            [Problem(line, "", "This is not UTF-8 text. Save the file as plain text in UTF-8.")]
+        )
     yaml = YAML(typ="safe", pure=True)
     yaml.max_depth = _DEEPEST
     try:

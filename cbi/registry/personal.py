@@ -154,14 +154,15 @@ def name_of(session: Session, person_id: UUID) -> str:
     return name
 
 
+_FACTOR = select(Person.factor_kind, Person.factor).where(Person.id == bindparam("person"))
+
+
 def factor_matches(session: Session, person_id: UUID, typed: str) -> bool | None:
     """Whether what a teller typed is the person's second factor; None when none was registered.
 
     Of a document or card the last four characters count, in any digit script; of a word neither capitals nor accents.
     """
-    found = session.execute(
-        select(Person.factor_kind, Person.factor).where(Person.id == person_id)
-    ).one_or_none()
+    found = session.execute(_FACTOR, {"person": person_id}).one_or_none()
     if found is None or found.factor is None or found.factor_kind is None:
         return None
     typed_factor = Sealer(office_of(session).keys).factor(

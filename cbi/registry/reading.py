@@ -61,7 +61,8 @@ class _Reading:
     def __init__(self, mapping: ColumnMapping, rules: Rules) -> None:
         self._mapping, self._rules = mapping, rules
         self._region = mapping.region or rules.region
-        self._seen: dict[str, Row] = {}
+        self._seen: dict[str, str] = {}
+        """Where each registration number stood first: the words only, for a row would keep all its cells in memory."""
 
     def candidate(self, household: Cells, listed: Listed | None) -> Candidate:
         number = household.take("source_id", self._source_id(household.bound["source_id"]))
@@ -96,11 +97,12 @@ class _Reading:
         """A registration number that was there before is refused, naming where."""
         if found.number is None:
             return
-        first = self._seen.setdefault(found.number, found.own)
-        if first is not found.own:
+        own = place(found.own)
+        first = self._seen.setdefault(found.number, own)
+        if first != own:
             household.row.reasons.clear()
             problem = Unusable(
-                "repeated", f"The same registration number stands in {place(first)} already.",
+                "repeated", f"The same registration number stands in {first} already.",
                 "Keep one of the two rows, or give this household its own number.",
             )  # fmt: skip
             household.note(problem, "source_id")

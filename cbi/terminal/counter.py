@@ -141,6 +141,8 @@ def phone(
     json: Json = False,
 ) -> None:
     """Read the texts on a simulated telephone. Example: cbi phone +213555000111"""
+    from rich.markup import escape
+
     from cbi.messaging.phones import phones
     from cbi.settings import settings
     from cbi.terminal.output import as_json, say
@@ -150,6 +152,6 @@ def phone(
         as_json([{"at": text.at, "from": text.sender, "body": text.body} for text in texts])
         return
     for text in texts:
-        say(f"{text.at:%Y-%m-%d %H:%M} {text.sender}\n  {text.body}")
+        say(escape(f"{text.at:%Y-%m-%d %H:%M} {text.sender}\n  {text.body}"))
     if not texts:
         say("No text on this telephone.")

@@ -139,6 +139,8 @@ def verify(office: Office = None, json: Json = False) -> None:
 
 def print_verdicts(verdicts: "list[Verdict]") -> None:
     """One line for each promise, and one for each breach below it."""
+    from rich.markup import escape
+
     from cbi.terminal.output import say
 
     for verdict in verdicts:
@@ -148,7 +150,7 @@ def print_verdicts(verdicts: "list[Verdict]") -> None:
         left = f" ({verdict.promise.left_open})" if verdict.promise.left_open else ""
         say(f"{verdict.promise.number}. {verdict.promise.sentence}: {word}{left}")
         for breach in verdict.breaches:
-            say(f"   - {breach}")
+            say(f"   - {escape(breach)}")
 
 
 def doctor(json: Json = False) -> None:

@@ -8,6 +8,7 @@ from dataclasses import asdict, is_dataclass
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -18,8 +19,15 @@ Row = Sequence[object]
 
 
 def say(sentence: str) -> None:
-    """One line for people."""
+    """One line for people. `[bold]` and colours are markup, so what others wrote is given through `escape`."""
     console.print(sentence, soft_wrap=True)
+
+
+def refuse(why: str, next_step: str = "") -> None:
+    """Why nothing was done, and what to do next, on standard error."""
+    errors.print(f"[red]Refused:[/red] {escape(why)}", soft_wrap=True)
+    if next_step:
+        errors.print(escape(next_step), soft_wrap=True)
 
 
 def as_json(value: object) -> None:
@@ -49,7 +57,7 @@ def table(
             overflow="fold",
         )
     for row in rows:
-        drawn.add_row(*(str(cell) for cell in row))
+        drawn.add_row(*(escape(str(cell)) for cell in row))
     console.print(drawn)
 
 
@@ -85,4 +93,4 @@ def show(value: Mapping[str, Any]) -> None:
     """A few facts, one to a line."""
     width = max(len(name) for name in value)
     for name, fact in value.items():
-        console.print(f"{name.ljust(width)}  {fact}", soft_wrap=True)
+        console.print(escape(f"{name.ljust(width)}  {fact}"), soft_wrap=True)

@@ -35,7 +35,7 @@ def create(
     """
     from cbi import offices
     from cbi.access import users as use
-    from cbi.access.permissions import Role
+    from cbi.access.permissions import named_roles
     from cbi.terminal.output import say
 
     password = os.environ.get("CBI_NEW_PASSWORD") or typer.prompt(
@@ -47,7 +47,7 @@ def create(
                 session, username=username, full_name=full_name, password=password
             )
     else:
-        held = [Role(role.strip()) for role in roles.split(",") if role.strip()]
+        held = named_roles(roles.split(","))
         working(
             office, user,
             lambda session, actor: use.create_user(

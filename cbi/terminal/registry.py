@@ -44,7 +44,11 @@ def import_list(
     from cbi.registry.mapping_files import load_mapping
     from cbi.terminal.output import as_json, progress
 
-    rules = load_mapping(mapping.read_text(encoding="utf-8-sig")) if mapping else TEMPLATE
+    rules = (
+        load_mapping(mapping.read_bytes().decode("utf-8-sig", errors="replace"))
+        if mapping
+        else TEMPLATE
+    )
 
     def write_report(result: "ImportResult") -> None:
         if report:
@@ -71,6 +75,8 @@ def import_list(
 
 def print_import(result: "ImportResult") -> None:
     """What came of a list, and why rows did not land."""
+    from rich.markup import escape
+
     from cbi.registry.results import count_reasons
     from cbi.terminal.output import say, show
 
@@ -90,7 +96,7 @@ def print_import(result: "ImportResult") -> None:
     )
     for reason, rows in count_reasons(result.rows)[:SHOWN_REASONS]:
         where = f"{reason.column}: " if reason.column else ""
-        say(f"  {rows} × {where}{reason.message} {reason.next_step}")
+        say(escape(f"  {rows} × {where}{reason.message} {reason.next_step}"))
 
 
 @registry.command("duplicates")

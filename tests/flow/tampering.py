@@ -2,231 +2,233 @@
 
 from typing import NamedTuple
 
-CODES = "(SELECT id FROM payment_runs WHERE provider = 'post_office')"
-
 
 class Tampering(NamedTuple):
-    """`victim` is SQL for the identifier that a breach of the promise must name; `deeds` may refer to it as `:victim`."""
+    """`victim` is SQL for what a breach of the promise must name; `deeds` are statements, and may say `:victim`."""
 
     promise: int
     what: str
     victim: str
-    deeds: tuple[str, ...]
+    deeds: str
 
 
-def _payment(state: str) -> str:
-    return f"SELECT id FROM payments WHERE run_id = {CODES} AND state = '{state}' ORDER BY number LIMIT 1"
-
-
-PAID, WAITING, EXPIRED = _payment("paid"), _payment("accepted"), _payment("expired")
+CODES = "(SELECT id FROM payment_runs WHERE provider = 'post_office')"
+RUN = f"SELECT id FROM payment_runs WHERE id = {CODES}"
+RUN_NUMBER = f"SELECT 'run ' || number FROM payment_runs WHERE id = {CODES}"
+SANDBOX_RUN_NUMBER = "SELECT 'run ' || number FROM payment_runs WHERE provider = 'sandbox'"
+MAKER = f"SELECT user_id FROM run_parts WHERE run_id = {CODES} AND part = 'maker'"
+PAID, WAITING, EXPIRED = (
+    f"SELECT id FROM payments WHERE run_id = {CODES} AND state = '{state}' ORDER BY number LIMIT 1"
+    for state in ("paid", "accepted", "expired")
+)
 FAILED, UNKNOWN = (
     f"SELECT id FROM payments WHERE state = '{state}'" for state in ("failed", "unknown")
 )
 HOUSEHOLD = "SELECT household_id FROM payments ORDER BY number LIMIT 1"
-CODE_RUN = f"SELECT 'run ' || number FROM payment_runs WHERE id = {CODES}"
-MAKER = f"SELECT user_id FROM run_parts WHERE run_id = {CODES} AND part = 'maker'"
 ISSUE = f"SELECT id FROM code_issues WHERE payment_id = ({PAID})"
 RECEIPT = f"SELECT receipt FROM payouts WHERE payment_id = ({PAID})"
+HOLD = f"SELECT authorisation_id FROM payouts WHERE payment_id = ({PAID})"
 LINE = f"SELECT line_id FROM matches WHERE payment_id = ({PAID})"
-DELIVERED = "SELECT id FROM accounts WHERE code = '2900' ORDER BY id LIMIT 1"
-ENTRY = "SELECT entry_id FROM audit_seals WHERE position = 3"
+TRANSFER = f"SELECT id FROM transfers WHERE payment_id = ({PAID}) AND entry = 'confirm' AND leg = 1"
+ACCOUNT = "SELECT id FROM accounts WHERE code = '2900' ORDER BY id LIMIT 1"
+FUND = "SELECT code FROM funds"
+ENTRY = "SELECT entry_id FROM audit_seals WHERE position = 7"
 
-_COPY_PAYMENT = (
-    "CREATE TEMPORARY TABLE copied ON COMMIT DROP AS SELECT * FROM payments WHERE household_id = :victim"
-    f" AND run_id = {CODES}",
-    "UPDATE copied SET id = gen_random_uuid(), number = 99",
-    "INSERT INTO payments SELECT * FROM copied",
-)
-TAMPERINGS = (
-    # 1 nobody is paid twice
+NOBODY_IS_PAID_TWICE = (
     Tampering(
-        1, "a second live payment", HOUSEHOLD, ("DROP INDEX uq_payments_live", *_COPY_PAYMENT)
+        1, "a second live payment", HOUSEHOLD,
+        f"""DROP INDEX uq_payments_live;
+        CREATE TEMPORARY TABLE copied ON COMMIT DROP AS
+          SELECT * FROM payments WHERE household_id = :victim AND run_id = {CODES};
+        UPDATE copied SET id = gen_random_uuid(), number = 99; INSERT INTO payments SELECT * FROM copied""",
+    ),
+    Tampering(1, "the constraint is dropped", "SELECT 'uq_payments_live'", "DROP INDEX uq_payments_live"),
+    Tampering(1, "an amount is altered", PAID, "UPDATE payments SET amount_minor = 999 WHERE id = :victim"),
+    Tampering(
+        1, "what is owed is altered", PAID,
+        """UPDATE entitlements SET amount_minor = 999
+        WHERE id = (SELECT entitlement_id FROM payments WHERE id = :victim)""",
     ),
     Tampering(
-        1, "the constraint is dropped", "SELECT 'uq_payments_live'", ("DROP INDEX uq_payments_live",)
+        1, "a payment is confirmed again", PAID,
+        """INSERT INTO transfers (entry, debit_account_id, credit_account_id, amount_minor, currency, source_id,
+          payment_id, attempt, leg, effective_on, recorded_at)
+        SELECT entry, debit_account_id, credit_account_id, amount_minor, currency, source_id, payment_id, 2, leg,
+          effective_on, recorded_at FROM transfers WHERE payment_id = :victim AND entry = 'confirm'""",
+    ),
+)  # fmt: skip
+
+NOTHING_LEAVES_WITHOUT_APPROVAL = (
+    Tampering(2, "an amount is altered", WAITING, "UPDATE payments SET amount_minor = 999 WHERE id = :victim"),
+    Tampering(
+        2, "another telephone", WAITING, r"UPDATE payments SET account_index = '\x00' WHERE id = :victim"
     ),
     Tampering(
-        1, "an amount is altered", PAID, ("UPDATE payments SET amount_minor = 999 WHERE id = :victim",)
+        2, "a payment is removed", RUN_NUMBER, f"DELETE FROM payments WHERE run_id = {CODES} AND number = 5"
+    ),
+    Tampering(2, "a payment that was sent is removed", WAITING, "DELETE FROM payments WHERE id = :victim"),
+    Tampering(
+        2, "the maker is the approver", MAKER,
+        f"UPDATE approvals SET user_id = :victim WHERE part = 'certifier' AND run_id = {CODES}",
     ),
     Tampering(
-        1, "an amount and what is owed no longer agree", PAID,
-        ("UPDATE entitlements SET amount_minor = 999 WHERE id = (SELECT entitlement_id FROM payments WHERE id = :victim)",),
+        2, "another approver", RUN_NUMBER,
+        f"UPDATE approvals SET user_id = gen_random_uuid() WHERE part = 'certifier' AND run_id = {CODES}",
     ),
     Tampering(
-        1, "a payment is confirmed twice", PAID,
-        (
-            "INSERT INTO transfers (entry, debit_account_id, credit_account_id, amount_minor, currency, source_id,"
-            " payment_id, attempt, leg, effective_on, recorded_at) SELECT entry, debit_account_id, credit_account_id,"
-            " amount_minor, currency, source_id, payment_id, 2, leg, effective_on, recorded_at FROM transfers"
-            " WHERE payment_id = :victim AND entry = 'confirm'",
-        ),
-    ),
-    # 2 nothing leaves without approval
-    Tampering(
-        2, "an amount is altered", WAITING, ("UPDATE payments SET amount_minor = 999 WHERE id = :victim",)
+        2, "an approval is deleted", RUN_NUMBER,
+        f"DELETE FROM approvals WHERE part = 'authoriser' AND run_id = {CODES}",
     ),
     Tampering(
-        2, "a payment goes to another telephone", WAITING,
-        ("UPDATE payments SET account_index = '\\x00' WHERE id = :victim",),
-    ),
-    Tampering(2, "a payment is removed", CODE_RUN, (f"DELETE FROM payments WHERE run_id = {CODES} AND number = 5",)),
-    Tampering(
-        2, "the approver is changed to the maker", MAKER,
-        (f"UPDATE approvals SET user_id = :victim WHERE part = 'certifier' AND run_id = {CODES}",),
+        2, "an approval of other content", RUN_NUMBER,
+        f"UPDATE approvals SET digest = sha256('other') WHERE part = 'authoriser' AND run_id = {CODES}",
     ),
     Tampering(
-        2, "an approval is deleted", CODE_RUN,
-        (f"DELETE FROM approvals WHERE part = 'authoriser' AND run_id = {CODES}",),
+        2, "one person signed twice", RUN_NUMBER,
+        f"""ALTER TABLE approvals DROP CONSTRAINT uq_approvals_run_id_revision_user_id;
+        UPDATE approvals a SET user_id = b.user_id FROM approvals b WHERE b.run_id = a.run_id
+          AND a.part = 'authoriser' AND b.part = 'certifier' AND a.run_id = {CODES}""",
     ),
     Tampering(
-        2, "an approval is for other content", CODE_RUN,
-        (f"UPDATE approvals SET digest = sha256('other content') WHERE part = 'authoriser' AND run_id = {CODES}",),
+        2, "a run that went out is only locked", WAITING,
+        f"UPDATE payment_runs SET state = 'locked' WHERE id = {CODES}",
+    ),
+)  # fmt: skip
+
+SPENDING_NEVER_EXCEEDS_THE_FUND = (
+    Tampering(
+        3, "an account is below zero", ACCOUNT,
+        """ALTER TABLE accounts DROP CONSTRAINT ck_accounts_credit_guard;
+        UPDATE accounts SET debits_minor = credits_minor + 1 WHERE id = :victim""",
+    ),
+    Tampering(3, "a guard is lifted", ACCOUNT, "UPDATE accounts SET guarded = false WHERE id = :victim"),
+    Tampering(
+        3, "more was received than the bank says", FUND,
+        "UPDATE funds SET received_minor = received_minor + 1 WHERE code = :victim",
     ),
     Tampering(
-        2, "one person signed twice", CODE_RUN,
-        (
-            "ALTER TABLE approvals DROP CONSTRAINT uq_approvals_run_id_revision_user_id",
-            "UPDATE approvals a SET user_id = b.user_id FROM approvals b WHERE b.run_id = a.run_id"
-            f" AND a.part = 'authoriser' AND b.part = 'certifier' AND a.run_id = {CODES}",
-        ),
+        3, "more was received than granted", FUND,
+        """ALTER TABLE funds DROP CONSTRAINT ck_funds_within_the_grant;
+        UPDATE funds SET amount_minor = received_minor - 1 WHERE code = :victim""",
+    ),
+)  # fmt: skip
+
+MONEY_IS_IN_ONE_PLACE = (
+    Tampering(
+        4, "a balance is changed", ACCOUNT,
+        "UPDATE accounts SET credits_minor = credits_minor + 1 WHERE id = :victim",
     ),
     Tampering(
-        2, "a run that went out is said to be only locked", WAITING,
-        (f"UPDATE payment_runs SET state = 'locked' WHERE id = {CODES}",),
-    ),
-    Tampering(2, "a payment that was sent is removed", WAITING, ("DELETE FROM payments WHERE id = :victim",)),
-    # 3 spending never exceeds the fund
-    Tampering(
-        3, "an account is below zero", DELIVERED,
-        (
-            "ALTER TABLE accounts DROP CONSTRAINT ck_accounts_credit_guard",
-            "UPDATE accounts SET debits_minor = credits_minor + 1 WHERE id = :victim",
-        ),
-    ),
-    Tampering(3, "a guard is lifted", DELIVERED, ("UPDATE accounts SET guarded = false WHERE id = :victim",)),
-    Tampering(
-        3, "a fund received more than the bank says", "SELECT code FROM funds",
-        ("UPDATE funds SET received_minor = received_minor + 1 WHERE code = :victim",),
-    ),
-    Tampering(
-        3, "a fund received more than was granted", "SELECT code FROM funds",
-        (
-            "ALTER TABLE funds DROP CONSTRAINT ck_funds_within_the_grant",
-            "UPDATE funds SET amount_minor = received_minor - 1 WHERE code = :victim",
-        ),
-    ),
-    # 4 money is in exactly one place
-    Tampering(
-        4, "a balance is changed", DELIVERED,
-        ("UPDATE accounts SET credits_minor = credits_minor + 1 WHERE id = :victim",),
-    ),
-    Tampering(
-        4, "a transfer is deleted", PAID,
-        ("DELETE FROM transfers WHERE payment_id = :victim AND entry = 'confirm'",),
+        4, "a transfer is deleted", PAID, "DELETE FROM transfers WHERE payment_id = :victim AND entry = 'confirm'"
     ),
     Tampering(
         4, "a transfer is altered", PAID,
-        ("UPDATE transfers SET amount_minor = 1 WHERE payment_id = :victim AND entry = 'confirm'",),
+        "UPDATE transfers SET amount_minor = 1 WHERE payment_id = :victim AND entry = 'confirm'",
     ),
     Tampering(
-        4, "a transfer is in another currency",
-        f"SELECT id FROM transfers WHERE payment_id = ({PAID}) AND entry = 'confirm' AND leg = 1",
-        ("UPDATE transfers SET currency = 'EUR' WHERE id = :victim",),
+        4, "a transfer in another currency", TRANSFER, "UPDATE transfers SET currency = 'EUR' WHERE id = :victim"
     ),
-    Tampering(4, "an unpaid payment is said to be paid", WAITING, ("UPDATE payments SET state = 'paid' WHERE id = :victim",)),
-    Tampering(4, "a paid payment is said to have expired", PAID, ("UPDATE payments SET state = 'expired' WHERE id = :victim",)),
+    Tampering(4, "said to be paid", WAITING, "UPDATE payments SET state = 'paid' WHERE id = :victim"),
+    Tampering(4, "said to have expired", PAID, "UPDATE payments SET state = 'expired' WHERE id = :victim"),
     Tampering(
-        4, "a failed payment is taken out of what is committed",
-        "SELECT 'run ' || number FROM payment_runs WHERE provider = 'sandbox'",
-        ("UPDATE payments SET state = 'cancelled', live = false WHERE state = 'failed'",),
+        4, "a failed payment is no longer committed", SANDBOX_RUN_NUMBER,
+        "UPDATE payments SET state = 'cancelled', live = false WHERE state = 'failed'",
     ),
-    # 5 what we do not know is asked about, never sent again
+)  # fmt: skip
+
+UNKNOWN_IS_ASKED_ABOUT = (
     Tampering(
-        5, "an event is removed", PAID,
-        ("DELETE FROM payment_events WHERE payment_id = :victim AND after = 'paid'",),
+        5, "the last event is removed", PAID,
+        "DELETE FROM payment_events WHERE payment_id = :victim AND after = 'paid'",
     ),
     Tampering(
         5, "an event in the middle is removed", PAID,
-        ("DELETE FROM payment_events WHERE payment_id = :victim AND after = 'accepted'",),
+        "DELETE FROM payment_events WHERE payment_id = :victim AND after = 'accepted'",
     ),
-    Tampering(5, "a state is changed", EXPIRED, ("UPDATE payments SET state = 'accepted' WHERE id = :victim",)),
+    Tampering(5, "a state is changed", EXPIRED, "UPDATE payments SET state = 'accepted' WHERE id = :victim"),
     Tampering(
         5, "an unknown payment is sent again", UNKNOWN,
-        (
-            "INSERT INTO payment_events (payment_id, attempt, before, after, source, at)"
-            " VALUES (:victim, 2, 'unknown', 'sending', 'x', now())",
-            "UPDATE payments SET state = 'sending', attempts = 2 WHERE id = :victim",
-        ),
+        """INSERT INTO payment_events (payment_id, attempt, before, after, source, at)
+        VALUES (:victim, 2, 'unknown', 'sending', 'x', now());
+        UPDATE payments SET state = 'sending', attempts = 2 WHERE id = :victim""",
     ),
     Tampering(
-        5, "a second attempt while nobody knows what became of the first", UNKNOWN,
-        (
-            "INSERT INTO attempts (payment_id, number, provider, idempotency_key, started_at)"
-            " VALUES (:victim, 2, 'sandbox', 'x', now())",
-        ),
+        5, "another attempt at an unknown payment", UNKNOWN,
+        """INSERT INTO attempts (payment_id, number, provider, idempotency_key, started_at)
+        VALUES (:victim, 2, 'sandbox', 'x', now())""",
     ),
     Tampering(
-        5, "a run went back after its release", f"SELECT id FROM payment_runs WHERE id = {CODES}",
-        (
-            "INSERT INTO run_events (run_id, before, after, at) VALUES (:victim, 'released', 'draft', now())",
-        ),
+        5, "a run went back after its release", RUN,
+        "INSERT INTO run_events (run_id, before, after, at) VALUES (:victim, 'released', 'draft', now())",
     ),
-    # 6 a code is paid out once
-    Tampering(6, "a payout is deleted", ISSUE, ("DELETE FROM payouts WHERE code_issue_id = :victim",)),
-    Tampering(6, "a payout is altered", RECEIPT, ("UPDATE payouts SET amount_minor = 1 WHERE receipt = :victim",)),
+)  # fmt: skip
+
+A_CODE_IS_PAID_OUT_ONCE = (
+    Tampering(6, "a payout is deleted", ISSUE, "DELETE FROM payouts WHERE code_issue_id = :victim"),
+    Tampering(6, "a payout is altered", RECEIPT, "UPDATE payouts SET amount_minor = 1 WHERE receipt = :victim"),
     Tampering(
         6, "a payout that the books do not know", RECEIPT,
-        ("DELETE FROM transfers WHERE entry = 'confirm' AND payment_id = (SELECT payment_id FROM payouts WHERE receipt = :victim)",),
+        """DELETE FROM transfers WHERE entry = 'confirm'
+        AND payment_id = (SELECT payment_id FROM payouts WHERE receipt = :victim)""",
     ),
     Tampering(
-        6, "a code that was paid is said to be open", ISSUE,
-        ("UPDATE code_issues SET state = 'issued', closed_at = NULL WHERE id = :victim",),
+        6, "a paid code is said to be open", ISSUE,
+        "UPDATE code_issues SET state = 'issued', closed_at = NULL WHERE id = :victim",
     ),
     Tampering(
-        6, "a hold that was confirmed is said to have lapsed",
-        f"SELECT authorisation_id FROM payouts WHERE payment_id = ({PAID})",
-        ("UPDATE authorisations SET state = 'lapsed' WHERE id = :victim",),
+        6, "a hold is said to have lapsed", HOLD, "UPDATE authorisations SET state = 'lapsed' WHERE id = :victim"
     ),
-    # 7 a line settles one payment
+)  # fmt: skip
+
+A_LINE_SETTLES_ONE_PAYMENT = (
     Tampering(
         7, "a match is duplicated", PAID,
-        (
-            "ALTER TABLE matches DROP CONSTRAINT uq_matches_payment_id_attempt_kind",
-            "INSERT INTO matches SELECT gen_random_uuid(), payment_id, attempt, kind, rule, amount_minor, matched_at"
-            " FROM matches WHERE payment_id = :victim",
-        ),
+        """ALTER TABLE matches DROP CONSTRAINT uq_matches_payment_id_attempt_kind;
+        INSERT INTO matches SELECT gen_random_uuid(), payment_id, attempt, kind, rule, amount_minor, matched_at
+          FROM matches WHERE payment_id = :victim""",
     ),
-    Tampering(7, "a match is altered", LINE, ("UPDATE matches SET amount_minor = 1 WHERE line_id = :victim",)),
-    Tampering(7, "a line is altered", LINE, ("UPDATE statement_lines SET amount_minor = 1 WHERE id = :victim",)),
-    Tampering(7, "a line is deleted", LINE, ("DELETE FROM statement_lines WHERE id = :victim",)),
+    Tampering(7, "a match is altered", LINE, "UPDATE matches SET amount_minor = 1 WHERE line_id = :victim"),
+    Tampering(7, "a line is altered", LINE, "UPDATE statement_lines SET amount_minor = 1 WHERE id = :victim"),
+    Tampering(7, "a line is deleted", LINE, "DELETE FROM statement_lines WHERE id = :victim"),
     Tampering(
         7, "a statement is taken in twice", "SELECT filename FROM statement_files",
-        (
-            "ALTER TABLE statement_files DROP CONSTRAINT uq_statement_files_provider_file_digest",
-            "CREATE TEMPORARY TABLE copied ON COMMIT DROP AS SELECT * FROM statement_files",
-            "UPDATE copied SET id = gen_random_uuid()",
-            "INSERT INTO statement_files SELECT * FROM copied WHERE filename = :victim",
-        ),
+        """ALTER TABLE statement_files DROP CONSTRAINT uq_statement_files_provider_file_digest;
+        CREATE TEMPORARY TABLE copied ON COMMIT DROP AS SELECT * FROM statement_files;
+        UPDATE copied SET id = gen_random_uuid(); INSERT INTO statement_files SELECT * FROM copied""",
     ),
-    # 8 the record is append-only
-    Tampering(8, "an audit entry is altered", ENTRY, ("UPDATE audit_entries SET act = 'x' WHERE id = :victim",)),
-    Tampering(8, "an audit entry is deleted", ENTRY, ("DELETE FROM audit_entries WHERE id = :victim",)),
+)  # fmt: skip
+
+THE_RECORD_IS_APPEND_ONLY = (
+    Tampering(8, "an audit entry is altered", ENTRY, "UPDATE audit_entries SET act = 'x' WHERE id = :victim"),
+    Tampering(8, "an audit entry is deleted", ENTRY, "DELETE FROM audit_entries WHERE id = :victim"),
     Tampering(
-        8, "an audit entry is slipped in", "SELECT max(id) + 1 FROM audit_entries",
-        (
-            "INSERT INTO audit_entries (id, at, actor_kind, act, subject_kind, subject_id, details, written_in)"
-            " OVERRIDING SYSTEM VALUE SELECT :victim, at, actor_kind, act, subject_kind, subject_id, details, 1"
-            " FROM audit_entries LIMIT 1",
-        ),
+        8, "an audit entry is slipped in", "SELECT max(id) + 1000 FROM audit_entries",
+        """INSERT INTO audit_entries (id, at, actor_kind, act, subject_kind, subject_id, details, written_in)
+        OVERRIDING SYSTEM VALUE SELECT :victim, at, actor_kind, act, subject_kind, subject_id, details, 1
+        FROM audit_entries LIMIT 1""",
     ),
-    Tampering(8, "a privilege is granted", "SELECT 'transfers.amount_minor'", ("GRANT UPDATE ON transfers TO cbi_dz",)),
-    Tampering(8, "the application may delete", "SELECT 'payouts'", ("GRANT DELETE ON payouts TO cbi_dz",)),
-    Tampering(8, "the application owns a table", "SELECT 'approvals'", ("ALTER TABLE approvals OWNER TO cbi_dz",)),
-    # 9 losing power loses no acknowledged command
-    Tampering(9, "an attempt is deleted", WAITING, ("DELETE FROM attempts WHERE payment_id = :victim",)),
+    Tampering(8, "a column is opened", "SELECT 'transfers.amount_minor'", "GRANT UPDATE ON transfers TO cbi_dz"),
+    Tampering(8, "rows may be deleted", "SELECT 'payouts'", "GRANT DELETE ON payouts TO cbi_dz"),
+    Tampering(8, "a table changes hands", "SELECT 'approvals'", "ALTER TABLE approvals OWNER TO cbi_dz"),
+)  # fmt: skip
+
+NO_ACKNOWLEDGED_COMMAND_IS_LOST = (
+    Tampering(9, "an attempt is deleted", WAITING, "DELETE FROM attempts WHERE payment_id = :victim"),
     Tampering(
         9, "an attempt that the books do not know", FAILED,
-        ("DELETE FROM transfers WHERE payment_id = :victim AND entry = 'dispatch'",),
+        "DELETE FROM transfers WHERE payment_id = :victim AND entry = 'dispatch'",
     ),
-    Tampering(9, "an attempt too many is counted", UNKNOWN, ("UPDATE payments SET attempts = 2 WHERE id = :victim",)),
+    Tampering(9, "an attempt too many is counted", UNKNOWN, "UPDATE payments SET attempts = 2 WHERE id = :victim"),
 )  # fmt: skip
+
+TAMPERINGS = (
+    *NOBODY_IS_PAID_TWICE,
+    *NOTHING_LEAVES_WITHOUT_APPROVAL,
+    *SPENDING_NEVER_EXCEEDS_THE_FUND,
+    *MONEY_IS_IN_ONE_PLACE,
+    *UNKNOWN_IS_ASKED_ABOUT,
+    *A_CODE_IS_PAID_OUT_ONCE,
+    *A_LINE_SETTLES_ONE_PAYMENT,
+    *THE_RECORD_IS_APPEND_ONLY,
+    *NO_ACKNOWLEDGED_COMMAND_IS_LOST,
+)

@@ -14,10 +14,10 @@ from cbi.access.actor import SYSTEM, Actor, NotPermitted, grants_of
 from cbi.access.models import User
 from cbi.access.permissions import Role
 from cbi.audit.models import AuditEntry
+from cbi.audit.reasons import UnusableReason
 from cbi.money import Money
 from cbi.payments.discrepancies import (
     AlreadySettled,
-    NoResolution,
     NoSuchOwner,
     UnknownDiscrepancy,
     assign,
@@ -91,7 +91,7 @@ def test_a_person_settles_it_with_a_reason_and_the_audit_log_says_so(session: Se
 @pytest.mark.parametrize("words", ["", "  \n ", "ok", "x" * 1001])
 def test_it_is_not_settled_without_words(session: Session, words: str) -> None:
     found = opened(session)
-    with pytest.raises(NoResolution):
+    with pytest.raises(UnusableReason):
         settle(session, TREASURER, found.id, words)
 
 

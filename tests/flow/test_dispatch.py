@@ -9,19 +9,22 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import URL, Engine, select, text
+from sqlalchemy import URL, Engine, func, select, text, update
 
 from adapters.sandbox.adapter import SandboxAdapter
 from adapters.sandbox.client import SIGNATURE, Act, SandboxProvider, Schedule, Step, sign
-from cbi import offices
+from cbi import clock, jobs, offices
 from cbi.fsp.errors import NotSent, UntrustedCallback
 from cbi.fsp.messages import PaymentInstruction, ProviderUpdate
 from cbi.ledger.queries import fund_positions
+from cbi.messaging.models import Message
 from cbi.payments import dispatch, inbox, polling
 from cbi.payments.dispatch import Sent
 from cbi.payments.models import InboundCallback, PaymentEvent
 from cbi.payments.states import PaymentState, RunState
+from cbi.redemption.models import CodeIssue
 from cbi.registry import personal
+from cbi.registry.models import PaymentAccount
 from tests.flow.sending import (
     STORIES,
     TOTAL,
@@ -365,6 +368,36 @@ def test_two_workers_at_once_submit_each_payment_once(bank: Bank) -> None:
     done = at_once(lambda _: bank.send(), range(4))
     assert sorted(sent.submitted for sent in done) == [0, 0, 0, 6]
     assert_all_paid_once(bank)
+
+
+def test_four_workers_at_once_give_each_payment_one_code(database: URL, template: str) -> None:
+    run_id = STORIES[template].by_codes
+    done = at_once(lambda _: jobs.release("dz", run_id).payments, range(4))
+    assert sorted(done) == [0, 0, 0, 6]
+    with offices.transaction("dz") as session:
+        assert session.scalar(select(func.count()).select_from(CodeIssue)) == 6
+        assert session.scalar(select(func.count(Message.payment_id.distinct()))) == 6
+    assert states(run_id) == [PaymentState.ACCEPTED] * 6
+    assert run_state(run_id) is RunState.RELEASED
+    assert_every_promise_is_kept()
+
+
+def test_a_recipient_whose_number_is_not_the_approved_one_any_more_is_not_paid_there(
+    bank: Bank,
+) -> None:
+    moved = payments(bank.run_id)[1]
+    with offices.transaction("dz") as session:
+        session.execute(
+            update(PaymentAccount)
+            .where(PaymentAccount.id == moved.account_id)
+            .values(replaced_at=clock.now())
+        )
+    bank.send()
+    assert states(bank.run_id)[1] is PaymentState.FAILED
+    assert disputes() == ["account_changed"]
+    assert bank.accounts[1] not in {payout.account for payout in bank.provider.truth()}
+    assert len(bank.paid()) == 5
+    assert_every_promise_is_kept()
 
 
 def test_a_worker_that_lost_its_connection_half_way_sends_nothing_that_another_asks_about(

@@ -453,9 +453,9 @@ def test_one_document_in_five_spellings_is_flagged_and_blocks_until_decided(data
         duplicates.decide(session, OFFICER, again.flag.id, Decision.SAME, "One person.")
         assert len(session.scalars(queries.blocked_households()).all()) == 6
         with pytest.raises(UnusableDecision):
-            duplicates.decide(session, OFFICER, again.flag.id, "perhaps", "x")
+            duplicates.decide(session, OFFICER, again.flag.id, "perhaps", "seen")
         with pytest.raises(UnknownFlag):
-            duplicates.decide(session, OFFICER, uuid4(), Decision.SAME, "x")
+            duplicates.decide(session, OFFICER, uuid4(), Decision.SAME, "seen")
 
 
 def test_a_shared_telephone_is_flagged_and_does_not_block(database: URL) -> None:

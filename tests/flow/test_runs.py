@@ -1,23 +1,25 @@
 """A run from draft to released: what is signed is what is paid, by different people, from money that is there."""
 
+from dataclasses import replace
 from datetime import timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import Engine, func, select, text
+from sqlalchemy import Engine, func, select, text, update
 from sqlalchemy.orm import Session
 
 from cbi import clock, offices
 from cbi.access.actor import NotPermitted
-from cbi.access.permissions import Role
+from cbi.access.permissions import Permission, Role
 from cbi.access.totp import CodeUsed, WrongCode
+from cbi.audit.reasons import UnusableReason
 from cbi.errors import Conflict
 from cbi.ledger.posting import NotCovered
 from cbi.ledger.queries import fund_positions
 from cbi.lifecycle import MoveNotAllowed
 from cbi.money import Money
-from cbi.payments import approval, closing, dispatch, outcomes, recall, runs
-from cbi.payments.models import Payment, PaymentEvent, PaymentRun
+from cbi.payments import approval, closing, digest, dispatch, outcomes, queries, recall, runs
+from cbi.payments.models import Approval, Payment, PaymentEvent, PaymentRun
 from cbi.payments.states import PaymentState, RunState
 from cbi.programmes import cycles
 from tests.factories import (
@@ -255,3 +257,48 @@ def test_a_run_is_closed_when_everything_is_settled_and_not_before(
         outcomes.confirm_paid(session, payments[0], 1, provider_reference=None, source="test")
         assert closing.close_settled(session) == 1
     assert run.state is RunState.CLOSED
+
+
+def test_an_intruder_who_makes_every_digest_fit_again_is_stopped_by_the_audit_log(
+    approved: tuple[UUID, Team], owner: Engine
+) -> None:
+    run_id, people = approved
+    with Session(owner) as intruder, intruder.begin():
+        intruder.execute(update(Payment).where(Payment.number == 2).values(person_id=uuid4()))
+        intruder.execute(update(Payment).values(digest=digest.payment_digest()))
+        run = intruder.get_one(PaymentRun, run_id)
+        run.digest = digest.run_digest(intruder, run)
+        intruder.execute(update(Approval).values(digest=run.digest))
+    with (
+        clock.frozen(START + timedelta(hours=1)),
+        pytest.raises(approval.ContentAltered, match="audit log"),
+        offices.transaction("dz") as session,
+    ):
+        dispatch.begin_release(session, people.authoriser.actor, run_id)
+
+
+def test_a_manager_of_one_programme_sees_and_builds_no_other(
+    session: Session, people: Team
+) -> None:
+    households(session, [1])
+    funded_programme(session, code="winter")
+    run = locked_run(session, people, "winter")
+    elsewhere = replace(
+        people.maker.actor, grants=frozenset((p, "summer") for p, _ in people.maker.actor.grants)
+    )
+    assert queries.runs(session, *queries.visible(elsewhere)) == []
+    assert [line.id for line in queries.runs(session, *queries.visible(people.maker.actor))] == [
+        run.id
+    ]
+    with pytest.raises(NotPermitted):
+        runs.find_for(session, elsewhere, run.id, Permission.RUN_READ)
+    with pytest.raises(NotPermitted):
+        runs.build(session, elsewhere, run.cycle_id)
+
+
+def test_a_reason_that_could_be_a_code_is_not_kept(
+    session: Session, people: Team, programme: str
+) -> None:
+    run = locked_run(session, people, programme)
+    with pytest.raises(UnusableReason):
+        recall.send_back(session, people.certifier.actor, run.id, "she showed 4831.2907.5526")

@@ -10,6 +10,7 @@ from cbi import clock, offices
 from cbi.access.actor import Actor, NotPermitted, grants_of
 from cbi.access.permissions import Role
 from cbi.audit.models import AuditEntry
+from cbi.audit.reasons import UnusableReason
 from cbi.ledger.queries import fund_positions
 from cbi.messaging.models import Message
 from cbi.messaging.states import MessageState
@@ -26,7 +27,6 @@ from cbi.redemption.reissuing import (
     Reissued,
     ReissuedEnough,
     TelephoneChanged,
-    UnusableReason,
 )
 from cbi.redemption.states import CodeState, HoldState
 from tests.redemption_factory import (

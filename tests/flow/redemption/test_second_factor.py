@@ -9,10 +9,11 @@ from cbi import clock, offices
 from cbi.access.actor import Actor, NotPermitted, grants_of
 from cbi.access.permissions import Role
 from cbi.audit.models import AuditEntry
+from cbi.audit.reasons import UnusableReason
 from cbi.redemption import vouching
 from cbi.redemption.models import Authorisation, CodeIssue
 from cbi.redemption.refusals import Refused
-from cbi.redemption.reissuing import NoCode, UnusableReason
+from cbi.redemption.reissuing import NoCode
 from tests.redemption_factory import (
     Issued,
     code_of,

@@ -1,0 +1,155 @@
+"""Measures every step of a cycle against its floor: `python -m benchmarks.run --households 100000`."""
+
+import argparse
+import json
+import os
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import between, floors, shell, steps
+from benchmarks.ground import OFFICE, Ground, opened, owner
+from benchmarks.measure import MOST_MEMORY_MB, Figure, Run, Target, alone, percentile
+
+
+def measure(ground: Ground) -> Iterator[Figure]:
+    """Every step in the order of the work, each as soon as it is measured."""
+    yield _figure(
+        "import a list", "households", alone(steps.import_list, ground, OFFICE), Target(ratio=4),
+        "parse + COPY", floors.importing(ground),
+    )  # fmt: skip
+    yield _figure(
+        "open, build, lock", "payments", alone(steps.build, ground, OFFICE), Target(ratio=2),
+        "INSERT … SELECT + digest", floors.building(ground),
+    )  # fmt: skip
+    yield _figure("certify", "payments", alone(steps.certify, ground, OFFICE), Target(seconds=2))
+    yield _figure(
+        "authorise", "payments", alone(steps.authorise, ground, OFFICE), Target(seconds=2)
+    )
+    yield _figure(
+        "release to codes", "payments", alone(steps.release, ground, OFFICE), Target(ratio=2.5),
+        "COPY + HOTP", floors.releasing(ground),
+    )  # fmt: skip
+    floor = floors.texting(ground)
+    yield _figure(
+        "text the codes", "texts", alone(steps.text, ground, OFFICE), Target(),
+        "claim, mark, mark + HOTP", floor,
+    )  # fmt: skip
+    yield _redeemed(ground)
+    between.everybody_else_is_paid()
+    yield _figure(
+        "book in bulk", "payments", alone(steps.book, ground, OFFICE), Target(ratio=2, rate=20_000),
+        "INSERT … SELECT", floors.booking(ground),
+    )  # fmt: skip
+    settlement = between.write_settlement(ground)
+    yield _figure(
+        "reconcile", "lines", alone(steps.reconcile, (ground.staff["tala"].actor, settlement), OFFICE),
+        Target(ratio=1.5), "parse + COPY + join + append", floors.reconciling(ground, settlement),
+    )  # fmt: skip
+    yield _figure(
+        "verify", "payments", alone(steps.prove, ground, OFFICE), Target(ratio=5),
+        "one sequential scan", floors.verifying(ground),
+    )  # fmt: skip
+    yield shell.small_list(ground)
+    yield shell.help_()
+
+
+def _figure(
+    step: str,
+    of: str,
+    run: Run,
+    target: Target,
+    floor: str = "",
+    floor_seconds: float | None = None,
+) -> Figure:
+    return Figure(
+        step, of, run.rows, run.seconds, run.peak_mb, target, floor, floor_seconds,
+        percentile(run.each, 0.5), percentile(run.each, 0.99),
+    )  # fmt: skip
+
+
+def _redeemed(ground: Ground) -> Figure:
+    given = between.people_come(ground)
+    floor_seconds, floor_each = floors.redeeming(given)
+    run = alone(steps.redeem, given, OFFICE, connections=len(given.tellers))
+    return Figure(
+        f"redeem, {len(given.tellers)} tellers", "codes", run.rows, run.seconds, run.peak_mb, Target(ratio=2),
+        "UPDATE + INSERT, as many at once", floor_seconds, percentile(run.each, 0.5), percentile(run.each, 0.99),
+        percentile(floor_each, 0.99),
+    )  # fmt: skip
+
+
+def conditions() -> dict[str, str]:
+    """What the figures hold for."""
+    with owner() as connection:
+        shown = {}
+        for name in ("server_version", "fsync", "synchronous_commit", "shared_buffers"):
+            row = connection.execute(f"SHOW {name}").fetchone()
+            shown[name] = str(row[0]) if row else ""
+    return shown | {"processors": str(os.cpu_count())}
+
+
+def table(figures: list[Figure]) -> Table:
+    """The figures for people."""
+    shown = Table("step", "rows", "seconds", "rows/s", "floor s", "×", "target", "met", "peak MB")
+    for column in shown.columns[1:]:
+        column.justify = "right"
+    for figure in figures:
+        shown.add_row(
+            figure.step, f"{figure.rows:,}", f"{figure.seconds:.2f}", f"{figure.rate:,.0f}",
+            f"{figure.floor_seconds:.2f}" if figure.floor_seconds is not None else "–",
+            f"{figure.ratio:.2f}" if figure.ratio is not None else "–", str(figure.target),
+            {True: "yes", False: "no", None: "–"}[figure.met],
+            f"{figure.peak_mb:.0f}" if figure.peak_mb is not None else "–",
+        )  # fmt: skip
+        if figure.p99_ms is not None and figure.p50_ms is not None:
+            floor = f", floor's p99 {figure.floor_p99_ms:.1f}" if figure.floor_p99_ms else ""
+            shown.add_row(f"  p50 {figure.p50_ms:.1f} ms, p99 {figure.p99_ms:.1f}{floor}")
+    return shown
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure and print."""
+    given = argparse.ArgumentParser(description=__doc__)
+    given.add_argument("--households", type=int, default=10_000, help="how many (default 10,000)")
+    given.add_argument(
+        "--redeem", type=int, default=2_000, help="codes redeemed one by one (default 2,000)"
+    )
+    given.add_argument(
+        "--tellers", type=int, default=32, help="tellers at the same time (default 32)"
+    )
+    given.add_argument("--json", action="store_true", help="for programs")
+    chosen = given.parse_args(arguments)
+    sample = min(chosen.redeem, chosen.households)
+    out = Console(stderr=chosen.json)
+    with opened(chosen.households, sample, chosen.tellers) as ground:
+        about = conditions()
+        figures = []
+        with out.status("preparing") as status:
+            for figure in measure(ground):
+                figures.append(figure)
+                status.update(f"after {figure.step}: {figure.seconds:.2f} s")
+    most = max(figure.peak_mb or 0 for figure in figures)
+    if chosen.json:
+        print(
+            json.dumps(
+                {
+                    "households": chosen.households,
+                    "conditions": about,
+                    "figures": [figure.as_json() for figure in figures],
+                    "peak_mb": most,
+                },
+                indent=2,
+            )
+        )
+        return
+    out.print(
+        f"{chosen.households:,} households; " + ", ".join(f"{k} {v}" for k, v in about.items())
+    )
+    out.print(table(figures))
+    out.print(f"Most memory in the engine's process: {most:.0f} MB (target ≤ {MOST_MEMORY_MB}).")
+
+
+if __name__ == "__main__":
+    main()

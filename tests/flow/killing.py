@@ -1,0 +1,205 @@
+"""A process that works for an office and is killed at a given step, as by a power cut; and a provider that survives it."""
+
+import json
+import multiprocessing
+import os
+import signal
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from uuid import UUID
+
+from adapters.sandbox.adapter import SandboxAdapter
+from adapters.sandbox.client import SandboxProvider
+from cbi import jobs
+from cbi.access.actor import Actor
+from cbi.access.permissions import Permission
+from cbi.fsp.messages import Outcome, PaymentInstruction, ProviderUpdate
+from cbi.messaging import claims, handover
+from cbi.messaging.phones import phones
+from cbi.messaging.transports import Sent, Simulator
+from cbi.offices import transact
+from cbi.payments import dispatch, inbox
+from cbi.redemption import counter, issuing
+from cbi.registry import personal
+from cbi.settings import settings
+
+OFFICE = "dz"
+SECRET = "a-secret-for-callbacks"
+
+
+class Ledger:
+    """A provider's own record, in a file that is safe on disk before anything is answered."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / "provider.jsonl"
+
+    def write(self, what: str, key: str, minor: int = 0) -> None:
+        with self._file.open("a") as file:
+            file.write(json.dumps([what, key, minor]) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def rows(self, what: str) -> list[tuple[str, int]]:
+        """The keys and amounts that were written so."""
+        if not self._file.exists():
+            return []
+        rows = [json.loads(line) for line in self._file.read_text().splitlines()]
+        return [(key, minor) for kind, key, minor in rows if kind == what]
+
+    def heard(self) -> Counter[str]:
+        """How often each key reached the provider."""
+        return Counter(key for key, _ in self.rows("heard"))
+
+    def paid(self) -> dict[str, int]:
+        """What was paid under each key. Raises when a key was paid twice."""
+        rows = self.rows("paid")
+        assert len(dict(rows)) == len(rows), rows
+        return dict(rows)
+
+
+class LastingAdapter(SandboxAdapter):
+    """The sandbox's profile, before a provider that pays once for each key and forgets nothing."""
+
+    def __init__(self, ledger: Ledger, reached: Callable[[str], None] = lambda _: None) -> None:
+        super().__init__(SandboxProvider())
+        self._ledger, self._reached = ledger, reached
+
+    def submit(self, instruction: PaymentInstruction) -> ProviderUpdate:
+        key = instruction.idempotency_key
+        self._reached("before it is sent")
+        self._ledger.write("heard", key)
+        self._reached("before the provider pays")
+        if key not in self._ledger.paid():
+            self._ledger.write("paid", key, instruction.amount.minor)
+        self._reached("before the provider answers")
+        return self._answer(key)
+
+    def query_status(self, idempotency_key: str) -> ProviderUpdate:
+        return self._answer(idempotency_key)
+
+    def _answer(self, key: str) -> ProviderUpdate:
+        paid = key in self._ledger.paid()
+        return ProviderUpdate(
+            key, Outcome.PAID if paid else Outcome.UNKNOWN, provider_reference=key
+        )
+
+
+class LastingPhones(Simulator):
+    """The telephones of the simulator, whose files survive."""
+
+    def __init__(self, reached: Callable[[str], None]) -> None:
+        super().__init__(phones(settings()))
+        self._reached = reached
+
+    def send(self, number: str, text: str, reference: str) -> Sent:
+        sent = super().send(number, text, reference)
+        self._reached("before the gateway answers")
+        return sent
+
+
+class Killer:
+    """Ends this process, without a chance to tidy up, at the given passage of the given step."""
+
+    def __init__(self, step: str, passage: int) -> None:
+        self._step, self._left = step, passage
+
+    def reached(self, step: str) -> None:
+        self._left -= step == self._step
+        if self._left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def around(self, module: ModuleType, name: str, *, before: str = "", after: str = "") -> None:
+        """Pass these steps just before and just after that function."""
+        original = getattr(module, name)
+
+        def passing(*given: object, **named: object) -> object:
+            self.reached(before)
+            result = original(*given, **named)
+            self.reached(after)
+            return result
+
+        setattr(module, name, passing)
+
+
+def send(killer: Killer, folder: Path, run_id: str) -> None:
+    """Send a run."""
+    killer.around(dispatch, "_start", after="before the intent is saved")
+    killer.around(dispatch, "_save_answer", after="before the answer is saved")
+    killer.around(dispatch, "_submit", after="after the answer is saved")
+    killer.around(dispatch, "finish_release", after="before the run is finished")
+    adapter = LastingAdapter(Ledger(folder), killer.reached)
+    dispatch.send(OFFICE, UUID(run_id), adapter, personal.numbers)
+    killer.reached("after the run is finished")
+
+
+def issue(killer: Killer, folder: Path, run_id: str) -> None:
+    """Release a run to codes, two at a time."""
+    original = issuing.issue_chunk
+    issuing.issue_chunk = lambda session, run: original(session, run, 2)  # type: ignore[assignment,misc]
+    killer.around(issuing, "issue_chunk", before="before a chunk", after="before a chunk is saved")
+    killer.around(dispatch, "finish_release", after="before the run is finished")
+    jobs.release(OFFICE, UUID(run_id))
+
+
+def text(killer: Killer, folder: Path, _: str) -> None:
+    """Hand the waiting texts to the gateway."""
+    killer.around(claims, "take", after="before the texts are taken")
+    killer.around(handover, "_compose", after="before the first text")
+    killer.around(claims, "record", after="before the outcomes are saved")
+    handover.hand_over(
+        OFFICE, LastingPhones(killer.reached), numbers=personal.numbers, codes=issuing.render_codes
+    )
+
+
+def confirm(killer: Killer, folder: Path, held: str) -> None:
+    """Pay out over the counter. `held` names the teller and the authorisation."""
+    teller, authorisation = map(UUID, held.split("/"))
+    who = Actor("teller", teller, "", frozenset({(Permission.REDEMPTION_PERFORM, None)}))
+    killer.around(counter, "confirm", after="before the payout is saved")
+    transact(OFFICE, lambda session: counter.confirm(session, who, authorisation))
+    killer.reached("after the payout is saved")
+
+
+def callback(killer: Killer, folder: Path, _: str) -> None:
+    """Receive a callback that stands in a file."""
+    killer.around(inbox, "_read", before="before the callback is read")
+    killer.around(inbox, "apply", after="before the callback's news is saved")
+    headers, body = json.loads((folder / "callback.json").read_text())
+    adapter = SandboxAdapter(SandboxProvider(secret=SECRET))
+    inbox.receive(OFFICE, "sandbox", adapter, headers, body.encode())
+
+
+WORK: dict[str, Callable[[Killer, Path, str], None]] = {
+    "send": send,
+    "issue": issue,
+    "text": text,
+    "confirm": confirm,
+    "callback": callback,
+}
+
+
+def killed(step: str, folder: Path, work: str, about: object = "", *, passage: int = 1) -> bool:
+    """Do that work in a process of its own, killed when it passes the step for the given time.
+
+    False: it ended before. A step inside a transaction comes before its commit.
+    """
+    given = (dict(os.environ), step, passage, folder, work, str(about))
+    child = _processes.Process(target=_work, args=given)
+    child.start()
+    child.join(120)
+    assert child.exitcode in {0, -signal.SIGKILL}, "its traceback is in the captured output"
+    return child.exitcode != 0
+
+
+_processes = multiprocessing.get_context("forkserver")  # each begins with the imports done
+_processes.set_forkserver_preload([__name__])
+
+
+def _work(
+    environment: dict[str, str], step: str, passage: int, folder: Path, work: str, about: str
+) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+    WORK[work](Killer(step, passage), folder, about)
