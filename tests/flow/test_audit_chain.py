@@ -1,7 +1,5 @@
 """The audit log shows who touched it: each altered, removed or slipped-in row is named."""
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
@@ -273,20 +271,8 @@ def _many(owner: Engine, count: int) -> None:
         )
 
 
-def _rate(count: int, work: Callable[[], object]) -> float:
-    started = time.process_time()  # ours alone, however busy the machine is
-    work()
-    return count / (time.process_time() - started)
-
-
-def test_sealing_keeps_up_with_any_office(database: URL, owner: Engine) -> None:
-    count = 40_000
-    _many(owner, count)
-
-    def all_of_them() -> None:
-        while sealed():
-            pass
-
-    assert _rate(count, all_of_them) > 20_000
-    assert _rate(count, broken) > 20_000
+def test_what_fills_more_than_one_batch_is_sealed_to_the_end(database: URL, owner: Engine) -> None:
+    _many(owner, 45_000)
+    batches = [sealed(), sealed(), sealed(), sealed()]
+    assert batches == [20_000, 20_000, 5_000, 0]
     assert broken() is None

@@ -1,6 +1,5 @@
 """A file that is not a programme file says where, and what to do."""
 
-import time
 from contextlib import suppress
 
 import pytest
@@ -50,9 +49,7 @@ def test_a_broken_file_says_where_and_what_to_do(
 def test_an_alias_is_refused_before_it_multiplies() -> None:
     layers = ["a0: &a0 [x, x]"]
     layers += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 30)]
-    started = time.monotonic()
     document = read("\n".join(layers))
-    assert time.monotonic() - started < 5
     assert all("Write it out" in problem.instead for problem in document.problems)
     assert len(document.problems) == 9 * 29
 

@@ -1,6 +1,5 @@
 """People sealed under a key of their own, and their second factor."""
 
-import time
 from datetime import date
 from uuid import uuid4
 
@@ -67,13 +66,3 @@ def test_one_document_has_one_keyed_hash_and_one_word_has_many() -> None:
         Sealer(Keyring(b"k" * 32, "ke")).person(first, AMINA)[1]["document_index"]
         != mine["document_index"]
     )
-
-
-def test_sealing_keeps_up_with_an_import() -> None:
-    sealer, people = Sealer(KEYS), 4_000
-    started = time.perf_counter()
-    for _ in range(people):
-        key, _columns = sealer.person(uuid4(), AMINA)
-        sealer.account(key, uuid4(), "+213550123456")
-    rate = people / (time.perf_counter() - started)
-    assert rate > 4_000, f"{rate:.0f} people a second"  # 20,000 and more on an idle core

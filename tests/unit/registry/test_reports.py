@@ -1,7 +1,6 @@
 """The user's own list, given back with reasons beside the bad rows."""
 
 import io
-import time
 from typing import Any, cast
 
 from openpyxl import Workbook, load_workbook
@@ -115,10 +114,3 @@ def test_a_sheet_named_like_the_summary_keeps_its_rows() -> None:
     sheets = report(stream.getvalue(), result(rejected(2, "summary")), mapping=TEMPLATE)
     assert list(sheets) == ["Summary", "summary (2)"]
     assert sheets["summary (2)"]["A2"].value == "A1"
-
-
-def test_a_thousand_rows_take_less_than_two_seconds() -> None:
-    content = f"{HEADER}\n" + "".join(f"A{n};Amina;12;4\n" for n in range(1_000))
-    started = time.perf_counter()
-    report(content.encode(), result(*(rejected(n + 2) for n in range(1_000))))
-    assert time.perf_counter() - started < 2
