@@ -7,8 +7,10 @@ from uuid import UUID, uuid4
 from sqlalchemy import (
     ColumnElement,
     DateTime,
+    Select,
     SelectBase,
     Text,
+    bindparam,
     cast,
     func,
     literal,
@@ -76,6 +78,11 @@ def queue_set(session: Session, rows: SelectBase) -> int:
     dedupe, in any order; `amount_in_sql` and `date_in_sql` write its values. The same is required of every row
     as of `queue`, and one wrong row refuses them all: let the error undo the transaction.
     """
+    return queue_built(session, building(rows), {})
+
+
+def building(rows: SelectBase) -> Select[Any]:
+    """The statement of `queue_set`, for `queue_built`: what is asked for often can be built once."""
     given = rows.subquery("given").c
     chosen = {
         "id": func.gen_random_uuid(),
@@ -83,7 +90,7 @@ def queue_set(session: Session, rows: SelectBase) -> int:
         "state": literal(MESSAGE.initial, Message.state.type),
         "waiting": true(),
         "tries": literal(0),
-        "created_at": literal(clock.now(), DateTime(timezone=True)),
+        "created_at": bindparam("asked_at", type_=DateTime(timezone=True)),
     }
     added = (
         insert(Message)
@@ -94,14 +101,19 @@ def queue_set(session: Session, rows: SelectBase) -> int:
     )
     value = func.jsonb_each(added.c["values"]).table_valued("key", "value")
     kinds = select(func.jsonb_object_agg(value.c.key, func.jsonb_typeof(value.c.value)))
-    shapes = select(
+    return select(
         added.c.template,
         added.c.code_issue_id.is_not(None).label("names_a_code"),
         kinds.scalar_subquery().label("kinds"),
         func.count(),
     ).group_by("template", "names_a_code", "kinds")
+
+
+def queue_built(session: Session, statement: Select[Any], values: Mapping[str, object]) -> int:
+    """Run what `building` made, with the values of the query's own parameters; returns what `queue_set` returns."""
     total = 0
-    for template, names_a_code, kinds_given, count in session.execute(shapes):
+    shapes = session.connection().execute(statement, {**values, "asked_at": clock.now()})
+    for template, names_a_code, kinds_given, count in shapes:
         _check(template, kinds_given or {}, names_a_code=names_a_code)
         total += count
     return total

@@ -87,8 +87,8 @@ def authorise(session: Session, actor: Actor, *, code: str, factor: str) -> Auth
     # The digits are computed and compared for a locator that nobody has, too: the answer takes as long.
     right = same(typed.secret, SecretDigits(office_of(session).keys).at(found.counter or 0))
     if found.id is None or not right:
-        if count_wrong_secret(till, found):
-            notices.tell(session, "LOCKED", CodeIssue.id == found.id, about="locked")
+        if count_wrong_secret(till, found) and found.id:
+            notices.tell_one(session, "LOCKED", found.id, about="locked")
         till.note(TryResult.WRONG_CODE, found.id)
         return refusals.not_recognised(till.standing((*wrong_at, till.now)).tries_left)
     return _authorise(till, found, found.id, factor)
@@ -139,9 +139,8 @@ def confirm(session: Session, actor: Actor, authorisation_id: UUID) -> Receipt:
         return _receipt(session, actor, authorisation_id)
     _end(session, authorisation_id, HoldState.CONFIRMED, now)
     amount = Money(row.amount_minor, row.currency)
-    notices.tell(
-        session, "PAID", CodeIssue.id == row.id, about="paid",
-        amount=amount_text(amount), ticket=row.receipt[-TICKET_DIGITS:],
+    notices.tell_one(
+        session, "PAID", row.id, about="paid", amount=amount_text(amount), ticket=row.receipt[-TICKET_DIGITS:]
     )  # fmt: skip
     # The books come last: their totals are the rows that every counter waits for.
     source = f"teller:{actor.id}"

@@ -1,11 +1,25 @@
 """The texts that redemption asks for, to the telephone on record and in the household's language."""
 
+from collections.abc import Mapping
+from functools import cache
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, String, Uuid, cast, func, literal, null, select
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    String,
+    Uuid,
+    bindparam,
+    cast,
+    func,
+    literal,
+    null,
+    select,
+)
 from sqlalchemy.orm import Session
 
-from cbi.messaging.outbox import queue_set
+from cbi.messaging.outbox import building, queue_built, queue_set
 from cbi.payments.models import Payment
 from cbi.redemption.models import CodeIssue
 from cbi.registry.models import Household
@@ -27,11 +41,26 @@ def tell(
     return queue_set(session, _rows(template, chosen, about, values, tells_code=tells_code))
 
 
+def tell_one(session: Session, template: str, issue_id: UUID, *, about: str, **values: str) -> bool:
+    """`tell` about one code issue, while somebody waits at a counter; whether the text is new."""
+    given = {f"value_of_{name}": value for name, value in values.items()}
+    return bool(
+        queue_built(session, _telling(template, about, tuple(values)), {**given, "issue": issue_id})
+    )
+
+
+@cache
+def _telling(template: str, about: str, names: tuple[str, ...]) -> Select[Any]:
+    values = {name: bindparam(f"value_of_{name}", type_=String) for name in names}
+    chosen = CodeIssue.id == bindparam("issue")
+    return building(_rows(template, chosen, about, values, tells_code=False))
+
+
 def _rows(
     template: str,
     chosen: ColumnElement[bool],
     about: str,
-    values: dict[str, ColumnElement[str] | str],
+    values: Mapping[str, ColumnElement[str] | str],
     *,
     tells_code: bool,
 ) -> Select[Any]:

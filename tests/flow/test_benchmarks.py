@@ -1,0 +1,61 @@
+"""The benchmarks run to their end, whatever they measure: a figure for every step, and no figure without its floor."""
+
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks.measure import Figure, Target, percentile
+
+ROOT = Path(__file__).parents[2]
+WITHOUT_FLOOR = {"certify", "authorise", "cbi registry import"}
+STEPS = {
+    "import a list", "open, build, lock", "certify", "authorise", "release to codes", "text the codes",
+    "redeem, 4 tellers", "book in bulk", "reconcile", "verify", "cbi registry import", "cbi --help",
+}  # fmt: skip
+
+
+def test_every_step_is_measured_against_its_floor() -> None:
+    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.run", "--json"]
+    sizes = ["--households", "300", "--redeem", "20", "--tellers", "4"]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("CBI_")}
+    done = subprocess.run(
+        [*command, *sizes], cwd=ROOT, check=False, capture_output=True, text=True, env=clean
+    )
+    assert done.returncode == 0, done.stderr
+    measured = json.loads(done.stdout)
+    assert measured["conditions"]["fsync"] == "on"
+    assert {figure["step"] for figure in measured["figures"]} == STEPS
+    for figure in measured["figures"]:
+        assert figure["rows"] > 0
+        assert is_a_number(figure["seconds"])
+        if figure["step"] in WITHOUT_FLOOR:
+            assert figure["ratio"] is None
+        else:
+            assert is_a_number(figure["ratio"]), figure
+    assert is_a_number(measured["peak_mb"])
+
+
+def is_a_number(value: object) -> bool:
+    return isinstance(value, float) and math.isfinite(value) and value > 0
+
+
+def test_a_target_is_met_only_when_all_of_it_is() -> None:
+    def met(target: Target, seconds: float = 2.0, floor: float | None = 1.0) -> bool | None:
+        return Figure("step", "rows", 100, seconds, 50.0, target, "floor", floor).met
+
+    assert met(Target(ratio=2)) is True
+    assert met(Target(ratio=1.9)) is False
+    assert met(Target(seconds=2)) is True
+    assert met(Target(ratio=2, rate=51)) is False
+    assert met(Target(ratio=2, rate=50)) is True
+    assert met(Target()) is None
+    assert met(Target(ratio=2), floor=None) is None
+
+
+def test_a_percentile_is_one_of_the_times() -> None:
+    times = [n / 8 for n in range(100)]
+    assert (percentile(times, 0.5), percentile(times, 0.99)) == (6250.0, 12375.0)
+    assert percentile([], 0.5) is None
