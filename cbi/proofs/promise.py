@@ -15,7 +15,7 @@ SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """A sentence of DESIGN that must always hold. Without a check it is not covered yet, and never counts as kept."""
+    """A sentence that must always hold. Without a check it is not covered yet, and never counts as kept."""
 
     number: int
     sentence: str
