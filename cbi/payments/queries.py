@@ -130,9 +130,9 @@ def sheet(session: Session, run_id: UUID) -> RunSheet:
     }
     total = Money(run.total_minor, run.currency)
     signatures = session.execute(
-        select(Approval.part, Approval.user_id).where(
-            Approval.run_id == run_id, Approval.revision == run.revision
-        )
+        select(Approval.part, Approval.user_id)
+        .where(Approval.run_id == run_id, Approval.revision == run.revision)
+        .order_by(Approval.approved_at)
     )
     parts = session.execute(select(RunPart.part, RunPart.user_id).where(RunPart.run_id == run_id))
     return RunSheet(
