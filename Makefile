@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 ARGS ?=
 
-.PHONY: help setup demo test check fix lock bench clean
+.PHONY: help setup peers demo test check fix lock bench clean
 
 help:  ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,10 +15,15 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	@PYTHON="$(PYTHON)" VENV="$(VENV)" sh .ci/setup
 	@touch $@
 
+peers: $(VENV)/.ready .peers/.ready  ## Install the programs that some tests talk to: SMS gateway, browser, API mocks
+
+.peers/.ready: .ci/peers tests/peers/package-lock.json tests/peers/localstripe.lock
+	@PYTHON="$(PYTHON)" sh .ci/peers
+
 demo: setup  ## Run the whole flow on made-up people, then serve it (ARGS=--no-serve ends by itself)
 	@$(BIN)/cbi demo $(ARGS)
 
-test: setup check  ## Lint, types, import rules, then every test
+test: setup peers check  ## Lint, types, import rules, then every test
 	@$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
 
 check: setup  ## Lint, format, types and import rules only
@@ -40,4 +45,4 @@ bench: setup  ## Measure each step as a ratio to its floor (ARGS="--households 1
 	@$(BIN)/python -m benchmarks.run $(ARGS)
 
 clean:  ## Remove the environment and the demo's data
-	@rm -rf $(VENV) .cbi-data
+	@rm -rf $(VENV) .peers tests/peers/node_modules .cbi-data

@@ -142,7 +142,13 @@ def book(ground: Ground) -> Done:
         run = runs.find(session, the_run())
         return Done(
             moves.move(
-                session, run, true(), PaymentState.ACCEPTED, PaymentState.PAID, source="bench"
+                session,
+                run,
+                true(),
+                PaymentState.ACCEPTED,
+                PaymentState.PAID,
+                provider=PROVIDER,
+                source="bench",
             )
         )
 

@@ -9,6 +9,7 @@ from cbi.terminal import (
     counter,
     deployment,
     money,
+    payments,
     people,
     registry,
     runs,
@@ -30,6 +31,7 @@ app.add_typer(money.programmes, name="programme")
 app.add_typer(money.funds, name="fund")
 app.add_typer(money.cycles, name="cycle")
 app.add_typer(runs.runs, name="run")
+app.add_typer(payments.payments, name="payment")
 app.add_typer(counter.counters, name="counter")
 app.add_typer(statements.statement, name="statement")
 app.add_typer(statements.discrepancy, name="discrepancy")

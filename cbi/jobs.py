@@ -3,8 +3,9 @@
 Each job reads from the office's own tables what there is to do, so a job lost, repeated or run twice at once costs nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -15,12 +16,14 @@ from cbi.audit import sealing
 from cbi.fsp.adapter import PaysOverCounter, QueriesStatus, ReadsCallbacks, SubmitsPayments
 from cbi.http import replay
 from cbi.messaging import handover, transports
-from cbi.payments import closing, dispatch, inbox, polling, providers, queries, runs
+from cbi.payments import closing, dispatch, inbox, polling, providers, queries, runs, sending
 from cbi.payments.states import RunState
 from cbi.redemption import expiry, issuing
 from cbi.registry import personal
 from cbi.settings import settings
 
+Given = TypeVar("Given")
+Result = TypeVar("Result")
 Progress = Callable[[int], None]
 """Called with how many payments, texts or rows were just done."""
 
@@ -38,25 +41,31 @@ class Done:
 
 
 def release(office: str, run_id: UUID, progress: Progress = _quietly) -> Done:
-    """Hand over every waiting payment of a releasing run, by whatever its provider can do. Safe to start again."""
-    with offices.transaction(office) as session:
-        run = runs.find(session, run_id)
-    adapter = providers.adapter(run.provider)
+    """Hand over every waiting payment of a releasing run, by whatever its providers can do. Safe to start again."""
+    run = offices.transact(office, lambda session: runs.find(session, run_id))
+    done = _each(run.providers, lambda provider: _release_route(office, run_id, provider, progress))
+    return Done(sum(part.payments for part in done), sum(part.held_back for part in done))
+
+
+def _release_route(office: str, run_id: UUID, provider: str, progress: Progress) -> Done:
+    adapter = providers.adapter(provider)
     if isinstance(adapter, PaysOverCounter):
-        return _issue_codes(office, run_id, progress)
+        return _issue_codes(office, run_id, provider, progress)
     if isinstance(adapter, SubmitsPayments):
-        sent = dispatch.send(office, run_id, adapter, personal.numbers)
+        sent = sending.send(office, run_id, provider, adapter, personal.accounts)
         progress(sent.submitted)
         return Done(sent.submitted, sent.held_back)
     raise providers.CannotSend(
-        f"The provider {run.provider} neither pays over a counter nor takes payments one by one.",
+        f"The provider {provider} neither pays over a counter nor takes payments one by one.",
         next_step="Choose another provider in the programme file.",
     )
 
 
-def _issue_codes(office: str, run_id: UUID, progress: Progress) -> Done:
+def _issue_codes(office: str, run_id: UUID, provider: str, progress: Progress) -> Done:
     done = 0
-    while issued := offices.transact(office, lambda session: issuing.issue_chunk(session, run_id)):
+    while issued := offices.transact(
+        office, lambda session: issuing.issue_chunk(session, run_id, provider)
+    ):
         done += issued
         progress(issued)
     offices.transact(office, lambda session: dispatch.finish_release(session, run_id))
@@ -65,9 +74,8 @@ def _issue_codes(office: str, run_id: UUID, progress: Progress) -> Done:
 
 def releases(office: str) -> int:
     """Go on with every run that is being released; returns how many payments were handed over."""
-    with offices.transaction(office) as session:
-        waiting = queries.waiting(session, RunState.RELEASING)
-    return sum(release(office, run_id).payments for run_id in waiting)
+    waiting = offices.transact(office, lambda s: queries.waiting(s, RunState.RELEASING))
+    return sum(done.payments for done in _each(waiting, lambda run_id: release(office, run_id)))
 
 
 def hand_over(office: str, progress: Progress = _quietly) -> int:
@@ -120,6 +128,19 @@ def seal(office: str) -> int:
 def forget(office: str) -> int:
     """Drop ended sign-ins and the keys of requests answered long ago; returns how many."""
     return offices.transact(office, tokens.forget_old) + offices.transact(office, replay.forget_old)
+
+
+def _each(these: Iterable[Given], work: Callable[[Given], Result]) -> list[Result]:
+    """Do the work for each of them, whatever becomes of the others; then raise the first error, if there was one."""
+    done, failed = [], None
+    for one in these:
+        try:
+            done.append(work(one))
+        except Exception as error:  # noqa: BLE001 - one provider's trouble must not keep the others from paying
+            failed = failed or error
+    if failed:
+        raise failed
+    return done
 
 
 def _until_none(office: str, batch: Callable[[Session], int]) -> int:

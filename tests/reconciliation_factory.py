@@ -20,7 +20,7 @@ from cbi.ledger.models import Fund
 from cbi.ledger.posting import post
 from cbi.money import Money
 from cbi.payments import dispatch, outcomes
-from cbi.payments.models import Attempt, Discrepancy, Payment, PaymentRun
+from cbi.payments.models import Attempt, Discrepancy, Payment, PaymentRun, RunRoute
 from cbi.payments.moves import book_of, move
 from cbi.payments.states import PaymentState, RunState
 from cbi.programmes.models import Cycle, Programme
@@ -78,10 +78,17 @@ def released_run(session: Session, count: int, amount: int, provider: str) -> Pa
     session.add(cycle)
     session.flush()
     run = PaymentRun(
-        cycle_id=cycle.id, programme_id=programme.id, fund_id=fund.id, period="2026-03", provider=provider,
+        cycle_id=cycle.id, programme_id=programme.id, fund_id=fund.id, period="2026-03", providers=[provider],
         currency=CURRENCY, state=RunState.RELEASING, built_at=now, payment_count=count, total_minor=total,
     )  # fmt: skip
     session.add(run)
+    session.flush()
+    session.add(
+        RunRoute(
+            run_id=run.id, provider=provider, mechanism="cash_over_counter", first_number=1, last_number=count,
+            payment_count=count, total_minor=total,
+        )
+    )  # fmt: skip
     session.flush()
     for entry in (Entry.RECEIVE, Entry.ALLOCATE, Entry.COMMIT):
         post(session, entry, book_of(run), Money(total, CURRENCY), uuid4())
@@ -89,8 +96,9 @@ def released_run(session: Session, count: int, amount: int, provider: str) -> Pa
 
 
 def _hand_over(session: Session, run: PaymentRun, count: int) -> None:
-    dispatch.start_chunk(session, run.id, 1, count)
-    outcomes.accept_chunk(session, run.id, 1, count, "a test")
+    chunk = dispatch.Chunk(run.id, run.providers[0], 1, count)
+    dispatch.start_chunk(session, chunk)
+    outcomes.accept_chunk(session, chunk, "a test")
 
 
 def send(
@@ -147,7 +155,8 @@ def send_many(
     if paid:
         with clock.frozen(PAID):
             move(
-                session, run, Payment.run_id == run.id, PaymentState.ACCEPTED, PaymentState.PAID, source="a test"
+                session, run, Payment.run_id == run.id, PaymentState.ACCEPTED, PaymentState.PAID,
+                provider=run.providers[0], source="a test",
             )  # fmt: skip
 
 
@@ -175,17 +184,21 @@ def change(session: Session, sent: Sent, before: PaymentState, after: PaymentSta
     run = session.get_one(
         PaymentRun, session.scalars(select(Payment.run_id).where(Payment.id == sent.id)).one()
     )
-    assert move(session, run, Payment.id == sent.id, before, after, source="a test") == 1
+    moved = move(
+        session, run, Payment.id == sent.id, before, after, provider=run.providers[0], source="a test"
+    )  # fmt: skip
+    assert moved == 1
 
 
 def send_again(session: Session, sent: Sent, before: PaymentState) -> None:
     """A new attempt at the same payment, accepted."""
     change(session, sent, before, PaymentState.READY)
-    run_id, number = session.execute(
-        select(Payment.run_id, Payment.number).where(Payment.id == sent.id)
+    run_id, provider, number = session.execute(
+        select(Payment.run_id, Payment.provider, Payment.number).where(Payment.id == sent.id)
     ).one()
-    dispatch.start_chunk(session, run_id, number, number)
-    outcomes.accept_chunk(session, run_id, number, number, "a test")
+    chunk = dispatch.Chunk(run_id, provider, number, number)
+    dispatch.start_chunk(session, chunk)
+    outcomes.accept_chunk(session, chunk, "a test")
 
 
 def settlement(lines: Iterable[Line], currency: str = CURRENCY) -> bytes:

@@ -47,7 +47,7 @@ def issued(owner: Engine, sizes: Sequence[int] = (4, 4, 4)) -> Issued:
     run_id, _ = released_run("dz", sizes)
     know_words(owner)
     with clock.frozen(OPEN), offices.transaction("dz") as session:
-        assert issuing.issue_chunk(session, run_id) == len(sizes)
+        assert issuing.issue_chunk(session, run_id, "post_office") == len(sizes)
         found = select(Payment.id).where(Payment.run_id == run_id).order_by(Payment.number)
         return Issued(run_id, session.scalars(found).all())
 

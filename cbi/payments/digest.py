@@ -39,7 +39,7 @@ def run_digest(session: Session, run: PaymentRun) -> bytes:
     heading = "|".join(
         (
             FORMAT, str(run.id), str(run.revision), str(run.cycle_id), str(run.programme_id), str(run.fund_id),
-            run.period, run.provider, run.currency, str(run.payment_count), str(run.total_minor),
+            run.period, ",".join(run.providers), run.currency, str(run.payment_count), str(run.total_minor),
         )
     )  # fmt: skip
     digest = hashlib.sha256(heading.encode() + b"\n")

@@ -14,7 +14,7 @@ from cbi.http.requests import OfficeSession
 from cbi.http.routing import Router
 from cbi.ledger.schemas import Amount
 from cbi.money import Money
-from cbi.payments import approval, dispatch, queries, recall, runs
+from cbi.payments import approval, dispatch, queries, recall, runs, unpaid
 from cbi.payments.models import Payment, PaymentRun
 from cbi.payments.schemas import (
     BuildRun,
@@ -25,6 +25,7 @@ from cbi.payments.schemas import (
     RunSheetOut,
     Signature,
     StateTotalOut,
+    UnpaidReport,
 )
 
 router = Router(tags=["payments"])
@@ -155,6 +156,34 @@ def _payment(payment: Payment) -> PaymentOut:
         amount=Amount.of(Money(payment.amount_minor, payment.currency)), state=payment.state,
         attempts=payment.attempts,
     )  # fmt: skip
+
+
+@router.post(
+    "/payments/{payment_id}/unpaid-finding",
+    status_code=204,
+    summary="Report that the provider says in writing that it did not pay; nothing moves before a colleague confirms",
+)
+def report_unpaid(
+    session: OfficeSession,
+    actor: Annotated[Actor, Depends(may(Permission.DISCREPANCY_SETTLE))],
+    payment_id: UUID,
+    body: UnpaidReport,
+) -> None:
+    unpaid.report(session, actor, payment_id, body.proof)
+
+
+@router.post(
+    "/payments/{payment_id}/unpaid-finding/confirmation",
+    status_code=204,
+    summary="Confirm a colleague's report: the payment has failed",
+)
+def confirm_unpaid(
+    session: OfficeSession,
+    actor: Annotated[Actor, Depends(may(Permission.RUN_AUTHORISE))],
+    payment_id: UUID,
+    body: Signature,
+) -> None:
+    unpaid.confirm(session, actor, payment_id, body.one_time_code)
 
 
 @router.get("/payments/{payment_id}/events", summary="What happened to one payment, in order")

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
 
 from cbi import clock, keys, offices
 from cbi.fsp.adapter import ReadsCallbacks
@@ -36,59 +37,61 @@ def receive(
         raise
     except Exception as error:  # noqa: BLE001 - the message is kept whatever is wrong with it
         log.warning("a callback of %s cannot be read yet: %s", provider, type(error).__name__)
-    digest = hashlib.sha256(body).digest()
-    with offices.transaction(office) as session:
-        key = office_of(session).keys.derive("inbox")
-        raw = json.dumps({"headers": dict(headers), "body": body.decode("latin-1")})
-        kept = session.scalar(
-            insert(InboundCallback)
-            .values(
-                provider=provider,
-                digest=digest,
-                sealed=keys.seal(key, raw, digest.hex()),
-                received_at=clock.now(),
-            )
-            .on_conflict_do_nothing(index_elements=["provider", "digest"])
-            .returning(InboundCallback.id)
-        )
+    kept = offices.transact(office, lambda session: _keep(session, provider, headers, body))
     if kept is None:
         return False
     _read(office, kept, adapter)
     return True
 
 
+def _keep(session: Session, provider: str, headers: Mapping[str, str], body: bytes) -> UUID | None:
+    """The id under which the callback is kept; None when exactly this one is kept already."""
+    digest = hashlib.sha256(body).digest()
+    key = office_of(session).keys.derive("inbox")
+    raw = json.dumps({"headers": dict(headers), "body": body.decode("latin-1")})
+    return session.scalar(
+        insert(InboundCallback)
+        .values(
+            provider=provider, digest=digest, sealed=keys.seal(key, raw, digest.hex()), received_at=clock.now()
+        )
+        .on_conflict_do_nothing(index_elements=["provider", "digest"])
+        .returning(InboundCallback.id)
+    )  # fmt: skip
+
+
 def read_waiting(office: str, provider: str, adapter: ReadsCallbacks) -> int:
     """Read every kept callback that was not read to the end; returns how many now are."""
-    with offices.transaction(office) as session:
-        waiting = session.scalars(
-            select(InboundCallback.id)
-            .where(InboundCallback.provider == provider, InboundCallback.handled_at.is_(None))
-            .order_by(InboundCallback.received_at)
-        ).all()
+    unread = (
+        select(InboundCallback.id)
+        .where(InboundCallback.provider == provider, InboundCallback.handled_at.is_(None))
+        .order_by(InboundCallback.received_at)
+    )
+    waiting = offices.transact(office, lambda session: session.scalars(unread).all())
     return sum(_read(office, callback_id, adapter) for callback_id in waiting)
 
 
 def _read(office: str, callback_id: UUID, adapter: ReadsCallbacks) -> bool:
-    with offices.transaction(office) as session:
-        row = session.scalars(
-            select(InboundCallback).where(InboundCallback.id == callback_id).with_for_update()
-        ).one()
-        if row.handled_at is not None:
-            return False
-        raw = json.loads(
-            keys.unseal(office_of(session).keys.derive("inbox"), row.sealed, row.digest.hex())
-        )
-        try:
-            updates = adapter.parse_callback(
-                Callback(raw["headers"], raw["body"].encode("latin-1"))
-            )
-        except Exception as error:  # noqa: BLE001 - it stays waiting, and blocks no other
-            row.outcome = {"unreadable": type(error).__name__}
-            return False
-        results = [
-            apply(session, news, provider=row.provider, source=f"callback:{callback_id}").value
-            for news in updates
-        ]
-        row.handled_at = clock.now()
-        row.outcome = {"results": results}
-        return True
+    return offices.transact(office, lambda session: _take_in(session, callback_id, adapter))
+
+
+def _take_in(session: Session, callback_id: UUID, adapter: ReadsCallbacks) -> bool:
+    row = session.scalars(
+        select(InboundCallback).where(InboundCallback.id == callback_id).with_for_update()
+    ).one()
+    if row.handled_at is not None:
+        return False
+    raw = json.loads(
+        keys.unseal(office_of(session).keys.derive("inbox"), row.sealed, row.digest.hex())
+    )
+    try:
+        updates = adapter.parse_callback(Callback(raw["headers"], raw["body"].encode("latin-1")))
+    except Exception as error:  # noqa: BLE001 - it stays waiting, and blocks no other
+        row.outcome = {"unreadable": type(error).__name__}
+        return False
+    results = [
+        apply(session, news, provider=row.provider, source=f"callback:{callback_id}").value
+        for news in updates
+    ]
+    row.handled_at = clock.now()
+    row.outcome = {"results": results}
+    return True

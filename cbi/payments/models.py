@@ -12,11 +12,12 @@ from sqlalchemy import (
     Identity,
     Index,
     LargeBinary,
+    Text,
     UniqueConstraint,
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cbi.db import Base, CurrencyCode, Instant, Key, MinorUnits, Ordinal, may_update
@@ -33,7 +34,7 @@ class PaymentRun(Base):
     __table_args__ = {
         "info": may_update(
             "state", "revision", "payment_count", "total_minor", "digest", "locked_at", "release_after", "released_at",
-            "closed_at", "released_through",
+            "closed_at",
         )
     }  # fmt: skip
 
@@ -43,7 +44,8 @@ class PaymentRun(Base):
     programme_id: Mapped[UUID] = mapped_column(ForeignKey("programmes.id"))
     fund_id: Mapped[UUID] = mapped_column(ForeignKey("funds.id"))
     period: Mapped[str]
-    provider: Mapped[str]
+    providers: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    """Everybody who delivers a part of it, in the order of its routes."""
     currency: Mapped[CurrencyCode]
     state: Mapped[RunState]
     revision: Mapped[int] = mapped_column(default=1)
@@ -54,10 +56,37 @@ class PaymentRun(Base):
     locked_at: Mapped[datetime | None]
     release_after: Mapped[datetime | None]
     """When the recall window after authorisation ends."""
-    released_through: Mapped[int] = mapped_column(default=0)
-    """The number of the last payment that was handed over, so that a restarted release goes on from there."""
     released_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
+
+
+class RunRoute(Base):
+    """The part of a run that goes out by one provider: the payments numbered `first_number` to `last_number`."""
+
+    __tablename__ = "run_routes"
+    __table_args__ = (
+        CheckConstraint("first_number BETWEEN 1 AND last_number", name="has_payments"),
+        {
+            "info": may_update(
+                "payment_count", "total_minor", "released_through", "refusals", "not_before"
+            )
+        },
+    )
+
+    run_id: Mapped[UUID] = mapped_column(ForeignKey("payment_runs.id"), primary_key=True)
+    provider: Mapped[str] = mapped_column(primary_key=True)
+    mechanism: Mapped[str]
+    first_number: Mapped[int]
+    last_number: Mapped[int]
+    payment_count: Mapped[int]
+    """Its live payments."""
+    total_minor: Mapped[MinorUnits]
+    released_through: Mapped[int] = mapped_column(default=0)
+    """The number of the last payment that was handed over, so that a restarted release goes on from there."""
+    refusals: Mapped[int] = mapped_column(default=0)
+    """How often in a row the provider took nothing of what it was offered."""
+    not_before: Mapped[datetime | None]
+    """When the provider may next be offered something."""
 
 
 class Part(StrEnum):
@@ -130,7 +159,10 @@ class Payment(Base):
         CheckConstraint("amount_minor > 0", name="amount_positive"),
         CheckConstraint("live = (state <> 'cancelled')", name="live_until_cancelled"),
         CheckConstraint("provider ~ '^[a-z0-9_]+$' AND mechanism ~ '^[a-z0-9_]+$'", name="route"),
-        {"info": may_update("state", "live", "attempts"), "postgresql_with": {"fillfactor": 60}},
+        {
+            "info": may_update("state", "live", "attempts", "heard_of"),
+            "postgresql_with": {"fillfactor": 60},
+        },
     )
 
     id: Mapped[Key]
@@ -156,6 +188,31 @@ class Payment(Base):
     state: Mapped[PaymentState]
     live: Mapped[bool] = mapped_column(default=True)
     attempts: Mapped[int] = mapped_column(default=0)
+    heard_of: Mapped[int] = mapped_column(default=0)
+    """The latest attempt that a provider which is sent payments may have heard of; any later one certainly never left."""
+
+
+class UnpaidFinding(Base):
+    """Two people's finding that an attempt nobody can tell anything about did not pay, with the proof they saw.
+
+    One reports what the provider wrote, another confirms it; until then nothing has changed.
+    """
+
+    __tablename__ = "unpaid_findings"
+    __table_args__ = (
+        CheckConstraint("confirmed_by <> reported_by", name="two_people"),
+        CheckConstraint("(confirmed_by IS NULL) = (confirmed_at IS NULL)", name="confirmed_whole"),
+        {"info": may_update("confirmed_by", "confirmed_at")},
+    )
+
+    payment_id: Mapped[UUID] = mapped_column(ForeignKey("payments.id"), primary_key=True)
+    attempt: Mapped[int] = mapped_column(primary_key=True)
+    proof: Mapped[str]
+    """Where the provider's word can be found: a letter, a message, a ticket."""
+    reported_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    reported_at: Mapped[Instant]
+    confirmed_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    confirmed_at: Mapped[datetime | None]
 
 
 class Attempt(Base):

@@ -1,4 +1,4 @@
-"""Moving payments through their lifecycle, one or a million: state, event and books in one statement."""
+"""Moving payments through their lifecycle, one or a million: state, event, books and text in one statement."""
 
 from functools import cache
 from typing import Any
@@ -44,14 +44,14 @@ BOOKED: dict[tuple[PaymentState, PaymentState], Entry] = {
 }
 
 
-def book_of(run: PaymentRun) -> Book:
-    """The accounts that a run's payments move between."""
+def book_of(run: PaymentRun, provider: str | None = None) -> Book:
+    """The accounts that a run's payments move between; without a provider, those that are nobody's part of it."""
     return Book(
         run.currency,
         fund_id=run.fund_id,
         programme_id=run.programme_id,
         run_id=run.id,
-        provider=run.provider,
+        provider=provider,
     )
 
 
@@ -62,18 +62,19 @@ def move(
     before: PaymentState,
     after: PaymentState,
     *,
+    provider: str,
     source: str,
     provider_code: str | None = None,
     failure: str | None = None,
 ) -> int:
-    """Move every chosen payment of the run that is `before` to `after`; returns how many moved.
+    """Move every chosen payment of the run by this provider that is `before` to `after`; returns how many moved.
 
     A compare-and-set: those that are no longer `before` are left alone. Each gets its event, and its entry in the books.
     Raises MoveNotAllowed, NotCovered.
     """
     return _move(
-        session, run, _moving(chosen, before, after), before, after, source, provider_code, failure
-    )
+        session, run, provider, _moving(chosen, before, after), before, after, source, provider_code, failure
+    )  # fmt: skip
 
 
 def move_one(
@@ -83,6 +84,7 @@ def move_one(
     before: PaymentState,
     after: PaymentState,
     *,
+    provider: str,
     source: str,
     provider_code: str | None = None,
     failure: str | None = None,
@@ -90,13 +92,14 @@ def move_one(
     """`move` for a single payment, while somebody waits; whether it moved."""
     statement, named = _moving_one(before, after), {"one": payment_id}
     return bool(
-        _move(session, run, statement, before, after, source, provider_code, failure, **named)
-    )
+        _move(session, run, provider, statement, before, after, source, provider_code, failure, **named)
+    )  # fmt: skip
 
 
 def _move(
     session: Session,
     run: PaymentRun,
+    provider: str,
     statement: Select[*tuple[Any, ...]],
     before: PaymentState,
     after: PaymentState,
@@ -106,13 +109,13 @@ def _move(
     **named: object,
 ) -> int:
     values = {
-        "run": run.id, "said_by": source, "said_code": provider_code, "said_failure": failure, "moved_at": clock.now(),
-        **named,
+        "run": run.id, "by": provider, "said_by": source, "said_code": provider_code, "said_failure": failure,
+        "moved_at": clock.now(), **named,
     }  # fmt: skip
     entry = BOOKED.get((before, after))
     if entry is None:
         return int(session.connection().scalar(statement, values) or 0)
-    return post_payments(session, entry, book_of(run), statement, values).count
+    return post_payments(session, entry, book_of(run, provider), statement, values).count
 
 
 @cache
@@ -130,11 +133,14 @@ def _moving(
         changes["attempts"] = Payment.attempts + 1
     moved = (
         update(Payment)
-        .where(Payment.run_id == bindparam("run"), Payment.state == before, chosen)
+        .where(
+            Payment.run_id == bindparam("run"), Payment.provider == bindparam("by"),
+            Payment.state == before, chosen,
+        )
         .values(**changes)
         .returning(Payment.id, Payment.attempts, Payment.amount_minor)
         .cte("moved")
-    )
+    )  # fmt: skip
     events = (
         insert(PaymentEvent)
         .from_select(

@@ -13,7 +13,8 @@ from cbi.fsp.keys import UnusableKey, idempotency_key, read_idempotency_key
 from cbi.fsp.messages import Outcome, ProviderUpdate
 from cbi.money import Money
 from cbi.payments.discrepancies import open_discrepancy
-from cbi.payments.models import Attempt, Payment, PaymentRun
+from cbi.payments.dispatch import Chunk
+from cbi.payments.models import Attempt, Payment
 from cbi.payments.moves import move, move_one
 from cbi.payments.runs import find
 from cbi.payments.states import PAYMENT, PaymentState
@@ -45,11 +46,12 @@ _PROGRESS = {PaymentState.ACCEPTED, PaymentState.UNKNOWN}
 """News that says nothing final: late or repeated, it is no contradiction."""
 
 
-def accept_chunk(session: Session, run_id: UUID, first: int, last: int, source: str) -> int:
-    """The provider, or for codes the engine itself, has taken every sending payment in the range."""
-    run = find(session, run_id)
-    between = Payment.number.between(first, last)
-    return move(session, run, between, PaymentState.SENDING, PaymentState.ACCEPTED, source=source)
+def accept_chunk(session: Session, chunk: Chunk, source: str) -> int:
+    """The provider, or for codes the engine itself, has taken every sending payment of the chunk."""
+    return move(
+        session, find(session, chunk.run_id), chunk.within, PaymentState.SENDING, PaymentState.ACCEPTED,
+        provider=chunk.provider, source=source,
+    )  # fmt: skip
 
 
 def confirm_paid(
@@ -63,28 +65,33 @@ def confirm_paid(
     run = find(session, payment.run_id)
     if payment.attempts == attempt and PAYMENT.allows(payment.state, PaymentState.PAID):
         key = idempotency_key(payment_id, attempt)
-        name_attempt(session, run.provider, key, provider_reference)
+        name_attempt(session, payment.provider, key, provider_reference)
         # The books come last: every counter waits for their totals.
-        move_one(session, run, payment_id, payment.state, PaymentState.PAID, source=source)
+        move_one(
+            session, run, payment_id, payment.state, PaymentState.PAID, provider=payment.provider, source=source
+        )  # fmt: skip
         return True
     if payment.attempts == attempt and payment.state is PaymentState.PAID:
         return False
-    _dispute(session, run, payment, attempt, PaymentState.PAID, source, provider_reference)
+    _dispute(session, payment, attempt, PaymentState.PAID, source, provider_reference)
     return False
 
 
 def expire(session: Session, payment_ids: Sequence[UUID], source: str) -> int:
     """The codes of these payments are void and were not paid: their money awaits a decision. Returns how many moved."""
-    runs = session.scalars(
-        select(PaymentRun)
-        .where(PaymentRun.id.in_(select(Payment.run_id).where(Payment.id.in_(payment_ids))))
-        .order_by(PaymentRun.id)
+    these = Payment.id.in_(payment_ids)
+    routes = session.execute(
+        select(Payment.run_id, Payment.provider)
+        .where(these)
+        .distinct()
+        .order_by(Payment.run_id, Payment.provider)
     ).all()
     return sum(
         move(
-            session, run, Payment.id.in_(payment_ids), PaymentState.ACCEPTED, PaymentState.EXPIRED, source=source
+            session, find(session, run_id), these, PaymentState.ACCEPTED, PaymentState.EXPIRED, provider=provider,
+            source=source,
         )
-        for run in runs
+        for run_id, provider in routes
     )  # fmt: skip
 
 
@@ -108,15 +115,15 @@ def apply(session: Session, news: ProviderUpdate, *, provider: str, source: str)
         if payment.state is after:
             return Applied.NOTHING_NEW
         if PAYMENT.allows(payment.state, after):
-            name_attempt(session, run.provider, news.idempotency_key, news.provider_reference)
+            name_attempt(session, provider, news.idempotency_key, news.provider_reference)
             move_one(
-                session, run, payment.id, payment.state, after, source=source, provider_code=news.provider_code,
-                failure=news.failure,
+                session, run, payment.id, payment.state, after, provider=provider, source=source,
+                provider_code=news.provider_code, failure=news.failure,
             )  # fmt: skip
             return Applied.MOVED
     if after in _PROGRESS or (attempt != payment.attempts and after is PaymentState.FAILED):
         return Applied.NOTHING_NEW
-    _dispute(session, run, payment, attempt, after, source, news.provider_reference)
+    _dispute(session, payment, attempt, after, source, news.provider_reference)
     return Applied.DISPUTED
 
 
@@ -179,7 +186,6 @@ _NAME = (
 
 def _dispute(
     session: Session,
-    run: PaymentRun,
     payment: Payment,
     attempt: int,
     claimed: PaymentState,
@@ -193,7 +199,7 @@ def _dispute(
         else f"{claimed}_after_{payment.state}"
     )
     open_discrepancy(
-        session, kind, f"payment:{payment.id}:{attempt}", provider=run.provider, payment_id=payment.id,
+        session, kind, f"payment:{payment.id}:{attempt}", provider=payment.provider, payment_id=payment.id,
         amount=Money(payment.amount_minor, payment.currency), attempt=attempt, state=payment.state.value,
         claimed=claimed.value, source=source, provider_reference=provider_reference, noticed_at=f"{clock.now():%F %T}",
     )  # fmt: skip

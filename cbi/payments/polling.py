@@ -5,9 +5,11 @@ from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import or_, select, update
+from sqlalchemy.orm import Session
 
 from cbi import clock, offices
 from cbi.fsp.adapter import QueriesStatus
+from cbi.fsp.messages import ProviderUpdate
 from cbi.payments.models import Attempt, Payment
 from cbi.payments.outcomes import Applied, apply
 from cbi.payments.states import PaymentState
@@ -34,31 +36,41 @@ def poll(
                 "%s did not say what became of a payment: %s", provider, type(error).__name__
             )
             news = None
-        with offices.transaction(office) as session:
-            session.execute(
-                update(Attempt)
-                .where(Attempt.payment_id == payment_id, Attempt.number == number)
-                .values(asked_at=clock.now())
-            )
-            if news is not None:
-                moved += apply(session, news, provider=provider, source="query") is Applied.MOVED
+        moved += _save(office, provider, payment_id, number, news)
     return moved
+
+
+def _save(
+    office: str, provider: str, payment_id: UUID, number: int, news: ProviderUpdate | None
+) -> bool:
+    asked = (
+        update(Attempt)
+        .where(Attempt.payment_id == payment_id, Attempt.number == number)
+        .values(asked_at=clock.now())
+    )
+
+    def save(session: Session) -> bool:
+        session.execute(asked)
+        if news is None:
+            return False
+        return apply(session, news, provider=provider, source="query") is Applied.MOVED
+
+    return offices.transact(office, save)
 
 
 def _due(office: str, provider: str, patience: timedelta) -> list[tuple[UUID, int, str]]:
     before = clock.now() - patience
-    with offices.transaction(office) as session:
-        rows = session.execute(
-            select(Attempt.payment_id, Attempt.number, Attempt.idempotency_key)
-            .join(
-                Payment, (Payment.id == Attempt.payment_id) & (Payment.attempts == Attempt.number)
-            )
-            .where(
-                Attempt.provider == provider,
-                Payment.state.in_([PaymentState.UNKNOWN, PaymentState.ACCEPTED]),
-                or_(Attempt.asked_at.is_(None), Attempt.asked_at < before),
-            )
-            .order_by(Attempt.asked_at.nulls_first())
-            .limit(ASKED_TOGETHER)
+    due = (
+        select(Attempt.payment_id, Attempt.number, Attempt.idempotency_key)
+        .join(Payment, (Payment.id == Attempt.payment_id) & (Payment.attempts == Attempt.number))
+        .where(
+            Attempt.provider == provider,
+            Payment.state.in_([PaymentState.UNKNOWN, PaymentState.ACCEPTED]),
+            or_(Attempt.asked_at.is_(None), Attempt.asked_at < before),
         )
-        return [(row.payment_id, row.number, row.idempotency_key) for row in rows]
+        .order_by(Attempt.asked_at.nulls_first())
+        .limit(ASKED_TOGETHER)
+    )
+    return offices.transact(
+        office, lambda session: [(row[0], row[1], row[2]) for row in session.execute(due)]
+    )

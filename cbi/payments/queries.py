@@ -12,7 +12,7 @@ from cbi.access.permissions import Permission
 from cbi.ledger import queries as books
 from cbi.money import Money
 from cbi.payments.models import Approval, Payment, PaymentEvent, PaymentRun, RunPart
-from cbi.payments.runs import UnknownRun
+from cbi.payments.runs import UnknownRun, routes_of
 from cbi.payments.states import PaymentState, RunState
 from cbi.programmes.models import Programme
 
@@ -25,10 +25,22 @@ class RunLine:
     number: int
     programme: str
     period: str
-    provider: str
+    providers: tuple[str, ...]
     state: RunState
     payments: int
     total: Money
+
+
+@dataclass(frozen=True, slots=True)
+class RouteLine:
+    """The part of a run that goes out by one provider."""
+
+    provider: str
+    mechanism: str
+    payments: int
+    total: Money
+    waits_until: datetime | None
+    """When a provider that took nothing is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +59,7 @@ class RunSheet:
     """What an approver sees: totals, spread, funds before and after, what changed, who signed."""
 
     line: RunLine
+    routes: tuple[RouteLine, ...]
     digest: str | None
     smallest: Money
     median: Money
@@ -69,7 +82,7 @@ class StateTotal:
 
 def _line(run: PaymentRun, programme: str) -> RunLine:
     return RunLine(
-        run.id, run.number, programme, run.period, run.provider, run.state, run.payment_count,
+        run.id, run.number, programme, run.period, tuple(run.providers), run.state, run.payment_count,
         Money(run.total_minor, run.currency),
     )  # fmt: skip
 
@@ -137,6 +150,7 @@ def sheet(session: Session, run_id: UUID) -> RunSheet:
     parts = session.execute(select(RunPart.part, RunPart.user_id).where(RunPart.run_id == run_id))
     return RunSheet(
         line=found[0],
+        routes=routes(session, run),
         digest=run.digest.hex() if run.digest else None,
         smallest=Money(smallest or 0, run.currency),
         median=Money(median or 0, run.currency),
@@ -147,6 +161,17 @@ def sheet(session: Session, run_id: UUID) -> RunSheet:
         signed=tuple((part.value, user_id) for part, user_id in signatures),
         parts=tuple((part.value, user_id) for part, user_id in parts),
     )
+
+
+def routes(session: Session, run: PaymentRun) -> tuple[RouteLine, ...]:
+    """The run's parts, by provider, in the order of their payments."""
+    return tuple(
+        RouteLine(
+            route.provider, route.mechanism, route.payment_count, Money(route.total_minor, run.currency),
+            route.not_before,
+        )
+        for route in routes_of(session, run.id)
+    )  # fmt: skip
 
 
 def changes(session: Session, run: PaymentRun) -> Changes:

@@ -35,13 +35,10 @@ def cancel(session: Session, actor: Actor, run_id: UUID, reason: str) -> Payment
     RUN.check(run.state, RunState.CANCELLED)
     if run.state is RunState.APPROVED:
         post(session, Entry.UNCOMMIT, book_of(run), Money(run.total_minor, run.currency), run.id)
-    move(
-        session,
-        run,
-        true(),
-        PaymentState.READY,
-        PaymentState.CANCELLED,
-        source=f"{actor.kind}:{actor.id}",
-    )
+    for provider in run.providers:
+        move(
+            session, run, true(), PaymentState.READY, PaymentState.CANCELLED, provider=provider,
+            source=f"{actor.kind}:{actor.id}",
+        )  # fmt: skip
     move_run(session, actor, run, RunState.CANCELLED, reason=reasons.plain(reason))
     return run

@@ -23,7 +23,7 @@ def goes_where_approved() -> ColumnElement[bool]:
 
 
 def hold_back(
-    session: Session, run: PaymentRun, chosen: ColumnElement[bool], *, source: str
+    session: Session, run: PaymentRun, chosen: ColumnElement[bool], *, provider: str, source: str
 ) -> int:
     """Fail the chosen payments that are about to be sent, each with a discrepancy; returns how many there were.
 
@@ -36,12 +36,13 @@ def hold_back(
     ).all()
     for payment_id, minor, currency in found:
         open_discrepancy(
-            session, ACCOUNT_CHANGED, f"payment:{payment_id}", provider=run.provider, payment_id=payment_id,
+            session, ACCOUNT_CHANGED, f"payment:{payment_id}", provider=provider, payment_id=payment_id,
             amount=Money(minor, currency),
         )  # fmt: skip
     if found:
         these = Payment.id.in_([row.id for row in found])
         move(
-            session, run, these, PaymentState.SENDING, PaymentState.FAILED, source=source, failure=ACCOUNT_CHANGED
+            session, run, these, PaymentState.SENDING, PaymentState.FAILED, provider=provider, source=source,
+            failure=ACCOUNT_CHANGED,
         )  # fmt: skip
     return len(found)

@@ -1,5 +1,6 @@
 """Building a payment run from what is owed, and fixing its content so that it can be signed."""
 
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from sqlalchemy import Integer, String, and_, cast, func, insert, literal, select
@@ -16,11 +17,12 @@ from cbi.errors import Conflict, Forbidden, Invalid, NotFound
 from cbi.fsp.messages import DeliveryMechanism
 from cbi.money import Money
 from cbi.payments import digest, providers
-from cbi.payments.models import Part, Payment, PaymentRun, RunEvent, RunPart
-from cbi.payments.moves import move
+from cbi.payments.models import Part, Payment, PaymentRun, RunEvent, RunPart, RunRoute
+from cbi.payments.moves import move_one
 from cbi.payments.states import RUN, PaymentState, RunState
-from cbi.programmes.eligibility import ACCOUNT_KINDS
-from cbi.programmes.models import Cycle, Entitlement, Programme, ProgrammeVersion
+from cbi.programmes.models import Cycle, Entitlement, Programme
+from cbi.programmes.queries import definition
+from cbi.programmes.routing import account_kind_of, by_route, mechanism_of
 from cbi.registry.models import PaymentAccount, Person
 
 
@@ -87,30 +89,28 @@ def build(session: Session, actor: Actor, cycle_id: UUID) -> PaymentRun:
     # One build at a time for a programme; the unique index on live payments would refuse the second one anyway.
     programme = session.get_one(Programme, cycle.programme_id, with_for_update=True)
     actor.require(Permission.RUN_BUILD, programme.code)
-    delivery = session.scalars(
-        select(ProgrammeVersion.definition["delivery"]).where(
-            ProgrammeVersion.programme_id == programme.id, ProgrammeVersion.version == cycle.version
-        )
-    ).one()
+    delivery = definition(session, programme, cycle.version).delivery
+    routes = {route.mechanism: route.provider for route in delivery.routes}
     run = PaymentRun(
         cycle_id=cycle.id, programme_id=programme.id, fund_id=programme.fund_id, period=cycle.period,
-        provider=delivery["provider"], currency=programme.currency, state=RUN.initial, built_at=clock.now(),
+        providers=list(routes.values()), currency=programme.currency, state=RUN.initial, built_at=clock.now(),
     )  # fmt: skip
     session.add(run)
     session.flush()
     try:
         with db.planned_for_sets(session):
-            _add_payments(session, run, delivery["mechanism"])
+            _add_payments(session, run, routes)
     except IntegrityError as error:
         if db.constraint(error) == "uq_payments_live":
             raise NothingToPay("Another run took these entitlements at the same moment.") from error
         raise
-    if not _count(session, run):
+    _add_routes(session, run)
+    if not run.payment_count:
         raise NothingToPay(
             f"Nobody in {programme.code} {cycle.period} is waiting for a payment run.",
             next_step="Everybody eligible is in a run already, or has no telephone on file.",
         )
-    _check_payable(session, run, delivery["mechanism"])
+    _check_payable(session, run)
     take_part(session, run, actor, Part.MAKER)
     session.add(
         RunEvent(run_id=run.id, before=None, after=run.state, actor_id=actor.id, at=clock.now())
@@ -120,13 +120,18 @@ def build(session: Session, actor: Actor, cycle_id: UUID) -> PaymentRun:
     return run
 
 
-def _add_payments(session: Session, run: PaymentRun, mechanism: str) -> None:
-    """One INSERT … SELECT, each row with its own digest."""
+def _add_payments(
+    session: Session, run: PaymentRun, routes: Mapping[DeliveryMechanism, str]
+) -> None:
+    """One INSERT … SELECT, each row with its own digest; numbered route by route, so that a route is one range."""
+    provider, mechanism = by_route(routes), mechanism_of(list(routes))
+    place = by_route({mechanism: f"{place:03d}" for place, mechanism in enumerate(routes)})
     covered = aliased(Payment)
     owed = (
         select(
             func.gen_random_uuid().label("id"),
-            func.row_number().over(order_by=Entitlement.id).label("number"),
+            func.row_number().over(order_by=(place, Entitlement.id)).label("number"),
+            provider.label("provider"), mechanism.label("mechanism"),
             Entitlement.id.label("entitlement_id"), Entitlement.component, Entitlement.household_id,
             Entitlement.amount_minor, Person.id.label("person_id"), PaymentAccount.id.label("account_id"),
             PaymentAccount.value_index.label("account_index"),
@@ -135,7 +140,7 @@ def _add_payments(session: Session, run: PaymentRun, mechanism: str) -> None:
         .join(
             PaymentAccount,
             and_(
-                PaymentAccount.person_id == Person.id, PaymentAccount.kind == ACCOUNT_KINDS[DeliveryMechanism(mechanism)],
+                PaymentAccount.person_id == Person.id, PaymentAccount.kind == account_kind_of(list(routes)),
                 PaymentAccount.replaced_at.is_(None),
             ),
         )
@@ -149,19 +154,20 @@ def _add_payments(session: Session, run: PaymentRun, mechanism: str) -> None:
         "entitlement_id": owed.c.entitlement_id, "programme_id": literal(run.programme_id),
         "fund_id": literal(run.fund_id), "period": literal(run.period, String), "component": owed.c.component,
         "household_id": owed.c.household_id, "person_id": owed.c.person_id, "account_id": owed.c.account_id,
-        "account_index": owed.c.account_index, "provider": literal(run.provider, String),
-        "mechanism": literal(mechanism, String), "amount_minor": owed.c.amount_minor,
+        "account_index": owed.c.account_index, "provider": owed.c.provider,
+        "mechanism": owed.c.mechanism, "amount_minor": owed.c.amount_minor,
         "currency": literal(run.currency, String),
     }  # fmt: skip
     payments = select(*(value.label(name) for name, value in row.items())).subquery("payments")
     session.execute(
         insert(Payment).from_select(
-            [*row, "digest", "state", "live", "attempts"],
+            [*row, "digest", "state", "live", "attempts", "heard_of"],
             select(
                 payments,
                 digest.payment_digest(payments),
                 literal(PaymentState.READY.value),
                 literal(value=True),
+                literal(0),
                 literal(0),
             ),
             include_defaults=False,
@@ -169,37 +175,50 @@ def _add_payments(session: Session, run: PaymentRun, mechanism: str) -> None:
     )
 
 
-def _count(session: Session, run: PaymentRun) -> int:
-    """Set the run's count and total to what its live payments are."""
-    count, total = session.execute(
-        select(func.count(), func.coalesce(func.sum(Payment.amount_minor), 0)).where(
-            Payment.run_id == run.id, Payment.live
+def _add_routes(session: Session, run: PaymentRun) -> None:
+    """Note which part of the run goes out by which provider, and what the run adds up to."""
+    session.execute(
+        insert(RunRoute).from_select(
+            ["run_id", "provider", "mechanism", "first_number", "last_number", "payment_count", "total_minor"],
+            select(
+                Payment.run_id, Payment.provider, func.min(Payment.mechanism), func.min(Payment.number),
+                func.max(Payment.number), func.count(), func.sum(Payment.amount_minor),
+            )
+            .where(Payment.run_id == run.id)
+            .group_by(Payment.run_id, Payment.provider),
         )
-    ).one()
-    run.payment_count, run.total_minor = count, int(total)
-    return int(count)
+    )  # fmt: skip
+    added = routes_of(session, run.id)
+    run.providers = [route.provider for route in added]
+    run.payment_count = sum(route.payment_count for route in added)
+    run.total_minor = sum(route.total_minor for route in added)
 
 
-def _check_payable(session: Session, run: PaymentRun, mechanism: str) -> None:
-    """Refuse now what the provider's profile says it cannot pay, not when ten thousand people wait."""
-    profile = providers.adapter(run.provider).profile
-    if mechanism not in profile.delivery_mechanisms:
-        raise ProviderCannotPay(f"{run.provider} does not deliver by {mechanism}.")
-    amounts = session.execute(
-        select(Payment.amount_minor, func.count())
-        .where(Payment.run_id == run.id)
-        .group_by(Payment.amount_minor)
-        .order_by(Payment.amount_minor)
+def routes_of(session: Session, run_id: UUID) -> Sequence[RunRoute]:
+    """The parts of a run, one for each provider, in the order of their payments."""
+    return session.scalars(
+        select(RunRoute).where(RunRoute.run_id == run_id).order_by(RunRoute.first_number)
     ).all()
-    refused = [
-        (Money(minor, run.currency), count)
-        for minor, count in amounts
-        if not profile.admits(Money(minor, run.currency))
-    ]
+
+
+def _check_payable(session: Session, run: PaymentRun) -> None:
+    """Refuse now what a provider's profile says it cannot pay, not when ten thousand people wait."""
+    amounts = session.execute(
+        select(Payment.provider, Payment.mechanism, Payment.amount_minor, func.count())
+        .where(Payment.run_id == run.id)
+        .group_by(Payment.provider, Payment.mechanism, Payment.amount_minor)
+        .order_by(Payment.provider, Payment.amount_minor)
+    ).all()
+    refused = []
+    for provider, mechanism, minor, count in amounts:
+        profile, amount = providers.adapter(provider).profile, Money(minor, run.currency)
+        if mechanism not in profile.delivery_mechanisms:
+            raise ProviderCannotPay(f"{provider} does not deliver by {mechanism}.")
+        if not profile.admits(amount):
+            refused.append(f"{amount} by {provider} ({count} payments)")
     if refused:
-        listed = ", ".join(f"{amount} ({count} payments)" for amount, count in refused[:5])
         raise ProviderCannotPay(
-            f"{run.provider} does not pay these amounts: {listed}.",
+            f"These amounts are not paid by their provider: {', '.join(refused[:5])}.",
             next_step="Change the rate card so that the amounts fit, or choose another provider.",
         )
 
@@ -214,16 +233,13 @@ def exclude(session: Session, actor: Actor, run_id: UUID, payment_id: UUID, reas
             next_step="Have an approver return it with a reason first.",
         )
     take_part(session, run, actor, Part.MAKER)
-    if not move(
-        session,
-        run,
-        Payment.id == payment_id,
-        PaymentState.READY,
-        PaymentState.CANCELLED,
+    payment = session.get(Payment, payment_id)
+    if payment is None or payment.run_id != run.id or not move_one(
+        session, run, payment_id, PaymentState.READY, PaymentState.CANCELLED, provider=payment.provider,
         source=f"user:{actor.id}",
-    ):
+    ):  # fmt: skip
         raise NotFound("That payment is not in this run.")
-    _count(session, run)
+    _adds_up(session, run)
     record(
         session,
         actor,
@@ -240,7 +256,7 @@ def lock(session: Session, actor: Actor, run_id: UUID) -> PaymentRun:
     actor.require(Permission.RUN_LOCK, programme_of(session, run).code)
     RUN.check(run.state, RunState.LOCKED)
     take_part(session, run, actor, Part.MAKER)
-    if not _count(session, run):
+    if not _adds_up(session, run):
         raise NothingToPay("This run has no payments left.", next_step="Cancel it.")
     run.digest = digest.run_digest(session, run)
     run.locked_at = clock.now()
@@ -248,6 +264,23 @@ def lock(session: Session, actor: Actor, run_id: UUID) -> PaymentRun:
         session, actor, run, RunState.LOCKED, payments=run.payment_count, digest=run.digest.hex()
     )
     return run
+
+
+def _adds_up(session: Session, run: PaymentRun) -> int:
+    """Set the parts' and the run's counts and totals to what the live payments are, and return the count."""
+    found = {
+        provider: (count, int(total))
+        for provider, count, total in session.execute(
+            select(Payment.provider, func.count(), func.sum(Payment.amount_minor))
+            .where(Payment.run_id == run.id, Payment.live)
+            .group_by(Payment.provider)
+        )
+    }
+    for route in routes_of(session, run.id):
+        route.payment_count, route.total_minor = found.get(route.provider, (0, 0))
+    run.payment_count = sum(count for count, _ in found.values())
+    run.total_minor = sum(total for _, total in found.values())
+    return run.payment_count
 
 
 def take_part(session: Session, run: PaymentRun, actor: Actor, part: Part) -> None:

@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from cbi.ledger.schemas import Amount
-from cbi.payments.queries import RunLine, RunSheet
+from cbi.payments.queries import RouteLine, RunLine, RunSheet
 
 
 class BuildRun(BaseModel):
@@ -27,6 +27,12 @@ class Signature(BaseModel):
     one_time_code: str = Field(pattern=r"^[0-9]{6}$")
 
 
+class UnpaidReport(BaseModel):
+    """Where the provider's written word can be found: a letter, a message, a ticket."""
+
+    proof: str = Field(min_length=3, max_length=500)
+
+
 class RunOut(BaseModel):
     """A payment run."""
 
@@ -34,7 +40,7 @@ class RunOut(BaseModel):
     number: int
     programme: str
     period: str
-    provider: str
+    providers: list[str]
     state: str
     payments: int
     total: Amount
@@ -42,8 +48,25 @@ class RunOut(BaseModel):
     @classmethod
     def of(cls, line: RunLine) -> "RunOut":
         return cls(
-            id=line.id, number=line.number, programme=line.programme, period=line.period, provider=line.provider,
-            state=line.state, payments=line.payments, total=Amount.of(line.total),
+            id=line.id, number=line.number, programme=line.programme, period=line.period,
+            providers=list(line.providers), state=line.state, payments=line.payments, total=Amount.of(line.total),
+        )  # fmt: skip
+
+
+class RouteOut(BaseModel):
+    """The part of a run that goes out by one provider; one that took nothing `waits_until` it is tried again."""
+
+    provider: str
+    mechanism: str
+    payments: int
+    total: Amount
+    waits_until: datetime | None
+
+    @classmethod
+    def of(cls, route: RouteLine) -> "RouteOut":
+        return cls(
+            provider=route.provider, mechanism=route.mechanism, payments=route.payments,
+            total=Amount.of(route.total), waits_until=route.waits_until,
         )  # fmt: skip
 
 
@@ -60,6 +83,7 @@ class ChangesOut(BaseModel):
 class RunSheetOut(RunOut):
     """What an approver signs."""
 
+    routes: list[RouteOut]
     digest: str | None
     smallest: Amount
     median: Amount
@@ -73,7 +97,8 @@ class RunSheetOut(RunOut):
     def from_sheet(cls, sheet: RunSheet) -> "RunSheetOut":
         changes = sheet.changes
         return cls(
-            **RunOut.of(sheet.line).model_dump(), digest=sheet.digest, smallest=Amount.of(sheet.smallest),
+            **RunOut.of(sheet.line).model_dump(), routes=[RouteOut.of(route) for route in sheet.routes],
+            digest=sheet.digest, smallest=Amount.of(sheet.smallest),
             median=Amount.of(sheet.median), largest=Amount.of(sheet.largest),
             budget_now=Amount.of(sheet.budget_now), budget_after=Amount.of(sheet.budget_after),
             changes=ChangesOut(

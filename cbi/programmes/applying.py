@@ -227,6 +227,9 @@ def _flat(part: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]
     for name, value in part.items():
         if isinstance(value, Mapping):
             yield from _flat(value, f"{above}{name}.")
+        elif isinstance(value, list) and isinstance(value[0], Mapping):
+            for place, item in enumerate(value, 1):
+                yield from _flat(item, f"{above}{name}[{place}].")
         else:
             shown = ", ".join(value) if isinstance(value, list) else str(value)
             yield above + name, shown

@@ -23,6 +23,7 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    or_,
     select,
     true,
 )
@@ -30,9 +31,11 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from cbi import clock
+from cbi.fsp.messages import DeliveryMechanism
 from cbi.programmes.definition import Definition
 from cbi.programmes.eligibility import Criteria, Facts, decide
 from cbi.programmes.models import EligibilityDecision, Entitlement
+from cbi.programmes.routing import account_kind_of, mechanism_of
 from cbi.programmes.transfer_value import compute
 from cbi.registry.models import Consent, Household, PaymentAccount, Person
 from cbi.registry.queries import ACTIVE, blocked_households
@@ -106,11 +109,13 @@ def _observed(criteria: Criteria) -> Select[*tuple[Any, ...]]:
     """One row for each household with what the rules look at."""
     blocked = blocked_households().distinct().subquery("blocked")
     consented = exists().where(Consent.person_id == Person.id, Consent.withdrawn_at.is_(None))
+    kind = account_kind_of(criteria.mechanisms)
     account = and_(
         PaymentAccount.person_id == Person.id,
-        PaymentAccount.kind == criteria.account_kind,
+        PaymentAccount.kind == kind,
         PaymentAccount.replaced_at.is_(None),
     )
+    at_counter = mechanism_of(criteria.mechanisms) == DeliveryMechanism.CASH_OVER_COUNTER.value
     return (
         select(
             Household.id.label("household_id"),
@@ -120,7 +125,8 @@ def _observed(criteria: Criteria) -> Select[*tuple[Any, ...]]:
             Household.area,
             Person.id.is_not(None).label("has_recipient"),
             (consented if criteria.consent_required else true()).label("has_consent"),
-            PaymentAccount.id.is_not(None).label("has_account"),
+            at_counter.label("at_counter"),
+            or_(PaymentAccount.id.is_not(None), kind.is_(None)).label("has_account"),
             Person.factor_kind.is_not(None).label("has_second_factor"),
         )
         .outerjoin(Person, and_(Person.household_id == Household.id, Person.is_recipient))

@@ -131,11 +131,35 @@ class Schedule(Part):
         return self
 
 
-class Delivery(Part):
+class Route(Part):
     """Who delivers the money, and how."""
 
     provider: Provider
     mechanism: Mechanism
+
+
+class Delivery(Route):
+    """The usual way, and others (`also`) for those who asked for one of them when they were registered."""
+
+    also: Annotated[tuple[Route, ...] | None, BeforeValidator(some)] = None
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        for name, what in (("provider", "provider"), ("mechanism", "way of delivery")):
+            given = [getattr(route, name) for route in self.routes]
+            for place, value in enumerate(given[1:]):
+                if value in given[: place + 1]:
+                    raise wrong(
+                        f"The {what} {value} is named twice.",
+                        "Name each once: a recipient's choice must lead to one of them.",
+                        "also", place, name,
+                    )  # fmt: skip
+        return self
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """Every way, the usual one first."""
+        return (self, *(self.also or ()))
 
 
 class Definition(Part):
@@ -166,7 +190,7 @@ class Definition(Part):
         asked = self.eligibility
         size = asked.household_size or HouseholdSize()
         return Criteria(
-            mechanism=self.delivery.mechanism,
+            mechanisms=tuple(route.mechanism for route in self.delivery.routes),
             min_size=size.min,
             max_size=size.max,
             areas=frozenset(map(folded, asked.areas)) if asked.areas else None,
@@ -275,13 +299,13 @@ def _unknown_field(path: tuple[str | int, ...], value: object) -> tuple[str, str
         return "A comma between braces ends a value.", "Write the amount without a comma."
     part: type[BaseModel] | None = Definition
     for step in path[:-1]:
-        annotation = part.model_fields[str(step)].annotation if part else None
-        part = _part(annotation)
+        if isinstance(step, str):  # a place in a list has the fields of what is listed
+            part = _part(part.model_fields[step].annotation if part else None)
     return "There is no such field.", nearest(name, list(part.model_fields) if part else [])
 
 
 def _part(annotation: object) -> type[BaseModel] | None:
-    for option in (annotation, *getattr(annotation, "__args__", ())):
-        if isinstance(option, type) and issubclass(option, Part):
-            return option
-    return None
+    if isinstance(annotation, type) and issubclass(annotation, Part):
+        return annotation
+    parts = map(_part, getattr(annotation, "__args__", ()))
+    return next(filter(None, parts), None)

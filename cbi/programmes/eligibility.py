@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from cbi.fsp.messages import DeliveryMechanism
-from cbi.registry.personal import PHONE
+from cbi.registry.personal import CARD, PHONE
 from cbi.registry.text import folded
 
 
@@ -50,7 +50,7 @@ ACCOUNT_KINDS: Mapping[DeliveryMechanism, str | None] = {
     DeliveryMechanism.CASH_OVER_COUNTER: PHONE,
     DeliveryMechanism.MOBILE_MONEY: PHONE,
     DeliveryMechanism.BANK_TRANSFER: "bank_account",
-    DeliveryMechanism.PREPAID_CARD: "card",
+    DeliveryMechanism.PREPAID_CARD: CARD,
     DeliveryMechanism.DIRECT_DELIVERY: None,
 }
 """The kind of payment account that a mechanism needs; None where people carry the cash."""
@@ -66,16 +66,19 @@ class Facts:
     in_area: bool
     has_recipient: bool
     has_consent: bool
+    at_counter: bool
+    """Whether the recipient would be paid over the counter."""
     has_account: bool
-    """Whether the recipient has a current account of the kind that the mechanism needs."""
+    """Whether the recipient has a current account of the kind that their way of being paid needs, if it needs one."""
     has_second_factor: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Criteria:
-    """What a programme asks of a household. `areas` are folded names; None: everywhere."""
+    """What a programme asks of a household, and how it pays. `areas` are folded names; None: everywhere."""
 
-    mechanism: DeliveryMechanism
+    mechanisms: tuple[DeliveryMechanism, ...]
+    """The ways it pays, the usual one first; the others are for those who asked for them."""
     min_size: int | None = None
     max_size: int | None = None
     areas: frozenset[str] | None = None
@@ -87,18 +90,12 @@ class Criteria:
             return True
         return area is not None and folded(area) in self.areas
 
-    @property
-    def account_kind(self) -> str | None:
-        """The kind of payment account that is needed, or None."""
-        return ACCOUNT_KINDS[self.mechanism]
-
 
 def decide(facts: Facts, criteria: Criteria) -> tuple[Reason, ...]:
     """Every reason why the household is not in; none means that it is eligible.
 
     What the recipient lacks is said only where there is one, so that one gap is one reason.
     """
-    at_counter = criteria.mechanism is DeliveryMechanism.CASH_OVER_COUNTER
     recipient = facts.has_recipient
     applies = {
         Reason.NOT_ACTIVE: not facts.active,
@@ -108,9 +105,7 @@ def decide(facts: Facts, criteria: Criteria) -> tuple[Reason, ...]:
         Reason.AREA_NOT_COVERED: not facts.in_area,
         Reason.NO_RECIPIENT: not recipient,
         Reason.NO_CONSENT: recipient and criteria.consent_required and not facts.has_consent,
-        Reason.NO_PAYMENT_ACCOUNT: (
-            recipient and criteria.account_kind is not None and not facts.has_account
-        ),
-        Reason.NO_SECOND_FACTOR: recipient and at_counter and not facts.has_second_factor,
+        Reason.NO_PAYMENT_ACCOUNT: recipient and not facts.has_account,
+        Reason.NO_SECOND_FACTOR: recipient and facts.at_counter and not facts.has_second_factor,
     }
     return tuple(reason for reason, is_so in applies.items() if is_so)

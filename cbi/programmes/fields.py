@@ -48,7 +48,7 @@ class Reading:
         return cls(str(currency), providers)
 
 
-def wrong(what: str, instead: str, *at: str) -> PydanticCustomError:
+def wrong(what: str, instead: str, *at: str | int) -> PydanticCustomError:
     """The error for a value, or the field `at` below it: what is wrong, what to write instead."""
     return PydanticCustomError(
         "programme_file", "wrong", {"what": what, "instead": instead, "at": at}

@@ -86,6 +86,15 @@ approved = (
         " JOIN payment_runs r ON r.id = p.run_id WHERE r.state NOT IN ('releasing', 'released', 'closed')",
     ),
     none_of(
+        "run {number}: its part by {provider} is not what its payments add up to",
+        "SELECT r.number, t.provider FROM run_routes t JOIN payment_runs r ON r.id = t.run_id"
+        " WHERE r.state <> 'draft' AND r.state <> 'cancelled' AND (t.payment_count, t.total_minor) <>"
+        " (SELECT count(*), coalesce(sum(p.amount_minor), 0) FROM payments p WHERE p.run_id = t.run_id"
+        " AND p.provider = t.provider AND p.live AND p.number BETWEEN t.first_number AND t.last_number)"
+        " UNION ALL SELECT r.number, p.provider FROM payments p JOIN payment_runs r ON r.id = p.run_id"
+        " WHERE NOT EXISTS (SELECT 1 FROM run_routes t WHERE t.run_id = p.run_id AND t.provider = p.provider)",
+    ),
+    none_of(
         "an attempt names payment {payment_id}, which does not exist",
         "SELECT a.payment_id FROM attempts a LEFT JOIN payments p ON p.id = a.payment_id WHERE p.id IS NULL",
     ),
@@ -118,6 +127,12 @@ unknown_is_asked_about = (
     none_of(
         "payment {payment_id} was unknown and became {after}",
         "SELECT payment_id, after FROM payment_events WHERE before = 'unknown' AND after IN ('sending', 'ready')",
+    ),
+    none_of(
+        "payment {payment_id}: attempt {attempt} was called unpaid, and no two people have found so",
+        "SELECT e.payment_id, e.attempt FROM payment_events e WHERE e.source = 'finding' AND NOT EXISTS"
+        " (SELECT 1 FROM unpaid_findings f WHERE f.payment_id = e.payment_id AND f.attempt = e.attempt"
+        " AND f.confirmed_by <> f.reported_by)",
     ),
     none_of(
         "payment {payment_id}: attempt {number} began before attempt {previous} was known to have failed",

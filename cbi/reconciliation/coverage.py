@@ -96,7 +96,7 @@ def open_all(session: Session, provider: str, owner_id: UUID | None) -> int:
             ),
         )
         .where(
-            PaymentRun.provider == provider, PaymentRun.state.in_([RunState.RELEASING, RunState.RELEASED]),
+            Payment.provider == provider, PaymentRun.state.in_([RunState.RELEASING, RunState.RELEASED]),
             Match.line_id.is_(None), missing, ~_named_by_a_line(Payment.id, Attempt.number),
         ),
     )  # fmt: skip

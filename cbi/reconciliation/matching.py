@@ -143,7 +143,7 @@ def _settling(condition: ColumnElement[bool]) -> Select[Any]:
     fitting = (
         select(
             o.id, o.statement_id, o.payment_id, o.attempt, o.kind, o.rule, o.amount_minor,
-            Payment.run_id, Payment.state,
+            Payment.run_id, Payment.provider, Payment.state,
             func.row_number()
             .over(partition_by=attempt, order_by=(o.rule, o.value_date, o.line_id.collate("C")))
             .label("place"),
@@ -170,18 +170,18 @@ def _confirm(session: Session) -> int:
     )
     settling = _settling(still_open).subquery()
     groups = session.execute(
-        select(settling.c.statement_id, settling.c.run_id, settling.c.state)
+        select(settling.c.statement_id, settling.c.run_id, settling.c.provider, settling.c.state)
         .distinct()
-        .order_by(settling.c.run_id, settling.c.statement_id, settling.c.state)
+        .order_by(settling.c.run_id, settling.c.statement_id, settling.c.provider, settling.c.state)
     ).all()
     confirmed = 0
-    for statement_id, run_id, state in groups:
+    for statement_id, run_id, provider, state in groups:
         chosen = select(settling.c.payment_id, settling.c.attempt).where(
             settling.c.statement_id == statement_id
         )
         confirmed += move(
             session, find(session, run_id), tuple_(Payment.id, Payment.attempts).in_(chosen), state,
-            PaymentState.PAID, source=f"statement:{statement_id}",
+            PaymentState.PAID, provider=provider, source=f"statement:{statement_id}",
         )  # fmt: skip
     return confirmed
 

@@ -37,31 +37,32 @@ class OneOfficeOnly(Conflict):
     code = "redemption.one_office_only"
 
 
-def issue_chunk(session: Session, run_id: UUID, size: int = CHUNK) -> int:
-    """Release the next payments of a releasing run to codes; returns how many were handled, 0 when none is left.
+def issue_chunk(session: Session, run_id: UUID, provider: str, size: int = CHUNK) -> int:
+    """Release the next payments of a releasing run's route to codes; returns how many were handled, 0 when none is left.
 
     Everything about a payment happens in this transaction or not at all: attempt, books, code issue, text. A payment
     whose telephone is no longer the one that was approved gets no code: it fails, with a discrepancy. Raises
     LocatorsScarce, OneOfficeOnly.
     """
-    chunk = dispatch.next_chunk(session, run_id, size)
+    chunk = dispatch.next_chunk(session, run_id, provider, size)
     if chunk is None:
         return 0
     run, office = find(session, run_id), office_of(session)
-    rules = rules_of(run.provider)
+    rules = rules_of(provider)
     if not rules.any_office:
         raise OneOfficeOnly(
-            f"{run.provider} pays each code at one office only, and no payment names its office.",
+            f"{provider} pays each code at one office only, and no payment names its office.",
             next_step="Set ANY_OFFICE in the provider's settings.",
         )
-    started = dispatch.start_chunk(session, run_id, *chunk)
-    within = and_(Payment.run_id == run_id, Payment.number.between(*chunk))
-    hold_back(session, run, and_(within, ~goes_where_approved()), source=SOURCE)
-    accepted = outcomes.accept_chunk(session, run_id, *chunk, SOURCE)
+    started = dispatch.start_chunk(session, chunk)
+    hold_back(
+        session, run, and_(chunk.within, ~goes_where_approved()), provider=provider, source=SOURCE
+    )
+    accepted = outcomes.accept_chunk(session, chunk, SOURCE)
     if accepted:
-        _close_earlier(session, within)
-        _issue(session, office, within, accepted, last_day(office, rules.validity_days))
-        _tell(session, within)
+        _close_earlier(session, chunk.within)
+        _issue(session, office, chunk.within, accepted, last_day(office, rules.validity_days))
+        _tell(session, chunk.within)
     return started
 
 

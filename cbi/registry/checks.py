@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
+from cbi.fsp.messages import DeliveryMechanism
 from cbi.registry import vocabulary
 from cbi.registry.models import Sex
 from cbi.registry.text import clean, folded, is_scientific, plain_digits
@@ -246,6 +247,17 @@ def language(text: str, spoken: tuple[str, ...]) -> str:
         raise Unusable(
             "language", "This is not a language that the office sends texts in.",
             f"Use one of: {', '.join(spoken)}, or list your words under `values:` in a mapping file.",
+        )  # fmt: skip
+    return found
+
+
+def way(text: str) -> DeliveryMechanism:
+    """How the recipient asks to be paid. Raises Unusable."""
+    found = vocabulary.WAYS.get(folded(text))
+    if found is None:
+        raise Unusable(
+            "way_of_payment", "This way of being paid is not known.",
+            "Use cash, mobile money, card, bank or home, or list your words under `values:` in a mapping file.",
         )  # fmt: skip
     return found
 

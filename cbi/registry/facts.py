@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
+from cbi.fsp.messages import DeliveryMechanism
 from cbi.registry.checks import Reason
 from cbi.registry.models import FactorKind, Sex
 from cbi.registry.tables import Line
@@ -13,7 +14,7 @@ from cbi.registry.tables import Line
 
 @dataclass(frozen=True, slots=True, repr=False)
 class PersonFacts:
-    """One person, `document` and `factor` normalised, `phone` in E.164; only the recipient has a phone and a factor."""
+    """One person, `document` and `factor` normalised, `phone` in E.164; `phone` to `prefers` only the recipient has."""
 
     name: str
     sex: Sex
@@ -24,6 +25,7 @@ class PersonFacts:
     phone: str | None = None
     factor_kind: FactorKind | None = None
     factor: str | None = None
+    prefers: DeliveryMechanism | None = None
     is_head: bool = False
     is_recipient: bool = False
 

@@ -15,10 +15,11 @@ from sqlalchemy.types import Text
 
 from cbi import clock
 from cbi.db import Base
+from cbi.fsp.messages import DeliveryMechanism
 from cbi.keys import Keyring, seal
-from cbi.registry.facts import HouseholdFacts, Row
+from cbi.registry.facts import HouseholdFacts, PersonFacts, Row
 from cbi.registry.models import Consent, Household, PaymentAccount, Person, RejectedRow
-from cbi.registry.personal import PHONE, Sealer
+from cbi.registry.personal import CARD, PHONE, Sealer
 
 CONSENT_SCOPE = "assistance"
 
@@ -101,15 +102,16 @@ def _add_people(
             persons.append(
                 {
                     "id": person_id, "household_id": household_id, "is_head": facts.is_head,
-                    "is_recipient": facts.is_recipient, "sex": str(facts.sex), "registered_at": now, **sealed,
+                    "is_recipient": facts.is_recipient, "sex": str(facts.sex), "prefers": facts.prefers,
+                    "registered_at": now, **sealed,
                 }
             )  # fmt: skip
-            if facts.phone:
+            for kind, plain in _accounts_of(facts):
                 account_id = uuid4()
-                value, index = sealer.account(key, account_id, facts.phone)
+                value, index = sealer.account(key, account_id, kind, plain)
                 accounts.append(
                     {
-                        "id": account_id, "person_id": person_id, "kind": PHONE, "value": value,
+                        "id": account_id, "person_id": person_id, "kind": kind, "value": value,
                         "value_index": index, "created_at": now,
                     }
                 )  # fmt: skip
@@ -123,6 +125,16 @@ def _add_people(
     _copy(session, Person, persons)
     _copy(session, PaymentAccount, accounts)
     _copy(session, Consent, consents)
+
+
+def _accounts_of(facts: PersonFacts) -> Iterable[tuple[str, str]]:
+    if facts.phone:
+        yield PHONE, facts.phone
+    if facts.prefers is DeliveryMechanism.PREPAID_CARD:
+        yield (
+            CARD,
+            uuid4().hex,
+        )  # says nothing to anybody, and does not change when the person's telephone does
 
 
 def keep_rejected(session: Session, keys: Keyring, import_id: UUID, rows: Iterable[Row]) -> None:

@@ -20,8 +20,9 @@ PERSON_FIELDS = (
     "document",
     "card",
     "word",
+    "prefers",
 )
-RECIPIENT_FIELDS = ("phone", "card", "word")
+RECIPIENT_FIELDS = ("phone", "card", "word", "prefers")
 """What only the recipient's row is asked for; in a list of two sheets it may stand with the household."""
 IDENTIFYING = frozenset({"name", "phone", "document", "card", "word", "born_on"})
 ALWAYS_NEEDED = ("source_id", "name", "phone", "size")

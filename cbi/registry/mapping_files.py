@@ -215,6 +215,7 @@ class _MappingReader(Reader):
         known: Mapping[str, str] | None = {
             "sex": vocabulary.SEX,
             "language": vocabulary.LANGUAGES,
+            "prefers": vocabulary.WAYS,
         }.get(name)
         if word and known is not None and folded(word) not in known:
             self.wrong(

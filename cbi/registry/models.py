@@ -102,6 +102,7 @@ class Person(Base):
     __tablename__ = "persons"
     __table_args__ = (
         CheckConstraint("(factor_kind IS NULL) = (factor IS NULL)", name="factor_whole"),
+        CheckConstraint("prefers ~ '^[a-z_]+$'", name="prefers"),
         Index("uq_persons_recipient", "household_id", unique=True, postgresql_where="is_recipient"),
         Index(None, "household_id"),
         Index(None, "document_index"),
@@ -121,11 +122,13 @@ class Person(Base):
     factor_kind: Mapped[FactorKind | None]
     factor: Mapped[bytes | None] = mapped_column(LargeBinary)
     """A keyed hash of the second factor: it can be checked, never shown."""
+    prefers: Mapped[str | None]
+    """The delivery mechanism that the recipient asked for, which a programme follows where it offers it."""
     registered_at: Mapped[Instant]
 
 
 class PaymentAccount(Base):
-    """Where a recipient's money or code goes: a telephone (later a wallet, a bank account, a card). Never edited."""
+    """Where a recipient's money or code goes: a telephone, or a card (later a bank account). Never edited."""
 
     __tablename__ = "payment_accounts"
     __table_args__ = (

@@ -9,7 +9,7 @@ import hmac
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
-from sqlalchemy import CollectionAggregate, Uuid, any_, bindparam, select
+from sqlalchemy import CollectionAggregate, ColumnElement, Uuid, any_, bindparam, select, true
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
@@ -21,6 +21,8 @@ from cbi.registry.models import FactorKind, PaymentAccount, Person
 from cbi.registry.text import folded, plain_digits
 
 PHONE = "phone"
+CARD = "card"
+"""An account that is a card: its value is our own random name for it, under which the card's issuer keeps it."""
 _DATA_KEYS = "registry/data keys"
 _FACTORS = "registry/second factors"
 _FACTOR_DIGITS = 4
@@ -69,9 +71,9 @@ class Sealer:
             columns["factor"] = self.factor(person_id, facts.factor_kind, facts.factor)
         return key, columns
 
-    def account(self, key: bytes, account_id: UUID, value: str) -> tuple[bytes, bytes]:
-        """A telephone number sealed under its person's key, and its keyed hash."""
-        return seal(key, value, f"account/{account_id}"), self._keys.fingerprint(PHONE, value)
+    def account(self, key: bytes, account_id: UUID, kind: str, value: str) -> tuple[bytes, bytes]:
+        """A telephone number or a card's name, sealed under its person's key, and its keyed hash."""
+        return seal(key, value, f"account/{account_id}"), self._keys.fingerprint(kind, value)
 
     def factor(self, person_id: UUID, kind: FactorKind, normal: str) -> bytes:
         """A keyed hash that holds for this person only: two people with one word cannot be told to share it."""
@@ -90,36 +92,48 @@ def _born(facts: PersonFacts) -> str | None:
 
 
 def numbers(session: Session, account_ids: Sequence[UUID]) -> dict[UUID, str]:
-    """The telephone numbers (E.164) of payment accounts, for the moment they are used.
+    """The telephone numbers (E.164) among payment accounts; see `accounts`."""
+    return _opened(session, account_ids, PaymentAccount.kind == PHONE)
+
+
+def accounts(session: Session, account_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """What a provider knows payment accounts by (a telephone in E.164, a card's name), for the moment it is used.
 
     Left out are accounts that nothing may go to: unknown ones, those of people whose data was erased, and those whose
-    number is not the one that approvers saw (its keyed hash differs, so it was altered in the database).
+    value is not the one that approvers saw (its keyed hash differs, so it was altered in the database).
     """
+    return _opened(session, account_ids, true())
+
+
+def _opened(
+    session: Session, account_ids: Sequence[UUID], which: ColumnElement[bool]
+) -> dict[UUID, str]:
     office = office_of(session)
     sealer = Sealer(office.keys)
     found = session.execute(
         select(
             PaymentAccount.id,
+            PaymentAccount.kind,
             PaymentAccount.value,
             PaymentAccount.value_index,
             Person.id,
             Person.data_key,
         )
         .join(Person, Person.id == PaymentAccount.person_id)
-        .where(PaymentAccount.id == _any_of(account_ids), PaymentAccount.kind == PHONE)
+        .where(PaymentAccount.id == _any_of(account_ids), which)
     )
     opened: dict[UUID, str] = {}
-    for account_id, value, value_index, person_id, data_key in found:
+    for account_id, kind, value, value_index, person_id, data_key in found:
         if data_key is None:
             continue
         try:
-            number = unseal(
+            plain = unseal(
                 sealer.key_of(person_id, data_key), value, f"account/{account_id}"
             ).decode()
         except Unreadable:
             continue
-        if hmac.compare_digest(office.keys.fingerprint(PHONE, number), value_index):
-            opened[account_id] = number
+        if hmac.compare_digest(office.keys.fingerprint(kind, plain), value_index):
+            opened[account_id] = plain
     return opened
 
 

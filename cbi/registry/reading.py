@@ -195,7 +195,7 @@ class _Reading:
         )
 
     def _recipient(self, person: PersonFacts, cells: Cells, household: Cells) -> PersonFacts:
-        """The same person with what only the recipient has: a telephone and a second factor."""
+        """The same person with what only the recipient has: a telephone, a second factor, a way to be paid."""
         number = None
         own = cells if cells.has("phone") else household
         found = own.take("phone", partial(phone, region=self._region))
@@ -204,7 +204,10 @@ class _Reading:
             if doubt:
                 own.note(Unusable(doubt, *DOUBTS[doubt]), "phone", is_warning=True)
         kind, factor = self._factor(cells, household, person.document)
-        return replace(person, is_recipient=True, phone=number, factor_kind=kind, factor=factor)
+        asked = (cells if cells.has("prefers") else household).take("prefers", checks.way)
+        return replace(
+            person, is_recipient=True, phone=number, factor_kind=kind, factor=factor, prefers=asked
+        )
 
     def _factor(
         self, cells: Cells, household: Cells, document: str | None

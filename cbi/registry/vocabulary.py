@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from cbi.fsp.messages import DeliveryMechanism
 from cbi.registry.models import Sex
 from cbi.registry.text import folded
 
@@ -35,6 +36,30 @@ LANGUAGES: Mapping[str, str] = _by_word(
     }
 )
 
+WAYS: Mapping[str, DeliveryMechanism] = {
+    word: DeliveryMechanism(meaning)
+    for meaning, words in {
+        "cash_over_counter": (
+            "cash over counter", "cash", "post", "post office", "espèces", "poste", "bureau de poste", "efectivo",
+            "correos", "oficina de correos", "نقدا", "البريد", "مكتب البريد",
+        ),
+        "mobile_money": (
+            "mobile money", "mobile", "wallet", "argent mobile", "porte-monnaie mobile", "dinero móvil",
+            "billetera móvil", "محفظة", "محفظة الهاتف", "محفظة إلكترونية",
+        ),
+        "prepaid_card": ("prepaid card", "card", "carte", "carte prépayée", "tarjeta", "tarjeta prepago", "بطاقة"),
+        "bank_transfer": (
+            "bank transfer", "bank", "banque", "virement", "virement bancaire", "banco", "transferencia",
+            "transferencia bancaria", "بنك", "تحويل بنكي",
+        ),
+        "direct_delivery": (
+            "direct delivery", "home", "à domicile", "remise directe", "a domicilio", "entrega directa", "في المنزل",
+        ),
+    }.items()
+    for word in map(folded, (meaning, *words))
+}  # fmt: skip
+"""How a recipient asks to be paid."""
+
 YES = _set(["yes", "y", "true", "1", "oui", "o", "vrai", "sí", "s", "verdadero", "نعم", "صحيح"])
 NO = _set(["no", "n", "false", "0", "non", "faux", "falso", "لا", "خطأ"])
 
@@ -57,6 +82,7 @@ TEMPLATE_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "document": ("Document number", "Numéro de document", "Número de documento", "رقم الوثيقة"),
     "card": ("Card number", "Numéro de carte", "Número de tarjeta", "رقم البطاقة"),
     "word": ("Memorable word", "Mot secret", "Palabra secreta", "الكلمة السرية"),
+    "prefers": ("Paid by", "Mode de paiement", "Forma de pago", "طريقة الدفع"),
     "consent": ("Consent", "Consentement", "Consentimiento", "الموافقة"),
     "consent_on": (
         "Consent date",

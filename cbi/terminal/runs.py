@@ -58,7 +58,7 @@ def list_runs(office: Office = None, json: Json = False) -> None:
         "Payment runs",
         ["No.#", "Programme", "Period", "Provider", "State", "Payments#", "Total#"],
         [
-            (r.number, r.programme, r.period, r.provider, r.state, r.payments, r.total)
+            (r.number, r.programme, r.period, ", ".join(r.providers), r.state, r.payments, r.total)
             for r in lines
         ],
     )
@@ -93,8 +93,12 @@ def print_sheet(sheet: "RunSheet") -> None:
     )
     show(
         {
-            f"Run {line.number}": f"{line.programme} {line.period}, by {line.provider}: {line.state}",
+            f"Run {line.number}": f"{line.programme} {line.period}, by {', '.join(line.providers)}: {line.state}",
             "Payments": f"{line.payments:,}, together {line.total}",
+            **{
+                f"  by {part.provider}": f"{part.payments:,}, together {part.total}"
+                for part in (sheet.routes if len(sheet.routes) > 1 else ())
+            },
             "Spread": f"{sheet.smallest} smallest, {sheet.median} median, {sheet.largest} largest",
             "Budget": f"{sheet.budget_now} now, {sheet.budget_after} after",
             "Changes": against,

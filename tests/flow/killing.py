@@ -20,7 +20,7 @@ from cbi.messaging import claims, handover
 from cbi.messaging.phones import phones
 from cbi.messaging.transports import Sent, Simulator
 from cbi.offices import transact
-from cbi.payments import dispatch, inbox
+from cbi.payments import dispatch, inbox, sending
 from cbi.redemption import counter, issuing
 from cbi.registry import personal
 from cbi.settings import settings
@@ -125,19 +125,20 @@ class Killer:
 
 def send(killer: Killer, folder: Path, run_id: str) -> None:
     """Send a run."""
-    killer.around(dispatch, "_start", after="before the intent is saved")
-    killer.around(dispatch, "_save_answer", after="before the answer is saved")
-    killer.around(dispatch, "_submit", after="after the answer is saved")
-    killer.around(dispatch, "finish_release", after="before the run is finished")
+    killer.around(sending, "_start", after="before the intent is saved")
+    killer.around(sending, "_hand_to_provider", after="before it is marked as handed over")
+    killer.around(sending, "_save_answer", after="before the answer is saved")
+    killer.around(sending, "_submit", after="after the answer is saved")
+    killer.around(sending, "finish_release", after="before the run is finished")
     adapter = LastingAdapter(Ledger(folder), killer.reached)
-    dispatch.send(OFFICE, UUID(run_id), adapter, personal.numbers)
+    sending.send(OFFICE, UUID(run_id), "sandbox", adapter, personal.accounts)
     killer.reached("after the run is finished")
 
 
 def issue(killer: Killer, folder: Path, run_id: str) -> None:
     """Release a run to codes, two at a time."""
     original = issuing.issue_chunk
-    issuing.issue_chunk = lambda session, run: original(session, run, 2)  # type: ignore[assignment,misc]
+    issuing.issue_chunk = lambda session, run, provider: original(session, run, provider, 2)  # type: ignore[assignment,misc]
     killer.around(issuing, "issue_chunk", before="before a chunk", after="before a chunk is saved")
     killer.around(dispatch, "finish_release", after="before the run is finished")
     jobs.release(OFFICE, UUID(run_id))

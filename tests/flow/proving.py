@@ -67,7 +67,7 @@ def _tell(owner: Engine) -> None:
             jobs.release("dz", by_sandbox)
     for at, size in ((OPEN, 3), (LATER, 5)):
         with clock.frozen(at), offices.transaction("dz") as session:
-            issuing.issue_chunk(session, by_codes, size)
+            issuing.issue_chunk(session, by_codes, "post_office", size)
     with clock.frozen(LATER):
         jobs.release("dz", by_codes)
     _pay_two_and_reconcile(by_codes)

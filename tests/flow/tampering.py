@@ -12,10 +12,10 @@ class Tampering(NamedTuple):
     deeds: str
 
 
-CODES = "(SELECT id FROM payment_runs WHERE provider = 'post_office')"
+CODES = "(SELECT id FROM payment_runs WHERE 'post_office' = ANY(providers))"
 RUN = f"SELECT id FROM payment_runs WHERE id = {CODES}"
 RUN_NUMBER = f"SELECT 'run ' || number FROM payment_runs WHERE id = {CODES}"
-SANDBOX_RUN_NUMBER = "SELECT 'run ' || number FROM payment_runs WHERE provider = 'sandbox'"
+SANDBOX_RUN_NUMBER = "SELECT 'run ' || number FROM payment_runs WHERE 'sandbox' = ANY(providers)"
 MAKER = f"SELECT user_id FROM run_parts WHERE run_id = {CODES} AND part = 'maker'"
 PAID, WAITING, EXPIRED = (
     f"SELECT id FROM payments WHERE run_id = {CODES} AND state = '{state}' ORDER BY number LIMIT 1"
@@ -90,6 +90,10 @@ NOTHING_LEAVES_WITHOUT_APPROVAL = (
           AND a.part = 'authoriser' AND b.part = 'certifier' AND a.run_id = {CODES}""",
     ),
     Tampering(
+        2, "a provider's part of a run is said to be less", RUN_NUMBER,
+        f"UPDATE run_routes SET total_minor = total_minor - 100 WHERE run_id = {CODES}",
+    ),
+    Tampering(
         2, "a run that went out is only locked", WAITING,
         f"UPDATE payment_runs SET state = 'locked' WHERE id = {CODES}",
     ),
@@ -156,6 +160,12 @@ UNKNOWN_IS_ASKED_ABOUT = (
         5, "another attempt at an unknown payment", UNKNOWN,
         """INSERT INTO attempts (payment_id, number, provider, idempotency_key, started_at)
         VALUES (:victim, 2, 'sandbox', 'x', now())""",
+    ),
+    Tampering(
+        5, "a payment is called unpaid by nobody", UNKNOWN,
+        """INSERT INTO payment_events (payment_id, attempt, before, after, source, at)
+        VALUES (:victim, 1, 'unknown', 'failed', 'finding', now());
+        UPDATE payments SET state = 'failed' WHERE id = :victim""",
     ),
     Tampering(
         5, "a run went back after its release", RUN,

@@ -11,11 +11,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cbi import clock
+from cbi.fsp.messages import DeliveryMechanism
 from cbi.money import Money
 from cbi.programmes import queries
 from cbi.programmes.applying import apply
 from cbi.programmes.cycles import open_cycle
-from cbi.programmes.eligibility import Facts, decide
+from cbi.programmes.eligibility import ACCOUNT_KINDS, Facts, decide
 from cbi.programmes.models import EligibilityDecision, Entitlement
 from cbi.programmes.transfer_value import compute
 from cbi.registry.queries import blocked_households
@@ -131,6 +132,7 @@ def test_the_set_based_opening_decides_as_the_pure_rules_do(
         opened = open_cycle(session, OFFICER, "winter-2026", "2026-02")
         definition = queries.definition(session, queries.find(session, "winter-2026"))
         criteria, owed = definition.criteria, owed_in(session, opened.id)
+        (usual,) = criteria.mechanisms
         stored, blocked = reasons_in(session, opened.id), set(session.scalars(blocked_households()))
         total = Money.zero("DZD")
         for this, row in made.items():
@@ -142,7 +144,9 @@ def test_the_set_based_opening_decides_as_the_pure_rules_do(
                     in_area=criteria.covers(row["area"]),
                     has_recipient=row["recipient"],
                     has_consent=row["consent"],
-                    has_account=row["phone"] and criteria.account_kind == "phone",
+                    at_counter=usual is DeliveryMechanism.CASH_OVER_COUNTER,
+                    has_account=ACCOUNT_KINDS[usual] is None
+                    or (row["phone"] and ACCOUNT_KINDS[usual] == "phone"),
                     has_second_factor=row["factor"],
                 ),
                 criteria,

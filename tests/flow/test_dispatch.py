@@ -3,7 +3,9 @@
 import itertools
 import json
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
@@ -15,12 +17,13 @@ from adapters.sandbox.adapter import SandboxAdapter
 from adapters.sandbox.client import SIGNATURE, Act, SandboxProvider, Schedule, Step, sign
 from cbi import clock, jobs, offices
 from cbi.fsp.errors import NotSent, UntrustedCallback
-from cbi.fsp.messages import PaymentInstruction, ProviderUpdate
+from cbi.fsp.keys import LAST_ATTEMPT, read_idempotency_key
+from cbi.fsp.messages import Callback, PaymentInstruction, ProviderUpdate
 from cbi.ledger.queries import fund_positions
 from cbi.messaging.models import Message
-from cbi.payments import dispatch, inbox, polling
-from cbi.payments.dispatch import Sent
+from cbi.payments import inbox, polling, sending
 from cbi.payments.models import InboundCallback, PaymentEvent
+from cbi.payments.sending import Sent
 from cbi.payments.states import PaymentState, RunState
 from cbi.redemption.models import CodeIssue
 from cbi.registry import personal
@@ -74,7 +77,7 @@ class Bank:
         self.schedule.otherwise = Step(act)
 
     def send(self) -> Sent:
-        return dispatch.send("dz", self.run_id, self.adapter, personal.numbers)
+        return sending.send("dz", self.run_id, "sandbox", self.adapter, personal.accounts)
 
     def poll(self) -> int:
         return polling.poll("dz", "sandbox", self.adapter, patience=timedelta(0))
@@ -137,24 +140,78 @@ def test_a_run_is_paid(bank: Bank) -> None:
     assert bank.send() == Sent()
 
 
+def later(seconds: float) -> AbstractContextManager[None]:
+    """So many seconds from now."""
+    return clock.frozen(clock.now() + timedelta(seconds=seconds))
+
+
 def test_while_the_provider_is_down_payments_wait_and_are_then_paid_once(bank: Bank) -> None:
     bank.provider.down = True
-    assert bank.send() == Sent(submitted=6, held_back=6)
+    assert bank.send() == Sent(submitted=3, held_back=3, stopped=True)
     assert states(bank.run_id) == [PaymentState.READY] * 6
     assert run_state(bank.run_id) is RunState.RELEASING
     assert_every_promise_is_kept()
     bank.provider.down = False
-    assert bank.send() == Sent(submitted=6)
+    assert bank.send() == Sent(), "it is left in peace for a while"
+    with later(31):
+        assert bank.send() == Sent(submitted=6)
     assert_all_paid_once(bank)
     assert len(attempts(bank.run_id)) == 12
+
+
+def test_a_day_of_outage_uses_up_few_attempts_and_everybody_is_paid_within_the_hour(
+    bank: Bank,
+) -> None:
+    bank.provider.down = True
+    tried = sum(
+        not_idle(bank, seconds) for seconds in range(0, 24 * 3600, 300)
+    )  # a worker asks every five minutes
+    assert 24 <= tried <= 40, "once an hour, after a quick beginning"
+    assert max(payment.attempts for payment in payments(bank.run_id)) < LAST_ATTEMPT / 2
+    bank.provider.down = False
+    with later(25 * 3600):
+        assert bank.send().submitted == 6
+        assert_all_paid_once(bank)
+
+
+def not_idle(bank: Bank, seconds: int) -> bool:
+    with later(seconds):
+        return bank.send() != Sent()
+
+
+def test_a_payment_whose_attempts_are_used_up_has_failed_and_blocks_nobody(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "LAST_ATTEMPT", 3)
+    bank.plan(0, *[Act.REFUSE_CONNECTION] * 10)
+    for hour in range(4):
+        with later(hour * 3700):
+            bank.send()
+    assert states(bank.run_id) == [PaymentState.FAILED] + [PaymentState.PAID] * 5
+    assert run_state(bank.run_id) is RunState.RELEASED
+    assert_every_promise_is_kept()
+
+
+def test_a_provider_that_falls_silent_is_sent_three_payments_and_no_more(bank: Bank) -> None:
+    bank.always(Act.HANG_UP)
+    assert bank.send() == Sent(submitted=3, unknown=3, stopped=True)
+    assert states(bank.run_id) == [PaymentState.UNKNOWN] * 3 + [PaymentState.READY] * 3
+    assert_every_promise_is_kept()
+    bank.always(Act.PAY)
+    with later(31):
+        assert bank.send() == Sent(submitted=3)
+    assert states(bank.run_id) == [PaymentState.UNKNOWN] * 3 + [PaymentState.PAID] * 3
+    assert max(bank.provider.messages.values()) == 1
+    assert_every_promise_is_kept()
 
 
 def test_one_payment_that_is_always_refused_keeps_nobody_else_waiting(bank: Bank) -> None:
     bank.plan(0, *[Act.REFUSE_CONNECTION] * 10)
     bank.plan(1, Act.REFUSE_CONNECTION)
     bank.plan(2, Act.REFUSE_CONNECTION)
-    for _ in range(4):
-        bank.send()
+    for hour in range(4):
+        with later(hour * 3700):
+            bank.send()
     assert states(bank.run_id) == [PaymentState.READY] + [PaymentState.PAID] * 5
     assert_every_promise_is_kept()
 
@@ -406,7 +463,7 @@ def test_a_worker_that_lost_its_connection_half_way_sends_nothing_that_another_a
     slow = Slow(bank.provider)
     with ThreadPoolExecutor(1) as thread:
         first = thread.submit(
-            dispatch.send, "dz", bank.run_id, slow, personal.numbers
+            sending.send, "dz", bank.run_id, "sandbox", slow, personal.accounts
         )  # it stops inside its first submission
         assert slow.reached.wait(60)
         with owner.connect() as connection:
@@ -416,8 +473,8 @@ def test_a_worker_that_lost_its_connection_half_way_sends_nothing_that_another_a
                     " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
                 )
             )
-        assert bank.send() == Sent(unknown=6)
-        assert states(bank.run_id) == [PaymentState.UNKNOWN] * 6
+        assert bank.send() == Sent(submitted=5, unknown=1)
+        assert states(bank.run_id) == [PaymentState.UNKNOWN] + [PaymentState.PAID] * 5
         slow.go_on.set()
         assert first.exception(60) is not None, "its lock is gone, and it must say so"
     bank.poll()
@@ -455,12 +512,16 @@ class Entangles(SandboxAdapter):
 
     def submit(self, instruction: PaymentInstruction) -> ProviderUpdate:
         answer = super().submit(instruction)
+        self.entangle(instruction.payment_id)
+        return answer
+
+    def entangle(self, payment_id: UUID) -> None:
+        """Once: from here on our answer and somebody else wait for each other."""
         if not self._begun:
             self._begun = True
             holds = threading.Event()
-            threading.Thread(target=self._entangle, args=[instruction.payment_id, holds]).start()
+            threading.Thread(target=self._entangle, args=[payment_id, holds]).start()
             assert holds.wait(60)
-        return answer
 
     def _entangle(self, payment_id: UUID, holds: threading.Event) -> None:
         with self._owner.begin() as connection:
@@ -483,3 +544,49 @@ def _until_somebody_waits(owner: Engine) -> None:
             if connection.scalar(waiting):
                 return
         threading.Event().wait(0.05)
+
+
+def test_an_answer_to_a_question_is_saved_although_the_database_asks_to_begin_again(
+    bank: Bank, owner: Engine
+) -> None:
+    bank.plan(3, Act.PAY_THEN_HANG_UP)
+    bank.send()
+    bank.adapter = EntanglesAQuestion(bank.provider, owner)
+    assert bank.poll() == 1
+    assert_all_paid_once(bank)
+
+
+class EntanglesAQuestion(Entangles):
+    """The same, while a question is out."""
+
+    def query_status(self, idempotency_key: str) -> ProviderUpdate:
+        answer = super().query_status(idempotency_key)
+        self.entangle(read_idempotency_key(idempotency_key)[0])
+        return answer
+
+
+def test_a_callback_is_taken_in_although_the_database_asks_to_begin_again(
+    bank: Bank, owner: Engine
+) -> None:
+    bank.always(Act.PAY_LATER)
+    bank.send()
+    keys = attempts(bank.run_id)
+    for key in keys:
+        bank.provider.settle(key)
+    bank.adapter = EntanglesACallback(bank.provider, owner, read_idempotency_key(keys[0])[0])
+    assert all(bank.calls_back(key) for key in keys)
+    assert_all_paid_once(bank)
+
+
+class EntanglesACallback(Entangles):
+    """The same, while the first callback is read for the second time, inside the transaction that books it."""
+
+    def __init__(self, provider: SandboxProvider, owner: Engine, payment_id: UUID) -> None:
+        super().__init__(provider, owner)
+        self._payment_id, self._read = payment_id, 0
+
+    def parse_callback(self, callback: Callback) -> Sequence[ProviderUpdate]:
+        self._read += 1
+        if self._read == 2:
+            self.entangle(self._payment_id)
+        return super().parse_callback(callback)

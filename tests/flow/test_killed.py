@@ -17,7 +17,7 @@ from cbi.messaging import claims
 from cbi.messaging.models import Message
 from cbi.messaging.phones import phones
 from cbi.messaging.states import MessageState
-from cbi.payments import dispatch, inbox, polling
+from cbi.payments import inbox, polling, sending
 from cbi.payments.states import PaymentState, RunState
 from cbi.redemption import counter
 from cbi.redemption.holding import Authorised
@@ -57,24 +57,24 @@ def waiting(database: URL, template: str) -> Waiting:
 def carry_on(run_id: UUID, ledger: Ledger) -> None:
     """What the worker does when it is back: send what waits, then ask about what nobody knows."""
     adapter = LastingAdapter(ledger)
-    dispatch.send("dz", run_id, adapter, personal.numbers)
+    sending.send("dz", run_id, "sandbox", adapter, personal.accounts)
     polling.poll("dz", "sandbox", adapter, patience=timedelta(0))
 
 
 def assert_paid_once_and_nothing_lost(run_id: UUID, ledger: Ledger) -> int:
     """The provider's truth and our books agree; returns how many payments nobody can say anything about.
 
-    Those were begun and never reached the provider: they are asked about, and never sent again.
+    Those were about to be given to the provider and never reached it: they are asked about, and never sent again.
     """
     assert_every_promise_is_kept()
-    assert max(ledger.heard().values(), default=1) == 1, "something was sent twice"
-    paid = ledger.paid()
-    keys, found = attempts(run_id), payments(run_id)
-    assert len(keys) == PAYMENTS, "a payment was begun twice"
-    for key, payment in zip(keys, found, strict=True):
-        expected = PaymentState.PAID if key in paid else PaymentState.UNKNOWN
-        assert payment.state is expected, key
-        assert paid.get(key, payment.amount_minor) == payment.amount_minor
+    heard = Counter(key[:32] for key in ledger.heard().elements())
+    assert max(heard.values(), default=1) == 1, "something was sent twice, be it in two attempts"
+    paid = {UUID(key[:32]): minor for key, minor in ledger.paid().items()}
+    assert len(paid) == len(ledger.paid()), "a payment was paid in two attempts"
+    for payment in payments(run_id):
+        expected = PaymentState.PAID if payment.id in paid else PaymentState.UNKNOWN
+        assert payment.state is expected
+        assert paid.get(payment.id, payment.amount_minor) == payment.amount_minor
     with offices.transaction("dz") as session:
         delivered = sum(position.delivered.minor for position in fund_positions(session))
     assert delivered == sum(paid.values())
@@ -87,13 +87,15 @@ def assert_paid_once_and_nothing_lost(run_id: UUID, ledger: Ledger) -> int:
     [
         ("before the intent is saved", 1, 0),
         ("before the intent is saved", 2, 0),
-        ("before it is sent", 1, 6),
-        ("before it is sent", 4, 3),
-        ("before the provider pays", 3, 4),
-        ("before the provider answers", 1, 5),
+        ("before it is marked as handed over", 1, 0),
+        ("before it is marked as handed over", 3, 0),
+        ("before it is sent", 1, 1),
+        ("before it is sent", 4, 1),
+        ("before the provider pays", 3, 1),
+        ("before the provider answers", 1, 0),
         ("before the provider answers", 6, 0),
-        ("before the answer is saved", 3, 3),
-        ("after the answer is saved", 4, 2),
+        ("before the answer is saved", 3, 0),
+        ("after the answer is saved", 4, 0),
         ("before the run is finished", 1, 0),
         ("after the run is finished", 1, 0),
     ],
@@ -119,7 +121,7 @@ def test_a_sender_that_is_killed_again_and_again_pays_nobody_twice(
         assert killed(step, tmp_path, "send", waiting.by_sandbox)
         assert_every_promise_is_kept()
     carry_on(waiting.by_sandbox, ledger)
-    assert assert_paid_once_and_nothing_lost(waiting.by_sandbox, ledger) == 5
+    assert assert_paid_once_and_nothing_lost(waiting.by_sandbox, ledger) == 0
 
 
 @pytest.mark.parametrize(
@@ -223,7 +225,7 @@ def test_a_callback_that_was_kept_is_read_after_a_crash(
         Schedule(Step(Act.PAY_LATER)), opening_float=lambda _: 10**9, secret=SECRET
     )
     adapter = SandboxAdapter(provider)
-    dispatch.send("dz", run_id, adapter, personal.numbers)
+    sending.send("dz", run_id, "sandbox", adapter, personal.accounts)
     key = attempts(run_id)[0]
     provider.settle(key)
     headers, body = provider.callback(key)

@@ -173,10 +173,11 @@ def test_a_chunk_is_sent_once_with_attempts_events_and_books(
         run = approved_run(session, people, programme)
     with clock.frozen(START + timedelta(hours=1)):
         dispatch.begin_release(session, people.authoriser.actor, run.id)
-        chunk = dispatch.next_chunk(session, run.id, 3)
-        assert chunk == (1, 3)
-        assert dispatch.start_chunk(session, run.id, *chunk) == 3
-        assert dispatch.next_chunk(session, run.id, 3) == (4, 6)
+        chunk = dispatch.next_chunk(session, run.id, "post_office", 3)
+        assert chunk == dispatch.Chunk(run.id, "post_office", 1, 3)
+        assert dispatch.start_chunk(session, chunk) == 3
+        rest = dispatch.next_chunk(session, run.id, "post_office", 3)
+        assert rest == dispatch.Chunk(run.id, "post_office", 4, run.payment_count)
     assert fund_positions(session)[0].in_transit.minor == session.scalar(
         select(func.sum(Payment.amount_minor)).where(Payment.state == PaymentState.SENDING)
     )
@@ -245,8 +246,9 @@ def test_a_run_is_closed_when_everything_is_settled_and_not_before(
         run = approved_run(session, people, programme)
     with clock.frozen(START + timedelta(hours=1)):
         dispatch.begin_release(session, people.authoriser.actor, run.id)
-        dispatch.start_chunk(session, run.id, 1, 4)
-        outcomes.accept_chunk(session, run.id, 1, 4, "test")
+        chunk = dispatch.Chunk(run.id, "post_office", 1, 4)
+        dispatch.start_chunk(session, chunk)
+        outcomes.accept_chunk(session, chunk, "test")
         assert dispatch.finish_release(session, run.id)
         payments = session.scalars(select(Payment.id).where(Payment.run_id == run.id)).all()
         for payment in payments[1:]:

@@ -27,7 +27,7 @@ def issue(run_id: UUID, size: int = issuing.CHUNK) -> int:
 
     def chunk() -> int:
         with clock.frozen(OPEN), offices.transaction("dz") as session:
-            return issuing.issue_chunk(session, run_id, size)
+            return issuing.issue_chunk(session, run_id, "post_office", size)
 
     return db.repeatable(chunk)
 
@@ -53,7 +53,7 @@ def test_every_payment_gets_one_code_and_one_text(released: UUID) -> None:
 def test_a_code_is_valid_for_so_many_days_of_the_office_calendar(released: UUID) -> None:
     late = OPEN.replace(hour=23, minute=30)  # half past midnight in Algiers
     with clock.frozen(late), offices.transaction("dz") as session:
-        issuing.issue_chunk(session, released)
+        issuing.issue_chunk(session, released, "post_office")
         assert set(session.scalars(select(CodeIssue.expires_on))) == {LAST_DAY + timedelta(days=1)}
 
 
@@ -107,10 +107,10 @@ def test_a_payment_that_is_tried_again_gets_another_code(run: Issued) -> None:
         assert expiry.expire_due(session) == 6
         move(
             session, find(session, run.run_id), Payment.id == payment, PaymentState.EXPIRED, PaymentState.READY,
-            source="test",
+            provider="post_office", source="test",
         )  # fmt: skip
     with clock.frozen(OPEN + timedelta(days=46)), offices.transaction("dz") as session:
-        assert issuing.issue_chunk(session, run.run_id) == 1
+        assert issuing.issue_chunk(session, run.run_id, "post_office") == 1
         issues = session.scalars(select(CodeIssue).where(CodeIssue.payment_id == payment)).all()
     assert {(each.attempt, each.current, each.state.value) for each in issues} == {
         (1, False, "expired"),

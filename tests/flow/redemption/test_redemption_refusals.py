@@ -183,7 +183,7 @@ def test_a_payment_in_doubt_is_not_paid(run: Issued) -> None:
     with offices.transaction("dz") as session:
         move(
             session, find(session, run.run_id), Payment.id == run.payments[0], PaymentState.ACCEPTED,
-            PaymentState.UNKNOWN, source="test",
+            PaymentState.UNKNOWN, provider="post_office", source="test",
         )  # fmt: skip
     assert refused(try_code(teller(), code_of(run.payments[0]))) == "redemption.on_hold"
 

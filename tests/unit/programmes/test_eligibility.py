@@ -10,7 +10,7 @@ from cbi.fsp.messages import DeliveryMechanism
 from cbi.programmes.eligibility import ACCOUNT_KINDS, Criteria, Facts, Reason, decide
 from cbi.registry.text import folded
 
-COUNTER = Criteria(DeliveryMechanism.CASH_OVER_COUNTER)
+COUNTER = Criteria((DeliveryMechanism.CASH_OVER_COUNTER,))
 ABLE = Facts(
     active=True,
     possible_duplicate=False,
@@ -18,6 +18,7 @@ ABLE = Facts(
     in_area=True,
     has_recipient=True,
     has_consent=True,
+    at_counter=True,
     has_account=True,
     has_second_factor=True,
 )
@@ -63,9 +64,8 @@ def test_consent_is_asked_for_only_when_the_programme_says_so() -> None:
 def test_each_mechanism_asks_for_what_it_needs() -> None:
     bare = replace(ABLE, has_account=False, has_second_factor=False)
     assert set(ACCOUNT_KINDS) == set(DeliveryMechanism)
-    assert decide(bare, Criteria(DeliveryMechanism.DIRECT_DELIVERY)) == ()
-    assert decide(bare, Criteria(DeliveryMechanism.BANK_TRANSFER)) == (Reason.NO_PAYMENT_ACCOUNT,)
     assert decide(bare, COUNTER) == (Reason.NO_PAYMENT_ACCOUNT, Reason.NO_SECOND_FACTOR)
+    assert decide(replace(bare, at_counter=False), COUNTER) == (Reason.NO_PAYMENT_ACCOUNT,)
 
 
 def test_an_area_is_known_however_it_is_spelt() -> None:
@@ -80,7 +80,13 @@ sizes = st.none() | st.integers(1, 60)
 
 @given(
     st.builds(Facts, size=st.integers(1, 60)),
-    st.builds(Criteria, min_size=sizes, max_size=sizes, areas=st.none()),
+    st.builds(
+        Criteria,
+        mechanisms=st.just((DeliveryMechanism.CASH_OVER_COUNTER,)),
+        min_size=sizes,
+        max_size=sizes,
+        areas=st.none(),
+    ),
 )
 def test_one_more_gap_never_lets_a_household_in(facts: Facts, criteria: Criteria) -> None:
     reasons = decide(facts, criteria)

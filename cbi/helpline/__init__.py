@@ -1,0 +1,1 @@
+"""What recipients say to us by text message, and what we answer."""

@@ -1,0 +1,55 @@
+"""Commands for a single payment: what happened to it, and what two people find when nobody can say."""
+
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from cbi.terminal.office import Json, Office, OneTimeCode, User, one_time_code, reading, working
+
+payments = typer.Typer(help="Single payments.", no_args_is_help=True)
+
+Payment = Annotated[UUID, typer.Argument(help="The payment's id.")]
+
+
+@payments.command("show")
+def show(payment: Payment, office: Office = None, json: Json = False) -> None:
+    """What happened to a payment, in order. Example: cbi payment show 5f…"""
+    from cbi.payments import queries
+    from cbi.terminal.output import as_json, table
+
+    with reading(office) as session:
+        queries.run_of(session, payment)
+        story = queries.story(session, payment)
+    if json:
+        as_json([{"at": at, "what": what} for at, what in story])
+        return
+    table("What happened", ["When (UTC)", "What"], [(f"{at:%d/%m/%Y %H:%M}", what) for at, what in story])  # fmt: skip
+
+
+@payments.command("report-unpaid")
+def report_unpaid(
+    payment: Payment,
+    proof: Annotated[str, typer.Option(help="Where the provider's written word can be found.")],
+    office: Office = None,
+    user: User = None,
+) -> None:
+    """Report that an unknown payment was not paid. Example: cbi payment report-unpaid 5f… --proof "Letter 55" """
+    from cbi.payments import unpaid
+    from cbi.terminal.output import say
+
+    working(office, user, lambda session, actor: unpaid.report(session, actor, payment, proof))
+    say("Noted. Nothing has moved yet: a colleague who may authorise runs has to confirm it.")
+
+
+@payments.command("confirm-unpaid")
+def confirm_unpaid(
+    payment: Payment, code: OneTimeCode = None, office: Office = None, user: User = None
+) -> None:
+    """Confirm a colleague's report; the payment has failed. Example: cbi payment confirm-unpaid 5f… --user karim"""
+    from cbi.payments import unpaid
+    from cbi.terminal.output import say
+
+    typed = one_time_code(code)
+    working(office, user, lambda session, actor: unpaid.confirm(session, actor, payment, typed))
+    say("The payment has failed; its money is back in the run's committed funds.")
