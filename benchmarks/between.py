@@ -5,28 +5,28 @@ from pathlib import Path
 from sqlalchemy import select
 
 from benchmarks.ground import OFFICE, Ground, document_of, owner
-from benchmarks.steps import AtTheCounter
 from cbi import offices
 from cbi.money import Money
 from cbi.payments.models import Payment
 from cbi.redemption.issuing import render_codes
 from cbi.redemption.models import CodeIssue
+from cbi.redemption.states import CodeState
 from cbi.registry.models import Household
 
 
-def people_come(ground: Ground) -> AtTheCounter:
-    """The first people of the run, each with a code and the end of a document."""
+def people_come(count: int) -> tuple[tuple[str, str], ...]:
+    """The next so many people of the run who were not paid, each with a code and the end of a document."""
     with offices.transaction(OFFICE) as session:
         rows = session.execute(
             select(CodeIssue.id, Household.source_id)
             .join(Payment, Payment.id == CodeIssue.payment_id)
             .join(Household, Household.id == Payment.household_id)
+            .where(CodeIssue.state == CodeState.ISSUED)
             .order_by(Payment.number)
-            .limit(ground.sample)
+            .limit(count)
         ).all()
         codes = render_codes(session, [row.id for row in rows])
-    shown = [(codes[issue], document_of(int(key[2:]))[-4:]) for issue, key in rows]
-    return AtTheCounter(tuple(shown), ground.tellers)
+    return tuple((codes[issue], document_of(int(key[2:]))[-4:]) for issue, key in rows)
 
 
 _PAY_THE_REST = """

@@ -39,17 +39,21 @@ def watch() -> Iterator[Watch]:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What to reach: at most so many times the floor, so many seconds, or at least so many rows in a second."""
+    """What to reach: at most so many times the floor (its p99 for `p99`), so many seconds, or at least so many rows in a
+    second.
+    """
 
     ratio: float | None = None
     seconds: float | None = None
     rate: float | None = None
+    p99: float | None = None
 
     def __str__(self) -> str:
         parts = (
             f"≤ {self.ratio:g} ×" if self.ratio else "",
             f"≤ {self.seconds:g} s" if self.seconds else "",
             f"≥ {self.rate:,.0f}/s" if self.rate else "",
+            f"p99 ≤ {self.p99:g} ×" if self.p99 else "",
         )
         return ", ".join(part for part in parts if part) or "–"
 
@@ -86,7 +90,10 @@ class Figure:
     floor_seconds: float | None = None
     p50_ms: float | None = None
     p99_ms: float | None = None
+    floor_p50_ms: float | None = None
     floor_p99_ms: float | None = None
+    refused: int = 0
+    errors: int = 0
 
     @property
     def rate(self) -> float:
@@ -100,15 +107,18 @@ class Figure:
 
     @property
     def met(self) -> bool | None:
-        """Whether the target was reached; None where there is none."""
+        """Whether the target was reached, without an error; None where there is none."""
         wanted = self.target
         verdicts = [
             self.ratio <= wanted.ratio if wanted.ratio and self.ratio else None,
             self.seconds <= wanted.seconds if wanted.seconds else None,
             self.rate >= wanted.rate if wanted.rate else None,
+            self.p99_ms <= wanted.p99 * self.floor_p99_ms
+            if wanted.p99 and self.p99_ms and self.floor_p99_ms
+            else None,
         ]
         known = [verdict for verdict in verdicts if verdict is not None]
-        return all(known) if known else None
+        return all(known) and not self.errors if known else None
 
     def as_json(self) -> dict[str, object]:
         """Plain numbers and texts."""
@@ -116,7 +126,8 @@ class Figure:
             "step": self.step, "of": self.of, "rows": self.rows, "seconds": self.seconds, "rows_per_second": self.rate,
             "floor": self.floor, "floor_seconds": self.floor_seconds, "ratio": self.ratio, "target": str(self.target),
             "met": self.met, "peak_mb": self.peak_mb, "p50_ms": self.p50_ms, "p99_ms": self.p99_ms,
-            "floor_p99_ms": self.floor_p99_ms,
+            "floor_p50_ms": self.floor_p50_ms, "floor_p99_ms": self.floor_p99_ms, "refused": self.refused,
+            "errors": self.errors,
         }  # fmt: skip
 
 

@@ -3,17 +3,17 @@
 import argparse
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import between, floors, shell, steps
+from benchmarks import between, floors, redeem, shell, sms, steps
 from benchmarks.ground import OFFICE, Ground, opened, owner
 from benchmarks.measure import MOST_MEMORY_MB, Figure, Run, Target, alone, percentile
 
 
-def measure(ground: Ground) -> Iterator[Figure]:
+def measure(ground: Ground, tellers: int, at_once: Sequence[int]) -> Iterator[Figure]:
     """Every step in the order of the work, each as soon as it is measured."""
     yield _figure(
         "import a list", "households", alone(steps.import_list, ground, OFFICE), Target(ratio=4),
@@ -36,7 +36,9 @@ def measure(ground: Ground) -> Iterator[Figure]:
         "text the codes", "texts", alone(steps.text, ground, OFFICE), Target(),
         "claim, mark, mark + HOTP", floor,
     )  # fmt: skip
-    yield _redeemed(ground)
+    if sms.is_possible():
+        yield from sms.figures(ground)
+    yield from redeem.figures(ground, tellers, at_once)
     between.everybody_else_is_paid()
     yield _figure(
         "book in bulk", "payments", alone(steps.book, ground, OFFICE), Target(ratio=2, rate=20_000),
@@ -55,6 +57,13 @@ def measure(ground: Ground) -> Iterator[Figure]:
     yield shell.help_()
 
 
+def measure_redemption(ground: Ground, tellers: int, at_once: Sequence[int]) -> Iterator[Figure]:
+    """Redemption alone; what has to come before it is done and not measured."""
+    for step in (steps.import_list, steps.build, steps.certify, steps.authorise, steps.release):
+        step(ground)
+    yield from redeem.figures(ground, tellers, at_once)
+
+
 def _figure(
     step: str,
     of: str,
@@ -69,17 +78,6 @@ def _figure(
     )  # fmt: skip
 
 
-def _redeemed(ground: Ground) -> Figure:
-    given = between.people_come(ground)
-    floor_seconds, floor_each = floors.redeeming(given)
-    run = alone(steps.redeem, given, OFFICE, connections=len(given.tellers))
-    return Figure(
-        f"redeem, {len(given.tellers)} tellers", "codes", run.rows, run.seconds, run.peak_mb, Target(ratio=2),
-        "UPDATE + INSERT, as many at once", floor_seconds, percentile(run.each, 0.5), percentile(run.each, 0.99),
-        percentile(floor_each, 0.99),
-    )  # fmt: skip
-
-
 def conditions() -> dict[str, str]:
     """What the figures hold for."""
     with owner() as connection:
@@ -87,7 +85,8 @@ def conditions() -> dict[str, str]:
         for name in ("server_version", "fsync", "synchronous_commit", "shared_buffers"):
             row = connection.execute(f"SHOW {name}").fetchone()
             shown[name] = str(row[0]) if row else ""
-    return shown | {"processors": str(os.cpu_count())}
+    waiting = f"{os.getloadavg()[0]:.1f} before the start"
+    return shown | {"processors": str(os.cpu_count()), "load": waiting}
 
 
 def table(figures: list[Figure]) -> Table:
@@ -104,8 +103,13 @@ def table(figures: list[Figure]) -> Table:
             f"{figure.peak_mb:.0f}" if figure.peak_mb is not None else "–",
         )  # fmt: skip
         if figure.p99_ms is not None and figure.p50_ms is not None:
-            floor = f", floor's p99 {figure.floor_p99_ms:.1f}" if figure.floor_p99_ms else ""
-            shown.add_row(f"  p50 {figure.p50_ms:.1f} ms, p99 {figure.p99_ms:.1f}{floor}")
+            shown.add_row(f"  p50 {figure.p50_ms:.1f} ms, p99 {figure.p99_ms:.1f}")
+            if figure.floor_p50_ms is not None and figure.floor_p99_ms is not None:
+                shown.add_row(
+                    f"  floor: p50 {figure.floor_p50_ms:.1f} ms, p99 {figure.floor_p99_ms:.1f}"
+                )
+        if figure.refused or figure.errors:
+            shown.add_row(f"  {figure.refused} refused, {figure.errors} errors")
     return shown
 
 
@@ -117,17 +121,29 @@ def main(arguments: list[str] | None = None) -> None:
         "--redeem", type=int, default=2_000, help="codes redeemed one by one (default 2,000)"
     )
     given.add_argument(
-        "--tellers", type=int, default=32, help="tellers at the same time (default 32)"
+        "--tellers",
+        type=int,
+        default=32,
+        help="tellers at the same time, without HTTP (default 32)",
+    )
+    given.add_argument(
+        "--at-once", type=int, nargs="+", default=(1, 50, 200), metavar="TELLERS",
+        help="tellers at the same time over HTTP, one measurement for each number (default 1 50 200)",
+    )  # fmt: skip
+    given.add_argument(
+        "--only", choices=("redeem",), help="measure this alone; what it needs is made ready first"
     )
     given.add_argument("--json", action="store_true", help="for programs")
     chosen = given.parse_args(arguments)
-    sample = min(chosen.redeem, chosen.households)
+    sample = min(chosen.redeem, chosen.households // 5)
+    most = max(chosen.tellers, *chosen.at_once)
+    each_of = measure_redemption if chosen.only else measure
     out = Console(stderr=chosen.json)
-    with opened(chosen.households, sample, chosen.tellers) as ground:
+    with opened(chosen.households, sample, most) as ground:
         about = conditions()
         figures = []
         with out.status("preparing") as status:
-            for figure in measure(ground):
+            for figure in each_of(ground, chosen.tellers, chosen.at_once):
                 figures.append(figure)
                 status.update(f"after {figure.step}: {figure.seconds:.2f} s")
     most = max(figure.peak_mb or 0 for figure in figures)

@@ -86,6 +86,9 @@ class _Takes:
 
     is_simulated = True
 
+    def trouble(self) -> str | None:
+        return None
+
     def send(self, number: str, text: str, reference: str) -> Sent:
         return Sent(reference)
 

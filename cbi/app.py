@@ -1,28 +1,34 @@
-"""The HTTP door: every route of every stage, under `/api/v1`, closed unless it says who may come in."""
+"""The HTTP door: the routes of every stage under `/api/v1` and the pages, closed unless they say who may come in."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 
-from fastapi import FastAPI
+from anyio import to_thread
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException
 
-from cbi import offices
+from cbi import offices, queue
 from cbi.access import endpoints as access
 from cbi.access import tokens
 from cbi.access.actor import Actor
 from cbi.access.tokens import FindActor
+from cbi.console import areas as console
 from cbi.errors import CbiError
+from cbi.helpline import endpoints as helpline
 from cbi.http import problems
 from cbi.http.documentation import Api
 from cbi.http.request_log import RequestLog
-from cbi.http.requests import Entrance
+from cbi.http.requests import Entrance, entrance
 from cbi.http.routing import API, Guard, OfficeRoute
 from cbi.ledger import endpoints as ledger
-from cbi.messaging import endpoints as telephones
+from cbi.messaging import callbacks as gateway
+from cbi.messaging import endpoints as messages
+from cbi.messaging import telephones
 from cbi.payments import callbacks
+from cbi.payments import card_endpoints as cards
 from cbi.payments import endpoints as payments
 from cbi.programmes import endpoints as programmes
 from cbi.proofs import endpoints as proofs
@@ -30,10 +36,12 @@ from cbi.reconciliation import endpoints as reconciliation
 from cbi.redemption import endpoints as redemption
 from cbi.redemption.tellers import actor_of_teller
 from cbi.registry import endpoints as registry
+from cbi.reporting import endpoints as reporting
 from cbi.settings import settings
 
 STAGES = (
-    access, registry, programmes, ledger, payments, callbacks, redemption, reconciliation, proofs,
+    access, registry, programmes, ledger, messages, gateway, payments, cards, callbacks, redemption, reconciliation,
+    helpline, reporting, proofs,
 )  # fmt: skip
 
 HOLDERS: Mapping[str, FindActor] = {"teller": actor_of_teller}
@@ -46,14 +54,32 @@ PUBLIC = frozenset(
         ("POST", f"{API}/sign-in"),
         ("POST", f"{API}/tellers/sign-in"),
         ("POST", callbacks.PATH),  # the provider's signature is checked instead
+        ("PUT", callbacks.PATH),
+        ("PUT", callbacks.PATH_ABOUT),
         ("GET", f"{API}/phones/{{number}}/messages"),  # made-up people, in a demonstration only
+        ("POST", f"{API}/phones/{{number}}/messages"),
     }
+    | gateway.PUBLIC  # a token for one text, or the secret shared with the gateway
+    | console.PUBLIC
 )
 """What needs no token. Any other route without a permission stops the start."""
 
 
 class UnguardedRoute(RuntimeError):
     """A route says neither who may use it nor that it is public."""
+
+
+async def answered_soon(request: Request) -> AsyncIterator[None]:
+    """Once a text that came in is kept, a worker is asked to answer it; the clock would ask some seconds later."""
+    yield
+    if request.method == "POST":
+        office = request.path_params.get("office")
+        for code in [office] if office else entrance(request.app).codes():
+            await to_thread.run_sync(queue.ask_now, "answer", code)
+
+
+BROUGHT = (Depends(answered_soon),)
+"""What the routes have in addition that texts come in by."""
 
 
 def create_app() -> FastAPI:
@@ -68,14 +94,15 @@ def create_app() -> FastAPI:
         redoc_url=None,
     )
     app.state.entrance = Entrance(_authenticate)
-    app.add_middleware(RequestLog)
+    app.add_middleware(RequestLog, failed=console.failed)
     for kind in (CbiError, RequestValidationError, HTTPException, DBAPIError):
-        app.add_exception_handler(kind, problems.handle)
+        app.add_exception_handler(kind, console.handle_for(problems.handle))
     app.add_api_route("/healthz", healthz, methods=["GET"], summary="Whether this process answers")
     for stage in STAGES:
-        app.include_router(stage.router)
+        app.include_router(stage.router, dependencies=BROUGHT if stage is gateway else ())
+    console.mount(app)
     if settings().demo:
-        app.include_router(telephones.router)
+        app.include_router(telephones.router, dependencies=BROUGHT)
     refuse_unguarded(app)
     return app
 

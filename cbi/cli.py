@@ -6,6 +6,8 @@ import typer
 
 from cbi.demo.command import demo
 from cbi.terminal import (
+    cards,
+    complaints,
     counter,
     deployment,
     money,
@@ -14,6 +16,7 @@ from cbi.terminal import (
     registry,
     runs,
     statements,
+    texts,
 )
 
 app = typer.Typer(
@@ -33,8 +36,11 @@ app.add_typer(money.cycles, name="cycle")
 app.add_typer(runs.runs, name="run")
 app.add_typer(payments.payments, name="payment")
 app.add_typer(counter.counters, name="counter")
+app.add_typer(cards.cards, name="card")
+app.add_typer(texts.messages, name="messages")
 app.add_typer(statements.statement, name="statement")
 app.add_typer(statements.discrepancy, name="discrepancy")
+app.add_typer(complaints.complaints, name="complaints")
 for command in (
     demo,
     deployment.serve,
@@ -43,7 +49,7 @@ for command in (
     deployment.verify,
     deployment.doctor,
     statements.reconcile,
-    counter.phone,
+    texts.phone,
 ):
     app.command()(command)
 

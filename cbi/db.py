@@ -161,6 +161,31 @@ def repeatable(work: Callable[[], Result], *, tries: int = 8) -> Result:
 
 
 @contextmanager
+def last_things_last(session: Session) -> Iterator[None]:
+    """Within the block `at_last` keeps its work back; a block that ends without an error ends with it."""
+    waiting: list[Callable[[Session], None]] = []
+    session.info["at_last"] = waiting
+    yield
+    del session.info["at_last"]
+    if waiting:
+        session.flush()
+    for work in waiting:
+        work(session)
+
+
+def at_last(session: Session, work: Callable[[Session], None]) -> None:
+    """Do this as the last thing before the commit, because it takes rows that others wait for until then.
+
+    At once where nothing is kept back. Work for what a savepoint has undone meanwhile must do nothing.
+    """
+    waiting = session.info.get("at_last")
+    if waiting is None:
+        work(session)
+    else:
+        waiting.append(work)
+
+
+@contextmanager
 def planned_for_sets(session: Session) -> Iterator[None]:
     """Join whole tables within the block, whatever their statistics say.
 

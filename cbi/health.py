@@ -12,7 +12,7 @@ from cbi import keys, offices
 from cbi.db import application_url
 from cbi.errors import CbiError
 from cbi.fsp.adapter import capabilities
-from cbi.messaging.transports import transport
+from cbi.messaging.gateways import transport
 from cbi.payments import providers
 from cbi.settings import settings
 
@@ -33,7 +33,7 @@ def examine() -> list[Finding]:
     findings += _key()
     if all(finding.grade != "wrong" for finding in findings):
         findings += _providers()
-        findings += _texts()
+        findings += texts()
         findings += _offices()
     return findings
 
@@ -103,15 +103,37 @@ def _providers() -> Iterator[Finding]:
             yield Finding("wrong", f"Provider {name}: {error}")
 
 
-def _texts() -> Iterator[Finding]:
+def texts() -> Iterator[Finding]:
+    """Whether texts leave for people, and whether anything comes back."""
     try:
-        if transport(settings()).is_simulated:
-            yield Finding(
-                "wrong" if settings().database_url else "weak",
-                "Texts go to the phone simulator, in files, not to people. Set CBI_SMS_TRANSPORT.",
-            )
+        with transport(settings(), "doctor") as way_out:
+            trouble, simulated = way_out.trouble(), way_out.is_simulated
     except CbiError as error:
         yield Finding("wrong", str(error))
+        return
+    if simulated:
+        yield Finding(
+            "wrong" if settings().database_url else "weak",
+            "Texts go to the phone simulator, in files, not to people. Set CBI_SMS_TRANSPORT.",
+        )
+        return
+    yield Finding("wrong", trouble) if trouble else Finding("ok", "The SMS gateway answers.")
+    if settings().sms_callback_url is None:
+        yield Finding(
+            "weak",
+            "The gateway cannot report which texts arrived. Set CBI_SMS_CALLBACK_URL; see docs/sms.md.",
+        )
+    if settings().sms_callback_secret is None:
+        yield Finding(
+            "weak", "Texts that people send are not taken in. Set CBI_SMS_CALLBACK_SECRET."
+        )
+
+
+_SENSITIVE = text("SELECT count(*) FROM complaints WHERE sensitive AND state <> 'closed'")
+_NOBODY_HEARS = text(
+    "SELECT NOT EXISTS (SELECT 1 FROM role_grants g JOIN users u ON u.id = g.user_id"
+    " WHERE g.role = 'protection_officer' AND g.revoked_at IS NULL AND u.disabled_at IS NULL)"
+)
 
 
 def _offices() -> Iterator[Finding]:
@@ -130,6 +152,13 @@ def _offices() -> Iterator[Finding]:
                     "SELECT count(*) FROM audit_entries e WHERE at < now() - interval '10 minutes'"
                     " AND NOT EXISTS (SELECT 1 FROM audit_seals s WHERE s.entry_id = e.id)"
                 )
+            )
+            unheard = session.scalar(_SENSITIVE) if session.scalar(_NOBODY_HEARS) else 0
+        if unheard:
+            yield Finding(
+                "wrong",
+                f"Office {code}: {unheard} complaints may speak of abuse, and nobody may read them."
+                " Give somebody the role protection_officer.",
             )
         if late or unsealed:
             yield Finding(

@@ -14,12 +14,13 @@ from cbi import offices
 from cbi.access import tokens
 from cbi.audit import sealing
 from cbi.fsp.adapter import PaysOverCounter, QueriesStatus, ReadsCallbacks, SubmitsPayments
+from cbi.helpline import answering
 from cbi.http import replay
-from cbi.messaging import handover, transports
+from cbi.messaging import gateways, handover
 from cbi.payments import closing, dispatch, inbox, polling, providers, queries, runs, sending
 from cbi.payments.states import RunState
 from cbi.redemption import expiry, issuing
-from cbi.registry import personal
+from cbi.registry import personal, privacy
 from cbi.settings import settings
 
 Given = TypeVar("Given")
@@ -80,13 +81,23 @@ def releases(office: str) -> int:
 
 def hand_over(office: str, progress: Progress = _quietly) -> int:
     """Hand every waiting text to the gateway; numbers and codes exist only in memory, for the moment it takes."""
-    return handover.hand_over(
-        office,
-        transports.transport(settings()),
-        numbers=personal.numbers,
-        codes=issuing.render_codes,
-        progress=progress,
-    ).sent
+    with gateways.transport(settings(), office) as way_out:
+        return handover.hand_over(
+            office,
+            way_out,
+            numbers=personal.numbers,
+            codes=issuing.render_codes,
+            levels=privacy.levels,
+            progress=progress,
+        ).sent
+
+
+def answer(office: str) -> int:
+    """Answer the texts that came in, and let the answers out at once; returns how many texts were dealt with."""
+    done = answering.answer(office)
+    if done:
+        hand_over(office)
+    return done
 
 
 def poll(office: str) -> int:
@@ -154,6 +165,7 @@ HOUSEKEEPING: dict[str, tuple[Callable[[str], int], int]] = {
     # name: (job, how often in seconds)
     "releases": (releases, 30),
     "hand_over": (hand_over, 10),
+    "answer": (answer, 5),
     "read_inbox": (read_inbox, 60),
     "poll": (poll, 60),
     "expire": (expire, 900),

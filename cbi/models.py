@@ -4,10 +4,12 @@ from cbi import offices
 from cbi.access import models as access
 from cbi.audit import models as audit
 from cbi.db import Base
+from cbi.helpline import models as helpline
 from cbi.http import models as http
 from cbi.ledger import models as ledger
 from cbi.messaging import models as messaging
 from cbi.payments import models as payments
+from cbi.payments import sheet_models
 from cbi.programmes import models as programmes
 from cbi.reconciliation import models as reconciliation
 from cbi.redemption import models as redemption
@@ -16,6 +18,6 @@ from cbi.registry import models as registry
 metadata = Base.metadata
 
 __all__ = [
-    "access", "audit", "http", "ledger", "messaging", "metadata", "offices", "payments", "programmes",
-    "reconciliation", "redemption", "registry",
+    "access", "audit", "helpline", "http", "ledger", "messaging", "metadata", "offices", "payments", "programmes",
+    "reconciliation", "redemption", "registry", "sheet_models",
 ]  # fmt: skip

@@ -30,6 +30,7 @@ from cbi.db import (
     Result,
     application_url,
     engine,
+    last_things_last,
     office_role,
     owner_url,
     repeatable,
@@ -106,7 +107,7 @@ def office_of(session: Session) -> Office:
     known = session.info.get("office")
     if isinstance(known, Office):
         return known
-    row = session.execute(_OFFICE).one()
+    row = session.connection().execute(_OFFICE).one()
     found = Office(
         row.code, row.currency, ZoneInfo(row.timezone), tuple(row.languages), row.region, row.hotline,
         row.locator_digits, row.is_demo,
@@ -122,7 +123,11 @@ _OFFICE = select(*OfficeRow.__table__.columns)  # asked in every transaction, so
 def transaction(code: str) -> Iterator[Session]:
     """One transaction in one office: committed at the end of the block, undone by any error that does not keep its work."""
     refused: CbiError | None = None
-    with Session(engine(code), expire_on_commit=False) as session, session.begin():
+    with (
+        Session(engine(code), expire_on_commit=False) as session,
+        session.begin(),
+        last_things_last(session),
+    ):
         try:
             yield session
         except CbiError as error:

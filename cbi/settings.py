@@ -41,7 +41,29 @@ class Settings(BaseSettings):
     """How long after the last signature a run can still be recalled before it is released."""
 
     sms_transport: str = "simulator"
-    """How texts leave: `simulator` writes them to the phone simulator in the data folder."""
+    """How texts leave: `simulator` (files in the data folder), `kannel`, or `http` (any other gateway). See docs/sms.md."""
+
+    sms_sender: str | None = None
+    """What texts come from: a short number or name that the network knows. Absent: what the gateway uses."""
+
+    sms_kannel_url: str = "http://127.0.0.1:13013/cgi-bin/sendsms"
+    """Where Kannel takes texts (`sendsms-port` of its group smsbox)."""
+
+    sms_kannel_user: str | None = None
+    sms_kannel_password: SecretStr | None = None
+    """As in Kannel's group sendsms-user."""
+
+    sms_http_template: Path | None = None
+    """The file that describes any other gateway (TOML), for `http`."""
+
+    sms_http_secret: SecretStr | None = None
+    """What stands for `{{secret}}` in that file: the gateway's key, kept out of the file."""
+
+    sms_callback_url: str | None = None
+    """This server as the gateway reaches it, such as `http://127.0.0.1:8750`. Absent: no delivery reports are asked for."""
+
+    sms_callback_secret: SecretStr | None = None
+    """What the gateway shows when it brings texts or reports. Absent: texts that come in are refused."""
 
     host: str = "127.0.0.1"
     port: int = 8750
@@ -55,6 +77,13 @@ class Settings(BaseSettings):
         "master_key",
         "master_key_file",
         "office",
+        "sms_sender",
+        "sms_kannel_user",
+        "sms_kannel_password",
+        "sms_http_template",
+        "sms_http_secret",
+        "sms_callback_url",
+        "sms_callback_secret",
         mode="before",
     )
     @classmethod

@@ -86,7 +86,7 @@ def released_run(session: Session, count: int, amount: int, provider: str) -> Pa
     session.add(
         RunRoute(
             run_id=run.id, provider=provider, mechanism="cash_over_counter", first_number=1, last_number=count,
-            payment_count=count, total_minor=total,
+            payment_count=count, total_minor=total, currency=CURRENCY,
         )
     )  # fmt: skip
     session.flush()
@@ -135,9 +135,9 @@ def send_many(
             text(
                 "INSERT INTO payments (id, run_id, number, entitlement_id, programme_id, fund_id, period, component,"
                 " household_id, person_id, account_id, account_index, provider, mechanism, amount_minor, currency,"
-                " digest, state, live, attempts) SELECT gen_random_uuid(), :run, n, gen_random_uuid(), :programme,"
+                " digest, state, live, attempts, heard_of) SELECT gen_random_uuid(), :run, n, gen_random_uuid(), :programme,"
                 " :fund, '2026-03', 'base', gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'i', :provider,"
-                " 'any', :amount, 'DZD', 'd', 'ready', true, 0 FROM generate_series(1, :count) n"
+                " 'any', :amount, 'DZD', 'd', 'ready', true, 0, 0 FROM generate_series(1, :count) n"
             ),
             {
                 "run": run.id, "programme": run.programme_id, "fund": run.fund_id, "provider": provider,

@@ -10,7 +10,15 @@ from datetime import date
 from iso4217 import Currency
 
 from adapters.sandbox import statuses
-from adapters.sandbox.client import SIGNATURE, Answer, SandboxProvider, sign
+from adapters.sandbox.client import (
+    SIGNATURE,
+    Act,
+    Answer,
+    SandboxProvider,
+    Schedule,
+    Step,
+    sign,
+)
 from adapters.sandbox.settings import SandboxSettings, read
 from cbi.errors import CbiError
 from cbi.fsp.adapter import check_payable
@@ -26,6 +34,7 @@ from cbi.fsp.messages import (
     Outcome,
     PaymentInstruction,
     ProviderUpdate,
+    Question,
     Statement,
     StatementLine,
 )
@@ -68,6 +77,12 @@ class SandboxAdapter:
         """The provider behind it, for demonstrations that play its part."""
         return self._provider
 
+    def rehearse(self, account: str, act: str, code: str = "BROKEN") -> None:
+        """What the sandbox does with the next message to that account, by the name of an `Act`: for demonstrations."""
+        script = self._provider.script
+        assert isinstance(script, Schedule), "it has another script, which decides by itself"
+        script.plan(account, Step(Act(act), code))
+
     def redact(self, text: str) -> str:
         """Accounts, names, long numbers and the callback secret are blotted out."""
         text = text.replace(self._provider.secret, "[secret]")
@@ -89,9 +104,9 @@ class SandboxAdapter:
             ) from error
         return _update(answer)
 
-    def query_status(self, idempotency_key: str) -> ProviderUpdate:
+    def query_status(self, question: Question) -> ProviderUpdate:
         """What the sandbox says of it now."""
-        return _update(self._provider.find(idempotency_key))
+        return _update(self._provider.find(question.idempotency_key))
 
     def parse_callback(self, callback: Callback) -> Sequence[ProviderUpdate]:
         """The signature is HMAC-SHA256 over the body, in hex, in `X-Sandbox-Signature`."""

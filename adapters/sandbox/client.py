@@ -158,13 +158,14 @@ class SandboxProvider:
             self.settle(reference)
             return self._answer(payout)
 
-    def settle(self, reference: str) -> None:
-        """Do now what was put off; nothing if it is done."""
+    def settle(self, reference: str, act: Act | None = None) -> None:
+        """Do now what was put off, or what is said instead; nothing if it is done."""
         with self._lock:
             payout = self._payouts[reference]
             if payout.later is not None:
-                act, payout.later = payout.later, None
-                self._decide(payout, Step(act, payout.code or "BROKEN"))
+                step = Step(act or payout.later, payout.code or "BROKEN")
+                payout.later = None
+                self._decide(payout, step)
 
     def reverse(self, reference: str) -> None:
         """Give back a payment that was done."""

@@ -32,6 +32,7 @@ def upgrade() -> None:
         sa.Column("last_number", sa.BigInteger(), nullable=False),
         sa.Column("payment_count", sa.BigInteger(), nullable=False),
         sa.Column("total_minor", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.CHAR(length=3), nullable=False),
         sa.Column("released_through", sa.BigInteger(), nullable=False),
         sa.Column("refusals", sa.BigInteger(), nullable=False),
         sa.Column("not_before", sa.DateTime(timezone=True), nullable=True),
@@ -45,9 +46,9 @@ def upgrade() -> None:
     )
     op.execute(
         "INSERT INTO run_routes (run_id, provider, mechanism, first_number, last_number, payment_count, total_minor,"
-        " released_through, refusals)"
+        " currency, released_through, refusals)"
         " SELECT r.id, r.provider, min(p.mechanism), min(p.number), max(p.number), r.payment_count, r.total_minor,"
-        " r.released_through, 0 FROM payment_runs r JOIN payments p ON p.run_id = r.id GROUP BY r.id"
+        " r.currency, r.released_through, 0 FROM payment_runs r JOIN payments p ON p.run_id = r.id GROUP BY r.id"
     )
     op.add_column("payment_runs", sa.Column("providers", postgresql.ARRAY(sa.Text())))
     op.execute("UPDATE payment_runs SET providers = ARRAY[provider]")

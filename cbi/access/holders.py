@@ -1,6 +1,7 @@
-"""Finds the actor behind an account: who it is and what its roles allow at this moment."""
+"""Finds the actor behind an account: who it is and what its roles allow at this moment; and who may do a thing."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, select
@@ -8,7 +9,30 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from cbi.access.actor import Actor, grants_of
 from cbi.access.models import ApiClient, RoleGrant, User
-from cbi.access.permissions import Role
+from cbi.access.permissions import ROLE_PERMISSIONS, Permission, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A member of staff who holds a permission, for one programme or (None) for all of them."""
+
+    user_id: UUID
+    username: str
+    programme: str | None
+    full_name: str
+
+
+def holding(session: Session, permission: Permission) -> list[Holder]:
+    """The members of staff who hold the permission now, by user name; once for each programme."""
+    roles = [role for role, held in ROLE_PERMISSIONS.items() if permission in held]
+    rows = session.execute(
+        select(User.id, User.username, RoleGrant.programme, User.full_name)
+        .join(RoleGrant, _live(RoleGrant.user_id, User.id))
+        .where(User.disabled_at.is_(None), RoleGrant.role.in_(roles))
+        .distinct()
+        .order_by(User.username, RoleGrant.programme)
+    )
+    return [Holder(*row) for row in rows]
 
 
 def user_actor(session: Session, user_id: UUID) -> Actor | None:

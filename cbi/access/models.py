@@ -93,6 +93,18 @@ class RoleGrant(Base):
     revoked_at: Mapped[datetime | None]
 
 
+class SetUpToken(Base):
+    """What lets in the first administrator of a new office, once. It is kept as a hash only."""
+
+    __tablename__ = "set_up_tokens"
+    __table_args__ = {"info": may_update("used_at")}
+
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    created_at: Mapped[Instant]
+    expires_at: Mapped[Instant]
+    used_at: Mapped[datetime | None]
+
+
 class SignIn(Base):
     """A signed-in session: of a user, or of a teller. The token is kept as a hash only."""
 

@@ -27,6 +27,12 @@ class Permission(StrEnum):
     RUN_RELEASE = "run.release"
     PAYMENT_READ = "payment.read"
     CODE_REISSUE = "code.reissue"
+    CARD_READ = "card.read"
+    CARD_ISSUE = "card.issue"
+    CARD_BLOCK = "card.block"
+    PRIVACY_CHOOSE = "privacy.choose"
+    COMPLAINT_HANDLE = "complaint.handle"
+    COMPLAINT_SENSITIVE = "complaint.handle_sensitive"
     COUNTER_MANAGE = "counter.manage"
     REDEMPTION_PERFORM = "redemption.perform"
     STATEMENT_IMPORT = "statement.import"
@@ -46,6 +52,7 @@ class Role(StrEnum):
     AUTHORISER = "authoriser"
     TREASURER = "treasurer"
     COMPLAINT_HANDLER = "complaint_handler"
+    PROTECTION_OFFICER = "protection_officer"
     AUDITOR = "auditor"
     ADMINISTRATOR = "administrator"
     TELLER = "teller"
@@ -61,10 +68,28 @@ _READ_THE_BOOKS = {
     _P.PAYMENT_READ,
     _P.DISCREPANCY_READ,
 }
+_HEAR_COMPLAINTS = {
+    _P.REGISTRY_READ,
+    _P.PROGRAMME_READ,
+    _P.PAYMENT_READ,
+    _P.CODE_REISSUE,
+    _P.CARD_READ,
+    _P.CARD_BLOCK,
+    _P.PRIVACY_CHOOSE,
+    _P.COMPLAINT_HANDLE,
+}
 
 ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     Role.REGISTRATION_OFFICER: frozenset(
-        {_P.REGISTRY_IMPORT, _P.REGISTRY_READ, _P.REGISTRY_DECIDE, _P.PROGRAMME_READ}
+        {
+            _P.REGISTRY_IMPORT,
+            _P.REGISTRY_READ,
+            _P.REGISTRY_DECIDE,
+            _P.PROGRAMME_READ,
+            _P.PRIVACY_CHOOSE,
+            _P.CARD_READ,
+            _P.CARD_ISSUE,
+        }
     ),
     Role.PROGRAMME_MANAGER: frozenset(
         _READ_THE_BOOKS
@@ -79,9 +104,8 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     Role.TREASURER: frozenset(
         _READ_THE_BOOKS | {_P.FUND_MOVE, _P.STATEMENT_IMPORT, _P.DISCREPANCY_SETTLE, _P.PROOF_READ}
     ),
-    Role.COMPLAINT_HANDLER: frozenset(
-        {_P.REGISTRY_READ, _P.PROGRAMME_READ, _P.PAYMENT_READ, _P.CODE_REISSUE}
-    ),
+    Role.COMPLAINT_HANDLER: frozenset(_HEAR_COMPLAINTS),
+    Role.PROTECTION_OFFICER: frozenset(_HEAR_COMPLAINTS | {_P.COMPLAINT_SENSITIVE}),
     Role.AUDITOR: frozenset(_READ_THE_BOOKS | {_P.REGISTRY_READ, _P.PROOF_READ, _P.AUDIT_READ}),
     Role.ADMINISTRATOR: frozenset({_P.USER_MANAGE, _P.PROOF_READ}),
     Role.TELLER: frozenset({_P.REDEMPTION_PERFORM}),

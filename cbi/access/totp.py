@@ -65,10 +65,16 @@ class Checked(Enum):
 def enrol(session: Session, user_id: UUID) -> str:
     """Give a user a secret for the authenticator app (base32), to be shown once. Raises AlreadyEnrolled."""
     secret = pyotp.random_base32()
+    take_into_use(session, user_id, secret)
+    return secret
+
+
+def take_into_use(session: Session, user_id: UUID, secret: str, step: int | None = None) -> None:
+    """From now on the user's codes come from this secret; the one of `step` is used up. Raises AlreadyEnrolled."""
     kept = session.execute(
         update(User)
         .where(User.id == user_id, User.totp_secret.is_(None), User.disabled_at.is_(None))
-        .values(totp_secret=keys.seal(_key(session), secret, _place(user_id)), totp_step=None)
+        .values(totp_secret=keys.seal(_key(session), secret, _place(user_id)), totp_step=step)
         .returning(User.id)
     ).first()
     if kept is None:
@@ -77,7 +83,6 @@ def enrol(session: Session, user_id: UUID) -> str:
             next_step="If the phone is lost, an administrator withdraws it first.",
         )
     record(session, Actor("user", user_id, ""), "access.enrolled", "user", user_id)
-    return secret
 
 
 def withdraw(session: Session, actor: Actor, user_id: UUID) -> None:

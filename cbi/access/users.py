@@ -81,13 +81,18 @@ def create_first_administrator(
     session: Session, *, username: str, full_name: str, password: str
 ) -> User:
     """Make the administrator of a new office; only while there is no user at all. Raises NotTheFirst."""
+    require_nobody_yet(session)
+    return _create(session, SYSTEM, username, full_name, password, [Role.ADMINISTRATOR], None)
+
+
+def require_nobody_yet(session: Session) -> None:
+    """Raise NotTheFirst unless the office has no user; until the transaction ends nobody else becomes the first."""
     office = offices.office_of(session).code
     session.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"first user of {office}"))))
     if session.scalar(select(func.count()).select_from(User)):
         raise NotTheFirst(
             "This office has users already.", next_step="Ask its administrator for an account."
         )
-    return _create(session, SYSTEM, username, full_name, password, [Role.ADMINISTRATOR], None)
 
 
 def _create(

@@ -23,8 +23,9 @@ def demo(
     with ground.clean() as folder:
         from cbi.demo.day import run
 
-        office = run(folder, households)
-        if no_serve:
-            return
-        say("\nServing. Stop with Ctrl-C.")
-        ground.serve(office)
+        town = run(folder, households)
+        say(f"\nThe lists, reports and statements of this story are in {folder}.")
+        if not no_serve:
+            from cbi.demo.serving import serve
+
+            serve(town)

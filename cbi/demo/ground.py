@@ -2,14 +2,20 @@
 
 import fcntl
 import os
+import shlex
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cbi import db, embedded, keys
 from cbi.errors import Conflict
+from cbi.payments import providers
 from cbi.settings import settings
+
+COMMAND = "cbi"
+"""A file in the folder: the command for this office alone, for another terminal while the demonstration is served."""
 
 MARK = "This folder belongs to `cbi demo`, which empties it at every start.\n"
 
@@ -62,23 +68,32 @@ def _empty(folder: Path) -> None:
 
 
 def _point_at(folder: Path) -> None:
-    for name in ("DATABASE_URL", "OWNER_DATABASE_URL", "MASTER_KEY", "MASTER_KEY_FILE", "OFFICE"):
-        os.environ[f"CBI_{name}"] = ""
-    os.environ |= {
+    """Settings for this process, and a command that gives another terminal the same."""
+    environment = {
+        f"CBI_{name}": ""
+        for name in (
+            "DATABASE_URL",
+            "OWNER_DATABASE_URL",
+            "MASTER_KEY",
+            "MASTER_KEY_FILE",
+            "OFFICE",
+        )
+    } | {
         "CBI_DATA_DIR": str(folder),
         "CBI_DEMO": "true",
         "CBI_PROVIDERS": "post_office,sandbox",
         "CBI_RECALL_MINUTES": "0",
         "CBI_SMS_TRANSPORT": "simulator",
     }
+    os.environ |= environment
     settings.cache_clear()
     keys.forget()
     db.disconnect()
-
-
-def serve(office: str) -> None:
-    """Serve the demonstration's office until stopped, with worker and scheduler in this process."""
-    from cbi.terminal.deployment import serve as serve_door  # noqa: PLC0415 - the web door takes a second
-
-    os.environ["CBI_OFFICE"] = office
-    serve_door()
+    providers.adapter.cache_clear()
+    command = folder / COMMAND
+    exports = "".join(f"export {name}={shlex.quote(text)}\n" for name, text in environment.items())
+    here = shlex.quote(str(Path(sys.argv[0]).absolute()))
+    command.write_text(
+        f'#!/bin/sh\n# cbi in the demonstration\'s office\n{exports}exec {here} "$@"\n'
+    )
+    command.chmod(0o755)

@@ -1,7 +1,7 @@
 """The demonstration's people: one for each part, with passwords made up at every start."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyotp
 from sqlalchemy.orm import Session
@@ -18,13 +18,34 @@ class Colleague:
 
     username: str
     part: str
-    password: str
-    secret: str
+    password: str = field(repr=False)
+    secret: str = field(repr=False)
     actor: Actor
 
     def one_time_code(self) -> str:
         """What the colleague's authenticator shows now."""
         return pyotp.TOTP(self.secret).at(clock.now())
+
+    def code_to_type(self, used: int | None) -> "CodeToType":
+        """A code that counts now, though the last one that counted was that of the step `used`.
+
+        An authenticator whose clock is half a minute fast would show the same: so nobody waits between two signatures.
+        """
+        now = int(clock.now().timestamp())
+        here = now // totp.STEP_SECONDS
+        step = here if used is None else max(here, used + 1)
+        if step > here + 1:
+            return CodeToType(None, (step - 1) * totp.STEP_SECONDS - now)
+        code = pyotp.HOTP(self.secret).at(step)
+        return CodeToType(code, (step + 2) * totp.STEP_SECONDS - now)
+
+
+@dataclass(frozen=True, slots=True)
+class CodeToType:
+    """A one-time code and how many seconds it counts; or none, and in how many seconds there is one."""
+
+    code: str | None
+    seconds: int
 
 
 PARTS: dict[str, tuple[str, Role]] = {
@@ -33,19 +54,25 @@ PARTS: dict[str, tuple[str, Role]] = {
     "amina": ("Amina Certifies", Role.CERTIFIER),
     "karim": ("Karim Authorises", Role.AUTHORISER),
     "tala": ("Tala Treasurer", Role.TREASURER),
+    "salma": ("Salma Listens", Role.COMPLAINT_HANDLER),
+    "paul": ("Paul Protects", Role.PROTECTION_OFFICER),
     "sami": ("Sami Supervises counters", Role.TELLER_SUPERVISOR),
     "ada": ("Ada Audits", Role.AUDITOR),
 }
 
 
 def hire(session: Session) -> dict[str, Colleague]:
-    """The administrator, who makes everybody else; nobody has two parts."""
+    """The administrator and everybody else, whom the administrator makes; nobody has two parts."""
     password = new_password()
     admin = users.create_first_administrator(
         session, username="admin", full_name="Ines Administers", password=password
     )
+    secret = totp.enrol(session, admin.id)
     boss = users.actor_of_user(session, admin.id)
-    return {name: _hire(session, boss, name, *part) for name, part in PARTS.items()}
+    colleagues = {name: _hire(session, boss, name, *part) for name, part in PARTS.items()}
+    return colleagues | {
+        "admin": Colleague("admin", Role.ADMINISTRATOR.value, password, secret, boss)
+    }
 
 
 def _hire(session: Session, boss: Actor, name: str, full_name: str, role: Role) -> Colleague:
@@ -58,5 +85,9 @@ def _hire(session: Session, boss: Actor, name: str, full_name: str, role: Role) 
 
 
 def new_password() -> str:
-    """A password nobody has to remember after today."""
-    return secrets.token_urlsafe(12)
+    """A password nobody has to remember after today, and that is easy to type on a telephone."""
+    sounds = [secrets.choice("bdfgklmnprstvz") + secrets.choice("aeiou") for _ in range(SOUNDS)]
+    return "-".join("".join(sounds[at : at + 2]) for at in range(0, SOUNDS, 2))
+
+
+SOUNDS = 8

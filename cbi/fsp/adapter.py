@@ -1,8 +1,10 @@
 """What an adapter can do: one protocol for each ability, and having the method is having the ability."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Protocol, runtime_checkable
 
+from cbi.fsp.cards import Card, CardHolder, CardLoss
 from cbi.fsp.counter import CounterRules
 from cbi.fsp.errors import NotSent
 from cbi.fsp.messages import (
@@ -11,6 +13,7 @@ from cbi.fsp.messages import (
     PaymentFile,
     PaymentInstruction,
     ProviderUpdate,
+    Question,
     Statement,
 )
 from cbi.money import Money
@@ -20,7 +23,8 @@ from cbi.money import Money
 class FspAdapter(Protocol):
     """Translates between the engine and one provider.
 
-    An adapter keeps no state of its own, touches no database, never retries, and may be called from many threads.
+    An adapter keeps no state of its own (what it needs in order to ask comes back as `ProviderUpdate.ticket`), touches
+    no database, never retries, and may be called from many threads.
     """
 
     @property
@@ -55,8 +59,11 @@ class WritesPaymentFiles(FspAdapter, Protocol):
 class QueriesStatus(FspAdapter, Protocol):
     """Asks what became of a payment."""
 
-    def query_status(self, idempotency_key: str) -> ProviderUpdate:
-        """What the provider says now; UNKNOWN where it says that it never heard of the payment."""
+    def query_status(self, question: Question) -> ProviderUpdate:
+        """What the provider says now; UNKNOWN where it says that it never heard of the payment.
+
+        It is asked by whatever of the question finds the payment soonest; with the key alone it must still be asked.
+        """
         ...
 
 
@@ -79,6 +86,15 @@ class ReadsStatements(FspAdapter, Protocol):
 
 
 @runtime_checkable
+class FetchesStatements(FspAdapter, Protocol):
+    """Fetches the statement itself, where nobody brings it as a file."""
+
+    def fetch_statement(self, first: date, last: date, currency: str) -> bytes:
+        """The statement of these days (both included, in UTC), as `parse_statement` reads it."""
+        ...
+
+
+@runtime_checkable
 class ReportsFloat(FspAdapter, Protocol):
     """Says how much of our money the provider still holds."""
 
@@ -97,14 +113,45 @@ class PaysOverCounter(FspAdapter, Protocol):
         ...
 
 
+@runtime_checkable
+class IssuesCards(FspAdapter, Protocol):
+    """Issues a card to a recipient, once, and keeps its value when the card is lost.
+
+    Each of these does what is still to do, so that calling it again, after whatever happened, changes nothing more.
+    Raises NotSent only when nothing went out; any other exception means that we do not know, and calling again is safe.
+    """
+
+    def issue_card(self, holder: CardHolder, currency: str) -> Card:
+        """The recipient's card, made now if there was none: not in use before it is handed over."""
+        ...
+
+    def find_card(self, account: str) -> Card | None:
+        """The recipient's newest card, or None."""
+        ...
+
+    def hand_over_card(self, account: str) -> Card:
+        """Bring the card into use: the recipient has it in hand. Raises NotSent if it is blocked."""
+        ...
+
+    def block_card(self, account: str, loss: CardLoss) -> Card:
+        """Stop the card for ever; nothing can be bought with it from now on."""
+        ...
+
+    def replace_card(self, account: str) -> Card:
+        """A new card with what was left on the blocked one, not in use yet. Raises NotSent if no card is blocked."""
+        ...
+
+
 ABILITIES: tuple[type, ...] = (
     SubmitsPayments,
     WritesPaymentFiles,
     QueriesStatus,
     ReadsCallbacks,
     ReadsStatements,
+    FetchesStatements,
     ReportsFloat,
     PaysOverCounter,
+    IssuesCards,
 )
 
 

@@ -125,7 +125,9 @@ class PaymentInstruction:
 class ProviderUpdate:
     """What a provider said about one attempt: the one answer to submitting, asking and being called back.
 
-    FAILED always carries `failure`. `provider_code` keeps the provider's own word.
+    FAILED always carries `failure`. `provider_code` keeps the provider's own word. `amount` is what it says it paid,
+    where it says so: with another amount than was sent, nothing is believed to be paid. `ticket` is what it gave us to
+    ask by, where that is not our key; it comes back in the `Question`, also after a restart, and nobody is shown it.
     """
 
     idempotency_key: str
@@ -134,14 +136,37 @@ class ProviderUpdate:
     failure: FailureReason | None = None
     provider_code: str | None = None
     occurred_at: datetime | None = None
+    amount: Money | None = None
+    ticket: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What became of one attempt? With everything that a provider may find it by.
+
+    `account` is the payee's, as in the instruction; None when nobody knows it any more. `ticket` is the latest that the
+    provider gave for this attempt; None when it gave none, or its answer was lost. Neither is shown by repr.
+    """
+
+    idempotency_key: str
+    account: str | None = field(default=None, repr=False)
+    ticket: str | None = field(default=None, repr=False)
+
+
+ABOUT = "X-Callback-About"
+"""A header of a callback that the engine itself sets: what stood behind the provider's name in the address it came to."""
 
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """A message that reached us over HTTP, exactly as it came; repr shows nothing of it."""
+    """A message that reached us over HTTP, exactly as it came; repr shows nothing of it.
+
+    `received_at` is when it came, where it was kept and is read later: a signature that names its moment was fresh then.
+    """
 
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
+    received_at: datetime | None = None
 
     def header(self, name: str) -> str | None:
         """The header of that name, in whatever letter case it came."""

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from fastapi import Request, Response
 from pydantic import BaseModel
-from sqlalchemy import CursorResult, delete, select, update
+from sqlalchemy import CursorResult, Table, bindparam, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -63,13 +63,8 @@ def claim(session: Session, principal: Principal, key: str, fingerprint: bytes) 
     While another transaction is doing the same request this waits for it. Raises KeyReused, AnswerNotKept.
     """
     name = _name(principal)
-    taken = session.scalar(
-        insert(AnsweredRequest)
-        .values(principal=name, key=key, fingerprint=fingerprint, received_at=clock.now())
-        .on_conflict_do_nothing()
-        .returning(AnsweredRequest.key)
-    )
-    if taken is not None:
+    row = {"principal": name, "key": key, "fingerprint": fingerprint, "received_at": clock.now()}
+    if session.connection().scalar(_CLAIM, row) is not None:
         return None
     known, status, answer = session.execute(
         select(AnsweredRequest.fingerprint, AnsweredRequest.status, AnsweredRequest.answer).where(
@@ -94,15 +89,22 @@ def keep(
 ) -> None:
     """Store the answer to a claimed request, sealed; not one that holds a secret, is long, or is sent in pieces."""
     name, body = _name(principal), getattr(response, "body", None)
-    values: dict[str, Any] = {"status": response.status_code}
+    answer = None
     if not secret and body is not None and len(body) <= _LONGEST:
         whole = (response.media_type or "").encode() + b"\n" + bytes(body)
-        values["answer"] = keys.seal(_key(session), whole, _place(name, key))
-    session.execute(
-        update(AnsweredRequest)
-        .where(AnsweredRequest.principal == name, AnsweredRequest.key == key)
-        .values(values)
-    )
+        answer = keys.seal(_key(session), whole, _place(name, key))
+    given = {"by": name, "named": key, "had": response.status_code, "was": answer}
+    session.connection().execute(_KEEP, given)
+
+
+# Run at every request that changes something, so built once.
+_ANSWERED: Table = AnsweredRequest.__table__  # type: ignore[assignment]
+_CLAIM = insert(_ANSWERED).on_conflict_do_nothing().returning(_ANSWERED.c.key)
+_KEEP = (
+    update(_ANSWERED)
+    .where(_ANSWERED.c.principal == bindparam("by"), _ANSWERED.c.key == bindparam("named"))
+    .values(status=bindparam("had"), answer=bindparam("was"))
+)
 
 
 def forget_old(session: Session) -> int:

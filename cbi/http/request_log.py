@@ -4,12 +4,14 @@ import json
 import logging
 import time
 import traceback
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
 from sqlalchemy.exc import DBAPIError
 from starlette.datastructures import MutableHeaders
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cbi import db
@@ -22,6 +24,10 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
+
+
+Failed = Callable[[Request, str], Response]
+"""Makes the answer to a request that failed, given the id to quote."""
 
 
 def to_standard_error() -> None:
@@ -40,8 +46,11 @@ class RequestLog:
     A failure is logged by its kind and the places it passed. Its message is left out: it can quote a person's data.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(
+        self, app: ASGIApp, failed: Failed = lambda _, error_id: failure(error_id)
+    ) -> None:
         self._app = app
+        self._failed = failed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -68,7 +77,7 @@ class RequestLog:
         except Exception as error:  # noqa: BLE001 - whatever it is, it is logged and answered
             line["failure"] = describe(error)
             if line["status"] is None:
-                await failure(request_id)(scope, receive, noted)
+                await self._failed(Request(scope), request_id)(scope, receive, noted)
         finally:
             principal = scope.get("state", {}).get("principal")
             line["route"] = getattr(scope.get("route"), "path", None)

@@ -50,12 +50,16 @@ class Entrance:
 
     def knows(self, office: str) -> bool:
         """Whether there is such an office. Asks the database when the name is new, but not at every guess."""
+        return office in self.codes(unless=office)
+
+    def codes(self, *, unless: str | None = None) -> frozenset[str]:
+        """Every office, as the database said a few seconds ago; `unless` this one is among those known already."""
         with self._asking:
             stale = time.monotonic() - self._asked_at > _ASK_AGAIN_AFTER
-            if office not in self._offices and stale:
+            if unless not in self._offices and stale:
                 self._offices = frozenset(offices.office_codes())
                 self._asked_at = time.monotonic()
-            return office in self._offices
+            return self._offices
 
     def principal(self, office: str, token: str) -> Principal:
         """Who holds this token. Raises Unauthenticated."""
@@ -82,10 +86,16 @@ def unauthenticated() -> Unauthenticated:
 def bearer(request: Request) -> tuple[str, str]:
     """The office that a request's token names, and the token. Raises Unauthenticated."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    found = _TOKEN.match(token.strip())
-    if scheme.lower() != "bearer" or found is None:
+    office = office_in(token.strip())
+    if scheme.lower() != "bearer" or office is None:
         raise unauthenticated()
-    return found[1], found[0]
+    return office, token.strip()
+
+
+def office_in(token: str) -> str | None:
+    """The office that a token names, or None when it does not look like a token."""
+    found = _TOKEN.match(token)
+    return found[1] if found else None
 
 
 async def office_session(request: Request) -> Session:

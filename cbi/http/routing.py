@@ -100,7 +100,7 @@ class OfficeRoute(APIRoute):
                         return work()
                     known = replay.claim(session, principal, key, fingerprint.digest())
                     if known is None:
-                        known = _refusable(session, work)
+                        known = refusable(session, work, problems.answer_for)
                         replay.keep(session, principal, key, known, secret=secret)
                     return known
 
@@ -109,13 +109,18 @@ class OfficeRoute(APIRoute):
         return partial(guarded, guard) if guard else public
 
 
-def _refusable(session: Session, work: Callable[[], Response]) -> Response:
-    """Do the work; a refusal undoes it (unless it keeps its work) and becomes an answer like any other."""
+def refusable(
+    session: Session, work: Callable[[], Response], tell: Callable[[Exception], Response | None]
+) -> Response:
+    """Do the work; a refusal undoes it (unless it keeps its work) and becomes an answer like any other.
+
+    `tell` makes the answer; an error for which it has none is a failure of ours, and goes on.
+    """
     step = session.begin_nested()
     try:
         response = work()
     except Exception as error:
-        refusal = problems.answer_for(error)
+        refusal = tell(error)
         if refusal is None:
             raise
         if getattr(error, "keeps_work", False):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from uuid import UUID
 
@@ -29,6 +29,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
 from cbi import clock
+from cbi.db import at_last
 from cbi.errors import Conflict
 from cbi.ledger.chart import LEGS, AccountKind, Entry
 from cbi.ledger.models import Account, Transfer
@@ -130,7 +131,7 @@ def post(session: Session, entry: Entry, book: Book, amount: Money, source_id: U
     _post(session, entry, book, _transfers(row), {})
 
 
-def booking(payments: Select[*tuple[Any, ...]], *along: CTE) -> Select[int, int]:
+def booking(payments: Select[*tuple[Any, ...]], *along: CTE) -> Select[int, int, int]:
     """The statement for `post_payments`: it books an event for every payment that the query yields as (payment_id,
     attempt, amount_minor), and makes the changes `along` with it.
 
@@ -150,17 +151,20 @@ def post_payments(
     session: Session,
     entry: Entry,
     book: Book,
-    statement: Select[int, int],
+    statement: Select[int, int, int],
     values: Mapping[str, object],
+    *,
+    totals_at_last: bool = False,
 ) -> Posted:
     """Run what `booking` built, with the values of its own parameters, for this event in these books.
 
-    One INSERT and one UPDATE of each total, however many payments there are. Raises NotCovered.
+    One INSERT and one UPDATE of each total, however many payments there are. Raises NotCovered; with `totals_at_last`,
+    which is for what a transaction books at its end, only when that commits.
     """
-    return _post(session, entry, book, statement, values)
+    return _post(session, entry, book, statement, values, totals_at_last=totals_at_last)
 
 
-def _transfers(rows: Select[*tuple[Any, ...]], *along: CTE) -> Select[int, int]:
+def _transfers(rows: Select[*tuple[Any, ...]], *along: CTE) -> Select[int, int, int]:
     chosen = rows.subquery()
     legs = (
         func.unnest(
@@ -185,11 +189,13 @@ def _transfers(rows: Select[*tuple[Any, ...]], *along: CTE) -> Select[int, int]:
                 legs.c.leg, bindparam("books_day", type_=Date), bindparam("booked_at", type_=DateTime(timezone=True)),
             ).select_from(chosen.join(legs, true())),
         )
-        .returning(Transfer.leg, Transfer.amount_minor)
+        .returning(Transfer.id, Transfer.leg, Transfer.amount_minor)
         .cte("written")
     )  # fmt: skip
     return (
-        select(func.count(), func.coalesce(func.sum(written.c.amount_minor), 0))
+        select(
+            func.count(), func.coalesce(func.sum(written.c.amount_minor), 0), func.min(written.c.id)
+        )
         .where(written.c.leg == 1)
         .add_cte(*along)
     )
@@ -199,8 +205,10 @@ def _post(
     session: Session,
     entry: Entry,
     book: Book,
-    statement: Select[int, int],
+    statement: Select[int, int, int],
     values: Mapping[str, object],
+    *,
+    totals_at_last: bool = False,
 ) -> Posted:
     legs = LEGS[entry]
     accounts = open_accounts(session, book, dict.fromkeys(kind for leg in legs for kind in leg))
@@ -213,10 +221,14 @@ def _post(
         "books_day": clock.today(office_of(session).timezone),
         "booked_at": clock.now(),
     }
-    count, total = session.connection().execute(statement, {**values, **of_the_books}).one()
+    count, total, first = session.connection().execute(statement, {**values, **of_the_books}).one()
     amount = Money(int(total), book.currency)
     if count:
-        _move_totals(session, legs, accounts, amount)
+        moving = partial(_move_totals, legs=legs, accounts=accounts, amount=amount, first=first)
+        if totals_at_last:
+            at_last(session, moving)
+        else:
+            moving(session)
     return Posted(count, amount)
 
 
@@ -225,18 +237,23 @@ def _move_totals(
     legs: tuple[tuple[AccountKind, AccountKind], ...],
     accounts: Mapping[AccountKind, int],
     amount: Money,
+    first: int,
 ) -> None:
     """Lock the totals in one order, so that two postings never wait for each other crosswise, and move them.
 
-    Every counter waits for some of these rows, so they are locked and moved in one statement.
+    Every counter waits for some of these rows, so they are locked and moved in one statement. They stay as they are
+    when the `first` transfer was undone by a savepoint meanwhile.
     """
     kinds = {accounts[kind]: kind for leg in legs for kind in leg}
     changes = {
         "ids": list(kinds),
         "debits": [amount.minor * sum(leg[0] is kind for leg in legs) for kind in kinds.values()],
         "credits": [amount.minor * sum(leg[1] is kind for leg in legs) for kind in kinds.values()],
+        "first": first,
     }
-    moved = set(session.scalars(_MOVE_TOTALS, changes))
+    moved = set(session.connection().scalars(_MOVE_TOTALS, changes))
+    if not moved and session.get(Transfer, first, populate_existing=True) is None:
+        return
     for number, kind in kinds.items():
         if number not in moved:
             raise _not_covered(session, number, kind, amount)
@@ -245,7 +262,8 @@ def _move_totals(
 _MOVE_TOTALS = text("""
     WITH held AS MATERIALIZED (
         SELECT id, guarded, normal, debits_minor, credits_minor FROM accounts
-        WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id FOR UPDATE
+        WHERE id = ANY(CAST(:ids AS bigint[])) AND EXISTS (SELECT FROM transfers WHERE transfers.id = :first)
+        ORDER BY id FOR UPDATE
     ), became AS (
         SELECT id, guarded, normal, debits_minor + debit AS debits, credits_minor + credit AS credits
         FROM held JOIN unnest(CAST(:ids AS bigint[]), CAST(:debits AS bigint[]), CAST(:credits AS bigint[]))

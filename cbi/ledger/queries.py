@@ -1,13 +1,25 @@
 """What the books say: every account's balance, and where each fund's money is."""
 
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, fields
+from datetime import date
 from uuid import UUID
 
 from sqlalchemy import case, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
-from cbi.ledger.chart import AWAITING, BUDGET, CHART, COMMITTED, DELIVERED, FUND, IN_TRANSIT
-from cbi.ledger.models import Account, Fund
+from cbi.ledger.chart import (
+    AWAITING,
+    BUDGET,
+    CHART,
+    COMMITTED,
+    DELIVERED,
+    FLOAT,
+    FUND,
+    IN_TRANSIT,
+    Entry,
+)
+from cbi.ledger.models import Account, Fund, Transfer
 from cbi.money import Money
 
 
@@ -37,6 +49,16 @@ class FundPosition:
     in_transit: Money
     awaiting: Money
     delivered: Money
+
+
+@dataclass(frozen=True, slots=True)
+class PaidOnDay:
+    """What one provider paid out on one day of the office's calendar."""
+
+    day: date
+    provider: str
+    payments: int
+    total: Money
 
 
 def trial_balance(session: Session) -> list[Balance]:
@@ -93,6 +115,86 @@ def fund_positions(session: Session) -> list[FundPosition]:
         )
         for fund, *amounts in rows
     ]  # fmt: skip
+
+
+def together(positions: Iterable[FundPosition]) -> list[FundPosition]:
+    """The sum of the positions, one for each currency; it adds up as each of them does."""
+    sums: dict[str, FundPosition] = {}
+    amounts = [field.name for field in fields(FundPosition) if field.name not in {"code", "name"}]
+    for one in positions:
+        so_far = sums.get(one.received.currency)
+        added = [
+            getattr(one, name) + getattr(so_far, name) if so_far else getattr(one, name)
+            for name in amounts
+        ]
+        sums[one.received.currency] = FundPosition("", "", *added)
+    return [sums[currency] for currency in sorted(sums)]
+
+
+def paid_by_day(
+    session: Session, since: date, programmes: Collection[UUID] | None = None
+) -> list[PaidOnDay]:
+    """What the books say was paid out on each day from `since` on, by provider; for these programmes, or for all.
+
+    What came back later is not taken off the day it was paid on.
+    """
+    paid_from, delivered = aliased(Account), aliased(Account)
+    found = (
+        select(
+            Transfer.effective_on, paid_from.provider, Transfer.currency, func.count(),
+            func.sum(Transfer.amount_minor),
+        )
+        .join(paid_from, paid_from.id == Transfer.credit_account_id)
+        .where(
+            Transfer.entry == Entry.CONFIRM.value, paid_from.code == FLOAT.code, Transfer.effective_on >= since
+        )
+        .group_by(Transfer.effective_on, paid_from.provider, Transfer.currency)
+        .order_by(Transfer.effective_on, paid_from.provider, Transfer.currency)
+    )  # fmt: skip
+    if programmes is not None:
+        found = found.join(delivered, delivered.id == Transfer.debit_account_id).where(
+            delivered.programme_id.in_(programmes)
+        )
+    return [
+        PaidOnDay(day, provider or "", count, Money(int(total), currency))
+        for day, provider, currency, count, total in session.execute(found)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Float:
+    """What lies with one provider, and how much of it has been sent out without news of it yet."""
+
+    held: Money
+    in_transit: Money
+
+
+def floats(session: Session, providers: Collection[str], currency: str) -> dict[str, Float]:
+    """The floats of these providers in one currency; a provider that was never given anything has nothing."""
+    rows = session.execute(
+        select(
+            Account.provider,
+            Account.code,
+            func.sum(Account.debits_minor),
+            func.sum(Account.credits_minor),
+        )
+        .where(
+            Account.code.in_([FLOAT.code, IN_TRANSIT.code]),
+            Account.currency == currency,
+            Account.provider.in_(providers),
+        )
+        .group_by(Account.provider, Account.code)
+    )
+    held = {
+        (provider, code): int(debits - credits if code == FLOAT.code else credits - debits)
+        for provider, code, debits, credits in rows
+    }
+    return {
+        provider: Float(
+            *(Money(held.get((provider, kind.code), 0), currency) for kind in (FLOAT, IN_TRANSIT))
+        )
+        for provider in providers
+    }
 
 
 def available(session: Session, programme_id: UUID, fund_id: UUID, currency: str) -> Money:

@@ -1,7 +1,7 @@
 """Which worker holds which texts, and what became of them: the rows behind a hand-over."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -10,6 +10,7 @@ from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
 from cbi import clock
+from cbi.messaging import reports
 from cbi.messaging.models import Message
 from cbi.messaging.states import MESSAGE, MessageState, Reason
 
@@ -24,7 +25,8 @@ class Taken:
     id: UUID
     template: str
     language: str
-    account_id: UUID
+    account_id: UUID | None
+    number: bytes | None = field(repr=False)
     code_issue_id: UUID | None
     values: Mapping[str, Any]
     tries: int
@@ -66,6 +68,7 @@ def take(session: Session, size: int) -> list[Taken]:
             Message.template,
             Message.language,
             Message.account_id,
+            Message.number,
             Message.code_issue_id,
             Message.values,
             Message.tries,
@@ -76,7 +79,7 @@ def take(session: Session, size: int) -> list[Taken]:
 
 
 def record(session: Session, outcomes: Mapping[UUID, Outcome]) -> None:
-    """Write down what became of texts, where the lifecycle still allows it."""
+    """Write down what became of texts, where the lifecycle still allows it, and what the gateway reported meanwhile."""
     for after in {outcome.after for outcome in outcomes.values()}:
         these = {key: outcome for key, outcome in outcomes.items() if outcome.after == after}
         session.execute(
@@ -92,12 +95,14 @@ def record(session: Session, outcomes: Mapping[UUID, Outcome]) -> None:
                 "references": [outcome.reference for outcome in these.values()],
             },
         )
+    reports.apply(session, list(outcomes))
 
 
 _RECORD = text("""
     UPDATE messages
     SET state = :after, waiting = :waiting, reason = became.reason, not_before = became.not_before,
-        tries = messages.tries + became.tries, gateway_reference = became.reference
+        tries = messages.tries + became.tries, gateway_reference = became.reference,
+        number = CASE WHEN :waiting THEN messages.number END
     FROM unnest(
         CAST(:ids AS uuid[]), CAST(:reasons AS text[]), CAST(:tries AS bigint[]),
         CAST(:times AS timestamptz[]), CAST(:references AS text[])
@@ -118,8 +123,9 @@ def give_up_lost(session: Session, held_longer_than: timedelta = HELD_AT_MOST) -
             Message.state == MessageState.SENDING,
             Message.handed_over_at <= clock.now() - held_longer_than,
         )
-        .values(state=MessageState.UNKNOWN, waiting=False, reason=Reason.INTERRUPTED)
+        .values(state=MessageState.UNKNOWN, waiting=False, reason=Reason.INTERRUPTED, number=None)
         .returning(Message.id),
         execution_options={"synchronize_session": False},
-    )
-    return len(lost.all())
+    ).all()
+    reports.apply(session, lost)
+    return len(lost)

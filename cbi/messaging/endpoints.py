@@ -1,28 +1,38 @@
-"""A simulated telephone over HTTP, as its holder sees it: in demonstrations only."""
+"""Texts over HTTP, for staff: how many stand where, and which did not arrive. Never their words or their numbers."""
 
-from cbi.errors import NotFound
+from typing import Annotated
+
+from fastapi import Depends
+
+from cbi.access.actor import Actor
+from cbi.access.guards import may
+from cbi.access.permissions import Permission
+from cbi.http.pages import Cursor, Limit, Page, page
+from cbi.http.requests import OfficeSession
 from cbi.http.routing import Router
-from cbi.messaging.phones import phones
-from cbi.messaging.schemas import InboxOut, TextOut
-from cbi.settings import settings
+from cbi.messaging import queries
+from cbi.messaging.models import Message
+from cbi.messaging.schemas import MessageOut, TextsOut
 
-router = Router(prefix="/phones", tags=["Simulated telephones"])
-
-
-class NoTelephones(NotFound):
-    """This deployment shows nobody's telephone."""
-
-    code = "messaging.no_telephones"
+router = Router(prefix="/messages", tags=["Texts"])
+Reader = Annotated[Actor, Depends(may(Permission.PAYMENT_READ))]
 
 
-@router.get("/{number}/messages")
-def read_phone(number: str) -> InboxOut:
-    """The texts on a simulated telephone. Open to all: these people are made up, or there is nothing here."""
-    if not settings().demo:
-        raise NoTelephones(
-            "There are no telephones to look at here.",
-            next_step="They exist in a demonstration only.",
-        )
-    return InboxOut(
-        messages=[TextOut.model_validate(text) for text in phones(settings()).inbox(number)]
+@router.get("/summary", summary="How many texts stand where")
+def summary(session: OfficeSession, actor: Reader) -> TextsOut:
+    return TextsOut.model_validate(queries.by_state(session))
+
+
+@router.get("", summary="Texts that did not arrive, or of which nobody knows whether they did")
+def in_trouble(
+    session: OfficeSession, actor: Reader, limit: Limit = 50, cursor: Cursor = None
+) -> Page[MessageOut]:
+    return page(
+        session,
+        queries.in_trouble(),
+        MessageOut.model_validate,
+        by=[Message.created_at, Message.id],
+        limit=limit,
+        cursor=cursor,
+        newest_first=True,
     )

@@ -6,23 +6,30 @@ new code, but no machine sends the same text again.
 """
 
 import logging
+import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from cbi import clock
-from cbi.messaging import claims
+from cbi.keys import Unreadable
+from cbi.messaging import choices, claims
+from cbi.messaging.choices import Choice, Level, Levels
 from cbi.messaging.claims import Outcome, Taken
+from cbi.messaging.numbers import index
+from cbi.messaging.outbox import opened_number
 from cbi.messaging.rendering import UnknownTemplate, UnusableValues, asked_for, render
 from cbi.messaging.states import MessageState, Reason
 from cbi.messaging.transports import NotSent, SmsTransport
 from cbi.offices import Office, office_of, transact
 
 BATCH = 100
+SAVED_EVERY = 1
+"""Seconds after which what became of a batch is written down, and not only at its end."""
 PATIENCE = 5
 """After so many texts in a row that the gateway did not take, it counts as down and the rest is left waiting."""
 TRIES = 12
@@ -78,14 +85,16 @@ def hand_over(
     *,
     numbers: Lookup,
     codes: Lookup,
+    levels: Levels = choices.nobody_was_asked,
     limit: int | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> HandedOver:
     """Hand the office's waiting texts to the gateway, all of them or `limit`, and say what became of them.
 
     `numbers` gives the E.164 numbers of payment accounts and `codes` the codes of code issues that are alive; each
-    leaves out what there is not. Any number of workers may do this at once. `progress` is told after each batch how
-    many texts it dealt with. Not to be called inside a transaction.
+    leaves out what there is not. `levels` says how much the people they belong to may be told. Any number of workers
+    may do this at once. `progress` is told after each batch how many texts it dealt with. Not to be called inside a
+    transaction.
     """
     transact(office, claims.give_up_lost)
     total = HandedOver()
@@ -94,7 +103,9 @@ def hand_over(
         taken = transact(office, lambda session, size=size: claims.take(session, size))  # type: ignore[misc]
         if not taken:
             break
-        done = _hand_over_batch(office, transport, taken, numbers, codes)
+        done = _hand_over_batch(
+            office, transport, taken, lambda s, these=taken: _compose(s, these, numbers, codes, levels)  # type: ignore[misc]
+        )  # fmt: skip
         total += done
         if progress:
             progress(done.handled)
@@ -102,38 +113,110 @@ def hand_over(
 
 
 def _hand_over_batch(
-    office: str, transport: SmsTransport, taken: list[Taken], numbers: Lookup, codes: Lookup
+    office: str,
+    transport: SmsTransport,
+    taken: list[Taken],
+    compose: Callable[[Session], Mapping[UUID, "_Written | Outcome"]],
 ) -> HandedOver:
-    outcomes = dict.fromkeys((message.id for message in taken), _UNTOUCHED)
+    became = _Became(office, dict.fromkeys((message.id for message in taken), _UNTOUCHED))
     try:
-        composed = transact(office, lambda session: _compose(session, taken, numbers, codes))
-        outcomes |= {key: what for key, what in composed.items() if isinstance(what, Outcome)}
+        composed = transact(office, compose)
+        for key, what in composed.items():
+            if isinstance(what, Outcome):
+                became.note(key, what)
         written = [what for what in composed.values() if isinstance(what, _Written)]
-        stopped = _send(transport, written, outcomes)
+        stopped = _send(transport, written, became)
     finally:  # an interrupted batch is recorded as far as it got; only a death leaves it open
-        transact(office, lambda session: claims.record(session, outcomes))
-    return _summary(outcomes.values(), stopped=stopped)
+        became.save()
+    return _summary(became.outcomes.values(), stopped=stopped)
+
+
+class _Became:
+    """What became of the texts of one batch, written down about once a second: a death then leaves little open."""
+
+    def __init__(self, office: str, outcomes: dict[UUID, Outcome]) -> None:
+        self.outcomes = outcomes
+        self._office = office
+        self._settled: set[UUID] = set()
+        self._saved: set[UUID] = set()
+        self._saved_at = time.monotonic()
+
+    def note(self, key: UUID, outcome: Outcome, *, settled: bool = True) -> None:
+        """Note an outcome; one that is not settled may be another in a moment."""
+        self.outcomes[key] = outcome
+        if settled:
+            self._settled.add(key)
+            if time.monotonic() - self._saved_at >= SAVED_EVERY:
+                self._save(self._settled)
+
+    def save(self) -> None:
+        """Write down all that was not yet."""
+        self._save(self.outcomes.keys())
+
+    def _save(self, keys: Collection[UUID]) -> None:
+        # No text twice: after the first time another worker may have taken it.
+        some = {key: self.outcomes[key] for key in keys if key not in self._saved}
+        transact(self._office, lambda session: claims.record(session, some))
+        self._saved |= some.keys()
+        self._saved_at = time.monotonic()
 
 
 def _compose(
-    session: Session, taken: list[Taken], numbers: Lookup, codes: Lookup
+    session: Session, taken: list[Taken], numbers: Lookup, codes: Lookup, levels: Levels
 ) -> dict[UUID, _Written | Outcome]:
     office = office_of(session)
-    known = numbers(session, list({message.account_id for message in taken}))
+    accounts = list({message.account_id for message in taken if message.account_id})
+    known = numbers(session, accounts)
     issues = [message.code_issue_id for message in taken if message.code_issue_id]
     alive = codes(session, issues) if issues else {}
-    return {
-        message.id: _write(message, office, known.get(message.account_id), alive)
-        for message in taken
-    }
+    goes_to = {message.id: _number(message, office, known) for message in taken}
+    indexes = {number: index(office.keys, number) for number in goes_to.values() if number}
+    chose = choices.of(session, indexes.values())
+    allowed = levels(session, accounts)
+    composed: dict[UUID, _Written | Outcome] = {}
+    for message in taken:
+        number = goes_to[message.id]
+        if number is None:
+            composed[message.id] = Outcome(MessageState.FAILED, Reason.NO_NUMBER)
+            continue
+        choice = chose.get(indexes[number], Choice())
+        level = allowed.get(message.account_id) if message.account_id else None
+        suited = _suited(message, choice, level)
+        composed[message.id] = (
+            suited if isinstance(suited, Outcome) else _write(suited, office, number, alive)
+        )
+    return composed
+
+
+def _suited(message: Taken, choice: Choice, level: Level | None) -> Taken | Outcome:
+    """The text as its reader wants it, or why it must not go. An answer to somebody's own text always may."""
+    language = choice.language or message.language
+    if message.account_id is None:
+        return replace(message, language=language)
+    if choice.silent:
+        return Outcome(MessageState.WITHDRAWN, Reason.STOPPED)
+    template = choices.suited(message.template, level)
+    if template is None:
+        return Outcome(MessageState.WITHDRAWN, Reason.NOT_BY_TEXT)
+    if template == message.template:
+        return replace(message, language=language)
+    values = {name: value for name, value in message.values.items() if name in asked_for(template)}
+    return replace(message, template=template, values=values, language=language)
+
+
+def _number(message: Taken, office: Office, known: Mapping[UUID, str]) -> str | None:
+    if message.account_id:
+        return known.get(message.account_id)
+    try:
+        return opened_number(office.keys, message.id, message.number or b"")
+    except Unreadable:
+        return None
 
 
 def _write(
-    message: Taken, office: Office, number: str | None, codes: Mapping[UUID, str]
+    message: Taken, office: Office, number: str, codes: Mapping[UUID, str]
 ) -> _Written | Outcome:
     """The text in words, or why it cannot or must not be sent."""
-    if number is None:
-        return Outcome(MessageState.FAILED, Reason.NO_NUMBER)
     try:
         asked = asked_for(message.template)
         values = dict(message.values)
@@ -150,14 +233,14 @@ def _write(
     return _Written(message, number, words)
 
 
-def _send(
-    transport: SmsTransport, written: Iterable[_Written], outcomes: dict[UUID, Outcome]
-) -> bool:
+def _send(transport: SmsTransport, written: Iterable[_Written], became: _Became) -> bool:
     """Hand over text after text, noting each outcome at once; True when the gateway seems to be down."""
     not_taken = 0
     for text in written:
-        outcomes[text.message.id] = Outcome(
-            MessageState.UNKNOWN, Reason.INTERRUPTED, tried=True
+        became.note(
+            text.message.id,
+            Outcome(MessageState.UNKNOWN, Reason.INTERRUPTED, tried=True),
+            settled=False,
         )  # true at any instant of what follows
         try:
             sent = transport.send(text.number, text.words, str(text.message.id))
@@ -172,7 +255,7 @@ def _send(
         else:
             not_taken = 0
             outcome = Outcome(MessageState.SENT, tried=True, reference=sent.reference)
-        outcomes[text.message.id] = outcome
+        became.note(text.message.id, outcome)
         if not_taken >= PATIENCE:
             return True
     return False

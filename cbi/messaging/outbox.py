@@ -7,10 +7,12 @@ from uuid import UUID, uuid4
 from sqlalchemy import (
     ColumnElement,
     DateTime,
+    Integer,
     Select,
     SelectBase,
     Text,
     bindparam,
+    case,
     cast,
     func,
     literal,
@@ -23,9 +25,13 @@ from sqlalchemy.orm import Session
 
 from cbi import clock, money
 from cbi.errors import Invalid
+from cbi.keys import Keyring, seal, unseal
 from cbi.messaging.models import Message
 from cbi.messaging.rendering import AT_HAND_OVER, UnusableValues, asked_for, check, tells_a_code
 from cbi.messaging.states import MESSAGE, MessageState, Reason
+from cbi.offices import office_of
+
+_NUMBERS = "messages/numbers"
 
 
 class NotAboutACode(Invalid):
@@ -50,10 +56,7 @@ def queue(
     `values` are what the text asks for except its code and its hotline. `code_issue_id` says which code a text
     tells. Raises UnknownTemplate, UnusableValues, NotAboutACode.
     """
-    kinds = {
-        name: "string" if isinstance(value, str) else "other" for name, value in values.items()
-    }
-    _check(template, kinds, names_a_code=code_issue_id is not None)
+    _check(template, _kinds(values), names_a_code=code_issue_id is not None)
     row = {
         "id": uuid4(),
         "template": template,
@@ -63,12 +66,59 @@ def queue(
         "code_issue_id": code_issue_id,
         "values": dict(values),
         "dedupe": dedupe,
-        "state": MESSAGE.initial,
-        "waiting": True,
-        "tries": 0,
-        "created_at": clock.now(),
     }
-    session.execute(insert(Message).values(row).on_conflict_do_nothing(index_elements=["dedupe"]))
+    _add(session, row)
+
+
+def queue_reply(
+    session: Session,
+    template: str,
+    *,
+    number: str,
+    language: str,
+    values: Mapping[str, str],
+    dedupe: str,
+    account_id: UUID | None = None,
+) -> None:
+    """Ask for one text to a number that wrote to us: to its account where it has one, else to the number itself.
+
+    The number (E.164) is then sealed, and erased as soon as the text was handed over. Such a text never tells a code.
+    Raises UnknownTemplate, UnusableValues, NotAboutACode.
+    """
+    _check(template, _kinds(values), names_a_code=False)
+    row = {
+        "id": (message_id := uuid4()),
+        "template": template,
+        "language": language,
+        "account_id": account_id,
+        "number": None
+        if account_id
+        else sealed_number(office_of(session).keys, message_id, number),
+        "values": dict(values),
+        "dedupe": dedupe,
+    }
+    _add(session, row)
+
+
+def _add(session: Session, row: dict[str, Any]) -> None:
+    begun = {"state": MESSAGE.initial, "waiting": True, "tries": 0, "created_at": clock.now()}
+    session.execute(
+        insert(Message).values(row | begun).on_conflict_do_nothing(index_elements=["dedupe"])
+    )
+
+
+def sealed_number(keys: Keyring, message_id: UUID, number: str) -> bytes:
+    """The number that a text goes to, sealed for that text alone."""
+    return seal(keys.derive(_NUMBERS), number, f"message/{message_id}/number")
+
+
+def opened_number(keys: Keyring, message_id: UUID, sealed: bytes) -> str:
+    """What `sealed_number` sealed. Raises Unreadable."""
+    return unseal(keys.derive(_NUMBERS), sealed, f"message/{message_id}/number").decode()
+
+
+def _kinds(values: Mapping[str, object]) -> dict[str, str]:
+    return {name: "string" if isinstance(value, str) else "other" for name, value in values.items()}
 
 
 def queue_set(session: Session, rows: SelectBase) -> int:
@@ -157,7 +207,7 @@ def withdraw(
     taken_back = session.scalars(
         update(Message)
         .where(about, Message.waiting, Message.state == MessageState.QUEUED)
-        .values(state=MessageState.WITHDRAWN, waiting=False, reason=Reason.WITHDRAWN)
+        .values(state=MessageState.WITHDRAWN, waiting=False, reason=Reason.WITHDRAWN, number=None)
         .returning(Message.id),
         execution_options={"synchronize_session": False},
     )
@@ -173,12 +223,22 @@ def count_by_state(session: Session) -> dict[MessageState, int]:
 def amount_in_sql(minor: ColumnElement[int], currency: str) -> ColumnElement[str]:
     """What `rendering.amount_text` writes, for a column of minor units (not negative)."""
     places = money.exponent(currency)
-    whole = cast(minor // 10**places, Text)
-    if places == 0:
-        return whole + f" {currency}"
-    fraction = func.lpad(cast(minor % 10**places, Text), places, "0")
-    shown = func.replace(whole + "." + fraction, "." + "0" * places, "")
-    return shown + f" {currency}"
+    return amount_with(minor, literal(10**places), literal(places), literal(currency))
+
+
+def amount_with(
+    minor: ColumnElement[int],
+    unit: ColumnElement[int],
+    places: ColumnElement[int],
+    currency: ColumnElement[str],
+) -> ColumnElement[str]:
+    """`amount_in_sql` where the currency is known only when the statement runs: `unit` is 10 to the power of `places`."""
+    whole, rest = minor // unit, minor % unit
+    fraction = case(
+        (rest == 0, ""),
+        else_=literal(".") + func.lpad(cast(rest, Text), cast(places, Integer), "0"),
+    )
+    return cast(whole, Text) + fraction + literal(" ") + cast(currency, Text)
 
 
 def date_in_sql(day: ColumnElement[Any]) -> ColumnElement[str]:

@@ -6,18 +6,21 @@ import os
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from uuid import uuid4
 
-import phonenumbers
+from sqlalchemy.orm import Session
 
 from cbi import clock
-from cbi.errors import Invalid
-from cbi.settings import Settings
+from cbi.errors import NotFound
+from cbi.messaging import inbound
+from cbi.messaging.numbers import e164
+from cbi.settings import Settings, settings
 
 
-class UnusableNumber(Invalid):
-    """Not a telephone number with its country. The message never shows what was given."""
+class NoTelephones(NotFound):
+    """This deployment has no simulated telephones, or shows them to nobody."""
 
-    code = "messaging.unusable_number"
+    code = "messaging.no_telephones"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +77,17 @@ def phones(chosen: Settings) -> Phones:
     return Phones(chosen.data_dir / "phones")
 
 
-def e164(number: str) -> str:
-    """A number with its country, in one form: `+213551234567` also for `00213 551 23 45 67`. Raises UnusableNumber."""
-    digits = number.strip()
-    international = "+" + digits.removeprefix("+").removeprefix("00")
-    try:
-        parsed = phonenumbers.parse(international)
-    except phonenumbers.NumberParseException:
-        parsed = None
-    if parsed is None or not phonenumbers.is_possible_number(parsed):
-        raise UnusableNumber(
-            "That is not a telephone number with its country.",
-            next_step="Write it with a plus sign and the country's prefix.",
+def say(session: Session, number: str, words: str) -> bool:
+    """Send the office a text from a simulated telephone, by the way that every text comes in.
+
+    Raises NoTelephones where texts go to real telephones, and UnusableNumber.
+    """
+    if settings().sms_transport != "simulator":
+        raise NoTelephones(
+            "Texts go to real telephones here, so nobody can write from a simulated one.",
+            next_step="Set CBI_SMS_TRANSPORT=simulator to try things out.",
         )
-    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+    return inbound.receive(session, "simulator", uuid4().hex, e164(number), words, clock.now())
 
 
 def _read(record: bytes) -> Text | None:

@@ -19,7 +19,9 @@ _UCS2_ALONE, _UCS2_PART = 70, 67
 
 WIDEST: Mapping[str, int] = {
     "code": 17,
-    "ref": 5,
+    "ref": 7,
+    "refs": 46,
+    "offices": 40,
     "amount": 11,
     "bal": 11,
     "date": 5,

@@ -1,5 +1,6 @@
 """The life of a text, as data."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 from cbi.lifecycle import Lifecycle
@@ -27,6 +28,35 @@ class Reason(StrEnum):
     NOT_SENT = "not_sent"
     NO_ANSWER = "no_answer"
     INTERRUPTED = "interrupted"
+    UNDELIVERABLE = "undeliverable"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    STOPPED = "stopped"
+    """The number's holder asked for no more texts."""
+    NOT_BY_TEXT = "not_by_text"
+    """The recipient chose to be told nothing by text."""
+
+
+class News(StrEnum):
+    """What a gateway reports of a text that it took."""
+
+    ACCEPTED = "accepted"
+    BUFFERED = "buffered"
+    DELIVERED = "delivered"
+    UNDELIVERABLE = "undeliverable"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+
+
+TELLS: Mapping[News, tuple[MessageState, Reason | None]] = {
+    News.ACCEPTED: (MessageState.SENT, None),
+    News.BUFFERED: (MessageState.SENT, None),
+    News.DELIVERED: (MessageState.DELIVERED, None),
+    News.UNDELIVERABLE: (MessageState.FAILED, Reason.UNDELIVERABLE),
+    News.REJECTED: (MessageState.FAILED, Reason.REJECTED),
+    News.EXPIRED: (MessageState.FAILED, Reason.EXPIRED),
+}
+"""Where each piece of news puts a text. Later in the table of arrows wins over earlier, in whatever order they come."""
 
 
 MESSAGE = Lifecycle(
@@ -52,6 +82,9 @@ MESSAGE = Lifecycle(
         MessageState.SENT: {
             MessageState.DELIVERED: "on the telephone",
             MessageState.FAILED: "never arrived",
+        },
+        MessageState.FAILED: {
+            MessageState.DELIVERED: "on the telephone after all",
         },
     },
 )

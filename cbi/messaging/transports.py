@@ -1,22 +1,14 @@
-"""How a text leaves: what every way out must do, and the choice among them by `CBI_SMS_TRANSPORT`."""
+"""How a text leaves: what every way out must do, and the one that puts it on a simulated telephone."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import uuid4
 
-from cbi.errors import Invalid
 from cbi.fsp.errors import NotSent
-from cbi.messaging.phones import Phones, UnusableNumber, phones
-from cbi.settings import Settings
+from cbi.messaging.numbers import UnusableNumber
+from cbi.messaging.phones import Phones
 
-__all__ = ["NotSent", "Sent", "Simulator", "SmsTransport", "UnknownTransport", "transport"]
-
-
-class UnknownTransport(Invalid):
-    """The deployment's settings name a way out that there is not."""
-
-    code = "messaging.unknown_transport"
+__all__ = ["NoAnswer", "NotSent", "Sent", "Simulator", "SmsTransport"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +18,22 @@ class Sent:
     reference: str | None = None
 
 
+class NoAnswer(Exception):
+    """The gateway may have taken the text or not. Says what kind of failure it was, and nothing of the text."""
+
+
 class SmsTransport(Protocol):
     """A way out for texts, used by one worker at a time."""
 
     @property
     def is_simulated(self) -> bool:
         """Whether texts reach no real telephone."""
+
+    def trouble(self) -> str | None:
+        """Why the gateway would not take a text at this moment, in a sentence, or None. Asks it without sending anything.
+
+        Raises nothing.
+        """
 
     def send(self, number: str, text: str, reference: str) -> Sent:
         """Hand one text to the gateway. `number` is E.164; `reference` is our own name for the text.
@@ -51,6 +53,10 @@ class Simulator:
         self._telephones = telephones
         self._sender = sender
 
+    def trouble(self) -> str | None:
+        """Nothing ever."""
+        return None
+
     def send(self, number: str, text: str, reference: str) -> Sent:
         """Put it on the telephone. Raises NotSent when the number or the disk does not allow it."""
         try:
@@ -62,19 +68,3 @@ class Simulator:
                 f"The simulated telephone could not be written ({error.strerror})."
             ) from None
         return Sent(uuid4().hex)
-
-
-_TRANSPORTS: Mapping[str, Callable[[Settings], SmsTransport]] = {
-    "simulator": lambda chosen: Simulator(phones(chosen)),
-}
-
-
-def transport(chosen: Settings) -> SmsTransport:
-    """The way out that the deployment's settings name. Raises UnknownTransport."""
-    build = _TRANSPORTS.get(chosen.sms_transport)
-    if build is None:
-        raise UnknownTransport(
-            f"There is no SMS transport {chosen.sms_transport!r}.",
-            next_step=f"Set CBI_SMS_TRANSPORT to one of: {', '.join(_TRANSPORTS)}.",
-        )
-    return build(chosen)

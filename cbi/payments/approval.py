@@ -17,7 +17,7 @@ from cbi.ledger.models import Fund
 from cbi.ledger.posting import post
 from cbi.money import Money
 from cbi.offices import office_of
-from cbi.payments import digest
+from cbi.payments import digest, summaries
 from cbi.payments.models import Approval, Part, PaymentRun
 from cbi.payments.moves import book_of
 from cbi.payments.runs import find, move_run, programme_of, take_part
@@ -37,6 +37,12 @@ class FundNotValid(Conflict):
     code = "payment_run.fund_not_valid"
 
 
+class NotWhatWasSeen(Conflict):
+    """The run is another than the one whose sheet the signer was shown."""
+
+    code = "payment_run.not_what_was_seen"
+
+
 class OnlyPeople(Forbidden):
     """Programs do not sign."""
 
@@ -50,26 +56,32 @@ _ACTS = {
 """What the audit log calls each signature."""
 
 
-def certify(session: Session, actor: Actor, run_id: UUID, code: str) -> PaymentRun:
-    """First signature: the list is right. `code` is the signer's fresh one-time code.
+def certify(
+    session: Session, actor: Actor, run_id: UUID, code: str, *, seen: bytes | None = None
+) -> PaymentRun:
+    """First signature: the list is right. `code` is the signer's fresh one-time code, `seen` the digest they were shown.
 
-    Raises UnknownRun, MoveNotAllowed, TwoParts, WrongCode, ContentAltered.
+    Raises UnknownRun, NotWhatWasSeen, MoveNotAllowed, TwoParts, WrongCode, ContentAltered, SummaryAltered.
     """
     run = find(session, run_id, lock=True)
     actor.require(Permission.RUN_CERTIFY, programme_of(session, run).code)
+    _check_seen(run, seen)
     RUN.check(run.state, RunState.CERTIFIED)
     _sign(session, actor, run, Part.CERTIFIER, code)
     move_run(session, actor, run, RunState.CERTIFIED, digest=_hex(run))
     return run
 
 
-def authorise(session: Session, actor: Actor, run_id: UUID, code: str) -> PaymentRun:
+def authorise(
+    session: Session, actor: Actor, run_id: UUID, code: str, *, seen: bytes | None = None
+) -> PaymentRun:
     """Second signature: pay it. Commits the run's total from the programme's budget and starts the recall window.
 
     Raises what `certify` raises, and NotCovered, FundNotValid.
     """
     run = find(session, run_id, lock=True)
     actor.require(Permission.RUN_AUTHORISE, programme_of(session, run).code)
+    _check_seen(run, seen)
     RUN.check(run.state, RunState.APPROVED)
     _check_fund(session, run)
     _sign(session, actor, run, Part.AUTHORISER, code)
@@ -88,6 +100,7 @@ def check_unaltered(session: Session, run: PaymentRun) -> None:
     raise ContentAltered(
         f"Run {run.number} is not what was signed: somebody altered it ({where}).",
         next_step="Do not release it. Tell the auditor, then return the run to draft.",
+        number=run.number,
         payments=[str(payment_id) for payment_id, _ in altered],
     )
 
@@ -106,12 +119,14 @@ def check_approved(session: Session, run: PaymentRun) -> None:
         raise ContentAltered(
             f"Run {run.number} does not have two signatures over its present content.",
             next_step="Do not release it. Tell the auditor, then return the run to draft.",
+            number=run.number,
         )
     # A digest needs no key, so whoever rewrote the list could have made it fit again; the audit log is chained under one.
     if unsaid := [part for part, said in signed_and_said(session, run) if not said]:
         raise ContentAltered(
             f"The audit log does not say that run {run.number}'s {', '.join(unsaid)} signed this content.",
             next_step="Do not release it. Tell the auditor, then return the run to draft.",
+            number=run.number,
         )
 
 
@@ -132,6 +147,15 @@ def signed_and_said(session: Session, run: PaymentRun) -> list[tuple[Part, bool]
     return [(part, bool(known)) for part, known in rows]
 
 
+def _check_seen(run: PaymentRun, seen: bytes | None) -> None:
+    if seen is not None and seen != run.digest:
+        raise NotWhatWasSeen(
+            f"Run {run.number} has changed since you opened its sheet. Nothing was signed.",
+            next_step="Read the sheet as it is now, then sign that one.",
+            number=run.number,
+        )
+
+
 def _sign(session: Session, actor: Actor, run: PaymentRun, part: Part, code: str) -> None:
     if actor.kind != "user" or actor.id is None:
         raise OnlyPeople("A run is signed by a person, not by a program.")
@@ -140,6 +164,7 @@ def _sign(session: Session, actor: Actor, run: PaymentRun, part: Part, code: str
     )  # first: a wrong code keeps its count, and must keep nothing else
     take_part(session, run, actor, part)
     check_unaltered(session, run)
+    summaries.kept(session, run)  # what the signer was shown is what was worked out
     session.add(
         Approval(
             run_id=run.id, revision=run.revision, part=part, user_id=actor.id, digest=run.digest,
@@ -156,6 +181,9 @@ def _check_fund(session: Session, run: PaymentRun) -> None:
         raise FundNotValid(
             f"The fund {fund.code} may be spent from {fund.valid_from} to {fund.valid_to}; today is {today}.",
             next_step="Ask the donor for an extension, and put the new date in the programme file.",
+            fund=fund.code,
+            first=fund.valid_from.isoformat(),
+            last=fund.valid_to.isoformat(),
         )
 
 

@@ -1,9 +1,10 @@
 """The fingerprint of a run's content: what approvers sign, and what release and `cbi verify` compute again."""
 
 import hashlib
+from collections.abc import Iterable, Iterator
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, FromClause, LargeBinary, String, cast, func, select
+from sqlalchemy import ColumnElement, FromClause, LargeBinary, Select, String, cast, func, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
 
@@ -12,7 +13,7 @@ from cbi.payments.models import Payment, PaymentRun
 PAYMENTS = Payment.__table__
 FORMAT = "cbi payment run, version 1"
 
-_CONTENT = (
+CONTENT = (
     # Order and content are fixed for ever for version 1. No value can hold the separator or a line break: identifiers
     # and numbers cannot, and codes, periods, providers and mechanisms are held to `[a-z0-9_-]` by CHECK constraints.
     "number", "id", "entitlement_id", "programme_id", "fund_id", "period", "component", "household_id", "person_id",
@@ -22,7 +23,7 @@ _CONTENT = (
 
 def content(payment: FromClause) -> ColumnElement[str]:
     """One payment's content as one line of text, in SQL: everything that decides who gets what, and how."""
-    columns = (payment.c[name] for name in _CONTENT)
+    columns = (payment.c[name] for name in CONTENT)
     return func.concat_ws(
         "|",
         *(func.encode(c, "hex") if c.name == "account_index" else cast(c, String) for c in columns),
@@ -34,27 +35,45 @@ def payment_digest(payment: FromClause = PAYMENTS) -> ColumnElement[bytes]:
     return func.sha256(func.convert_to(content(payment), "UTF8"), type_=LargeBinary)
 
 
-def run_digest(session: Session, run: PaymentRun) -> bytes:
-    """SHA-256 over the run's heading and every live payment in order, streamed: memory does not grow with the run."""
-    heading = "|".join(
-        (
-            FORMAT, str(run.id), str(run.revision), str(run.cycle_id), str(run.programme_id), str(run.fund_id),
-            run.period, ",".join(run.providers), run.currency, str(run.payment_count), str(run.total_minor),
-        )
+def signed_text(session: Session, run: PaymentRun) -> Iterator[bytes]:
+    """What is signed, byte for byte: a line about the run, then one for every live payment in order.
+
+    Streamed in blocks: memory does not grow with the run.
+    """
+    heading = (
+        FORMAT, str(run.id), str(run.revision), str(run.cycle_id), str(run.programme_id), str(run.fund_id),
+        run.period, ",".join(run.providers), run.currency, str(run.payment_count), str(run.total_minor),
     )  # fmt: skip
-    digest = hashlib.sha256(heading.encode() + b"\n")
-    rows = (
+    yield "|".join(heading).encode() + b"\n"
+    yield from lines(
+        session,
         select(content(PAYMENTS))
         .where(Payment.run_id == run.id, Payment.live)
-        .order_by(Payment.number)
+        .order_by(Payment.number),
     )
+
+
+def run_digest(session: Session, run: PaymentRun) -> bytes:
+    """SHA-256 of the signed text."""
+    return sha256(signed_text(session, run))
+
+
+def sha256(blocks: Iterable[bytes]) -> bytes:
+    """SHA-256 over blocks as they come."""
+    found = hashlib.sha256()
+    for block in blocks:
+        found.update(block)
+    return found.digest()
+
+
+def lines(session: Session, rows: Select[str]) -> Iterator[bytes]:
+    """The one column of a query as lines of text, streamed with COPY."""
     sql = rows.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True})  # type: ignore[no-untyped-call]
     connection = session.connection().connection.driver_connection
     assert connection is not None
     with connection.cursor() as cursor, cursor.copy(f"COPY ({sql}) TO STDOUT") as stream:
         for block in stream:
-            digest.update(block)
-    return digest.digest()
+            yield bytes(block)
 
 
 def altered_payments(session: Session, run_id: UUID, limit: int = 20) -> list[tuple[UUID, int]]:

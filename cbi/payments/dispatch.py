@@ -10,6 +10,7 @@ from cbi import clock
 from cbi.access.actor import SYSTEM, Actor
 from cbi.access.permissions import Permission
 from cbi.errors import Conflict
+from cbi.payments import disputes
 from cbi.payments.approval import check_approved
 from cbi.payments.models import Attempt, Payment, PaymentRun, RunRoute
 from cbi.payments.moves import move
@@ -54,6 +55,7 @@ def begin_release(session: Session, actor: Actor, run_id: UUID) -> PaymentRun:
         raise TooEarly(
             f"Run {run.number} can still be recalled until {run.release_after:%H:%M} UTC.",
             next_step="Release it after that.",
+            number=run.number,
         )
     check_approved(session, run)
     move_run(session, actor, run, RunState.RELEASING)
@@ -61,7 +63,7 @@ def begin_release(session: Session, actor: Actor, run_id: UUID) -> PaymentRun:
 
 
 def next_chunk(session: Session, run_id: UUID, provider: str, size: int) -> Chunk | None:
-    """The next payments of a route to hand over, at most `size` numbers; None when none is left.
+    """The next payments of a route to hand over, at most `size` numbers; None when none is left that may be sent.
 
     Locks the route, so one worker at a time cuts chunks from it.
     """
@@ -72,7 +74,8 @@ def next_chunk(session: Session, run_id: UUID, provider: str, size: int) -> Chun
     if run.state is not RunState.RELEASING:
         return None
     ready = select(Payment.number, Payment.attempts).where(
-        Payment.run_id == run_id, Payment.provider == provider, Payment.live, Payment.state == PaymentState.READY
+        Payment.run_id == run_id, Payment.provider == provider, Payment.live, Payment.state == PaymentState.READY,
+        disputes.undisputed(provider),
     )  # fmt: skip
     ahead = session.execute(
         ready.where(Payment.number > route.released_through).order_by(Payment.number).limit(1)
@@ -81,8 +84,8 @@ def next_chunk(session: Session, run_id: UUID, provider: str, size: int) -> Chun
         return Chunk(
             run_id, provider, ahead.number, min(ahead.number + size - 1, route.last_number)
         )
-    # Behind the mark are only those that certainly were not sent before: the least tried come first, or one that is
-    # always refused would block the rest.
+    # Behind the mark are only those that certainly were not sent before, or were held back by a dispute: the least tried
+    # come first, or one that is always refused would block the rest.
     behind = session.execute(
         ready.order_by(Payment.attempts, Payment.number).limit(1)
     ).one_or_none()
@@ -93,11 +96,17 @@ def next_chunk(session: Session, run_id: UUID, provider: str, size: int) -> Chun
 
 
 def start_chunk(session: Session, chunk: Chunk) -> int:
-    """Save the intent for every ready payment of the chunk: attempt, event, and the money in transit."""
+    """Save the intent for every ready payment of the chunk: attempt, event, and the money in transit.
+
+    What is in dispute may have been paid already, so it gets no new attempt.
+    """
     run = find(session, chunk.run_id)
     started = move(
         session, run,
-        and_(chunk.within, true() if chunk.tried is None else Payment.attempts == chunk.tried),
+        and_(
+            chunk.within, disputes.undisputed(chunk.provider),
+            true() if chunk.tried is None else Payment.attempts == chunk.tried,
+        ),
         PaymentState.READY, PaymentState.SENDING, provider=chunk.provider, source="dispatch",
     )  # fmt: skip
     number = func.lpad(cast(Payment.attempts, String), 2, "0")

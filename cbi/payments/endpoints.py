@@ -83,7 +83,8 @@ def certify(
     run_id: UUID,
     body: Signature,
 ) -> RunOut:
-    return _out(session, approval.certify(session, actor, run_id, body.one_time_code))
+    run = approval.certify(session, actor, run_id, body.one_time_code, seen=body.seen)
+    return _out(session, run)
 
 
 @router.post("/payment-runs/{run_id}/authorise", summary="Second signature; commits the funds")
@@ -93,7 +94,8 @@ def authorise(
     run_id: UUID,
     body: Signature,
 ) -> RunOut:
-    return _out(session, approval.authorise(session, actor, run_id, body.one_time_code))
+    run = approval.authorise(session, actor, run_id, body.one_time_code, seen=body.seen)
+    return _out(session, run)
 
 
 @router.post("/payment-runs/{run_id}/return", summary="Return the run to its maker with a reason")

@@ -14,9 +14,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from cbi import clock, keys, offices
-from cbi.fsp.adapter import ReadsCallbacks
+from cbi.fsp.adapter import QueriesStatus, ReadsCallbacks
 from cbi.fsp.errors import UntrustedCallback
-from cbi.fsp.messages import Callback
+from cbi.fsp.messages import ABOUT, Callback
 from cbi.offices import office_of
 from cbi.payments.models import InboundCallback
 from cbi.payments.outcomes import apply
@@ -46,7 +46,9 @@ def receive(
 
 def _keep(session: Session, provider: str, headers: Mapping[str, str], body: bytes) -> UUID | None:
     """The id under which the callback is kept; None when exactly this one is kept already."""
-    digest = hashlib.sha256(body).digest()
+    # Two payments may fail in the very same words; only the address they were told to sets the messages apart.
+    about = Callback(headers, body).header(ABOUT) or ""
+    digest = hashlib.sha256(about.encode() + body).digest()
     key = office_of(session).keys.derive("inbox")
     raw = json.dumps({"headers": dict(headers), "body": body.decode("latin-1")})
     return session.scalar(
@@ -84,12 +86,15 @@ def _take_in(session: Session, callback_id: UUID, adapter: ReadsCallbacks) -> bo
         keys.unseal(office_of(session).keys.derive("inbox"), row.sealed, row.digest.hex())
     )
     try:
-        updates = adapter.parse_callback(Callback(raw["headers"], raw["body"].encode("latin-1")))
+        updates = adapter.parse_callback(
+            Callback(raw["headers"], raw["body"].encode("latin-1"), row.received_at)
+        )
     except Exception as error:  # noqa: BLE001 - it stays waiting, and blocks no other
         row.outcome = {"unreadable": type(error).__name__}
         return False
+    source, can_ask = f"callback:{callback_id}", isinstance(adapter, QueriesStatus)
     results = [
-        apply(session, news, provider=row.provider, source=f"callback:{callback_id}").value
+        apply(session, news, provider=row.provider, source=source, can_ask=can_ask).value
         for news in updates
     ]
     row.handled_at = clock.now()

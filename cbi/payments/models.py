@@ -81,6 +81,7 @@ class RunRoute(Base):
     payment_count: Mapped[int]
     """Its live payments."""
     total_minor: Mapped[MinorUnits]
+    currency: Mapped[CurrencyCode]
     released_through: Mapped[int] = mapped_column(default=0)
     """The number of the last payment that was handed over, so that a restarted release goes on from there."""
     refusals: Mapped[int] = mapped_column(default=0)
@@ -222,7 +223,7 @@ class Attempt(Base):
     __table_args__ = (
         UniqueConstraint("provider", "provider_reference"),
         {
-            "info": may_update("provider_reference", "asked_at"),
+            "info": may_update("provider_reference", "ticket", "asked_at"),
             "postgresql_with": {"fillfactor": 70},
         },
     )
@@ -233,6 +234,8 @@ class Attempt(Base):
     idempotency_key: Mapped[str] = mapped_column(unique=True)
     provider_reference: Mapped[str | None]
     """The provider's own name for it; for cash over the counter, the receipt number."""
+    ticket: Mapped[str | None]
+    """What the provider gave us to ask by, where that is not our key; for no person's eyes."""
     started_at: Mapped[Instant]
     asked_at: Mapped[datetime | None]
 
@@ -260,8 +263,11 @@ class InboundCallback(Base):
     __tablename__ = "inbound_callbacks"
     __table_args__ = (
         UniqueConstraint("provider", "digest"),
+        Index(
+            "ix_inbound_callbacks_waiting", "provider", "received_at", postgresql_where=text("handled_at IS NULL")
+        ),
         {"info": may_update("handled_at", "outcome")},
-    )
+    )  # fmt: skip
 
     id: Mapped[Key]
     provider: Mapped[str]

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from cbi import clock
 from cbi.ledger.chart import Entry
 from cbi.ledger.posting import Book, booking, post_payments
+from cbi.payments import notices
 from cbi.payments.models import Payment, PaymentEvent, PaymentRun
 from cbi.payments.states import PAYMENT, PaymentState
 
@@ -88,11 +89,18 @@ def move_one(
     source: str,
     provider_code: str | None = None,
     failure: str | None = None,
+    totals_at_last: bool = False,
 ) -> bool:
-    """`move` for a single payment, while somebody waits; whether it moved."""
+    """`move` for a single payment, while somebody waits; whether it moved.
+
+    `totals_at_last` is for the end of a transaction at a counter, as in `post_payments`.
+    """
     statement, named = _moving_one(before, after), {"one": payment_id}
     return bool(
-        _move(session, run, provider, statement, before, after, source, provider_code, failure, **named)
+        _move(
+            session, run, provider, statement, before, after, source, provider_code, failure,
+            totals_at_last=totals_at_last, **named,
+        )
     )  # fmt: skip
 
 
@@ -106,6 +114,8 @@ def _move(
     source: str,
     provider_code: str | None,
     failure: str | None,
+    *,
+    totals_at_last: bool = False,
     **named: object,
 ) -> int:
     values = {
@@ -115,7 +125,12 @@ def _move(
     entry = BOOKED.get((before, after))
     if entry is None:
         return int(session.connection().scalar(statement, values) or 0)
-    return post_payments(session, entry, book_of(run, provider), statement, values).count
+    if after is PaymentState.PAID:
+        values |= notices.values_for(run.currency)
+    book = book_of(run, provider)
+    return post_payments(
+        session, entry, book, statement, values, totals_at_last=totals_at_last
+    ).count
 
 
 @cache
@@ -138,7 +153,7 @@ def _moving(
             Payment.state == before, chosen,
         )
         .values(**changes)
-        .returning(Payment.id, Payment.attempts, Payment.amount_minor)
+        .returning(*notices.CONCERNS)
         .cte("moved")
     )  # fmt: skip
     events = (
@@ -155,4 +170,5 @@ def _moving(
     )  # fmt: skip
     if (before, after) not in BOOKED:
         return select(func.count()).select_from(moved).add_cte(events)
-    return booking(select(moved.c.id, moved.c.attempts, moved.c.amount_minor), events)
+    along = (events, notices.paid(moved)) if after is PaymentState.PAID else (events,)
+    return booking(select(moved.c.id, moved.c.attempts, moved.c.amount_minor), *along)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import Table, bindparam, select, update
+from sqlalchemy import Select, Table, bindparam, literal, select, update
 from sqlalchemy.orm import Session, aliased
 
 from cbi import clock
@@ -12,9 +12,15 @@ from cbi.errors import NotFound
 from cbi.fsp.keys import UnusableKey, idempotency_key, read_idempotency_key
 from cbi.fsp.messages import Outcome, ProviderUpdate
 from cbi.money import Money
-from cbi.payments.discrepancies import open_discrepancy
+from cbi.payments.discrepancies import open_discrepancy, settle_set
 from cbi.payments.dispatch import Chunk
-from cbi.payments.models import Attempt, Payment
+from cbi.payments.disputes import (
+    ANOTHER_AMOUNT,
+    EARLIER_ATTEMPT_PAID,
+    SAID_TO_HAVE_FAILED,
+    contradiction,
+)
+from cbi.payments.models import Attempt, Discrepancy, Payment
 from cbi.payments.moves import move, move_one
 from cbi.payments.runs import find
 from cbi.payments.states import PAYMENT, PaymentState
@@ -42,6 +48,9 @@ STATE_OF: dict[Outcome, PaymentState] = {
     Outcome.UNKNOWN: PaymentState.UNKNOWN,
 }
 
+ASKED = "query"
+"""The source of news that we asked for."""
+
 _PROGRESS = {PaymentState.ACCEPTED, PaymentState.UNKNOWN}
 """News that says nothing final: late or repeated, it is no contradiction."""
 
@@ -66,9 +75,10 @@ def confirm_paid(
     if payment.attempts == attempt and PAYMENT.allows(payment.state, PaymentState.PAID):
         key = idempotency_key(payment_id, attempt)
         name_attempt(session, payment.provider, key, provider_reference)
-        # The books come last: every counter waits for their totals.
+        # The totals of the books come last: every counter waits for them.
         move_one(
-            session, run, payment_id, payment.state, PaymentState.PAID, provider=payment.provider, source=source
+            session, run, payment_id, payment.state, PaymentState.PAID, provider=payment.provider, source=source,
+            totals_at_last=True,
         )  # fmt: skip
         return True
     if payment.attempts == attempt and payment.state is PaymentState.PAID:
@@ -95,10 +105,14 @@ def expire(session: Session, payment_ids: Sequence[UUID], source: str) -> int:
     )  # fmt: skip
 
 
-def apply(session: Session, news: ProviderUpdate, *, provider: str, source: str) -> Applied:
+def apply(
+    session: Session, news: ProviderUpdate, *, provider: str, source: str, can_ask: bool = False
+) -> Applied:
     """Take in what a provider said about one attempt, whatever the order or the number of times it is said.
 
     What the lifecycle allows is booked; what adds nothing is ignored; what contradicts it opens a discrepancy.
+    `can_ask`: it said so of its own accord, and can be asked. Then a failure is not believed before it is: what has
+    failed may be paid anew, and what was called back as failed may be called back as paid a moment later.
     """
     payment, attempt = _named(session, news, provider)
     if payment is None:
@@ -107,9 +121,13 @@ def apply(session: Session, news: ProviderUpdate, *, provider: str, source: str)
             outcome=news.outcome.value, source=source,
         )  # fmt: skip
         return Applied.DISPUTED
+    _keep_ticket(session, payment.id, attempt, news.ticket)
     run = find(session, payment.run_id)
     after = STATE_OF[news.outcome]
     if attempt == payment.attempts:
+        kind = _doubt(payment, news, source, can_ask=can_ask)
+        if kind is not None:
+            return _doubted(session, payment, attempt, news, source, kind)
         if payment.state is PaymentState.PAID and after is PaymentState.FAILED:
             after = PaymentState.RETURNED  # what was paid and then "failed" came back
         if payment.state is after:
@@ -120,11 +138,48 @@ def apply(session: Session, news: ProviderUpdate, *, provider: str, source: str)
                 session, run, payment.id, payment.state, after, provider=provider, source=source,
                 provider_code=news.provider_code, failure=news.failure,
             )  # fmt: skip
+            if after is PaymentState.FAILED:
+                settle_set(session, _confirmed_failure(payment.id, attempt))
             return Applied.MOVED
     if after in _PROGRESS or (attempt != payment.attempts and after is PaymentState.FAILED):
         return Applied.NOTHING_NEW
     _dispute(session, payment, attempt, after, source, news.provider_reference)
     return Applied.DISPUTED
+
+
+def _doubt(payment: Payment, news: ProviderUpdate, source: str, *, can_ask: bool) -> str | None:
+    """Why the news is not believed as it stands: the kind of discrepancy that it opens; None when it is."""
+    if news.amount is not None and news.amount != Money(payment.amount_minor, payment.currency):
+        return ANOTHER_AMOUNT
+    if news.outcome is not Outcome.FAILED or source == ASKED:
+        return None
+    may_fail = can_ask and PAYMENT.allows(payment.state, PaymentState.FAILED)
+    return SAID_TO_HAVE_FAILED if may_fail or payment.state is PaymentState.PAID else None
+
+
+def _doubted(
+    session: Session, payment: Payment, attempt: int, news: ProviderUpdate, source: str, kind: str
+) -> Applied:
+    """Keep news that is not believed; a payment that is still open is unknown from now on, so that it is asked about."""
+    _dispute(
+        session, payment, attempt, STATE_OF[news.outcome], source, news.provider_reference, kind, news.amount
+    )  # fmt: skip
+    unknown = PaymentState.UNKNOWN
+    if payment.state is not unknown and PAYMENT.allows(payment.state, unknown):
+        name_attempt(session, payment.provider, news.idempotency_key, news.provider_reference)
+        move_one(
+            session, find(session, payment.run_id), payment.id, payment.state, unknown, provider=payment.provider,
+            source=source, provider_code=news.provider_code,
+        )  # fmt: skip
+    return Applied.DISPUTED
+
+
+def _confirmed_failure(payment_id: UUID, attempt: int) -> Select[UUID, str]:
+    """The discrepancy about a failure that nobody had asked about, now that the provider has answered so."""
+    return select(Discrepancy.id, literal("The provider, asked, says the same.")).where(
+        Discrepancy.kind == SAID_TO_HAVE_FAILED,
+        Discrepancy.subject == f"payment:{payment_id}:{attempt}",
+    )
 
 
 def _find(session: Session, payment_id: UUID) -> Payment:
@@ -144,6 +199,20 @@ def _named(session: Session, news: ProviderUpdate, provider: str) -> tuple[Payme
     if sent is None or sent.provider != provider:
         return None, attempt
     return _find(session, payment_id), attempt
+
+
+def _keep_ticket(session: Session, payment_id: UUID, attempt: int, ticket: str | None) -> None:
+    """Keep what the provider gave us to ask by: the latest, whatever became of the news that it came with."""
+    if ticket is not None:
+        session.execute(
+            update(Attempt)
+            .where(
+                Attempt.payment_id == payment_id, Attempt.number == attempt,
+                Attempt.ticket.is_distinct_from(ticket),
+            )
+            .values(ticket=ticket),
+            execution_options={"synchronize_session": False},
+        )  # fmt: skip
 
 
 def name_attempt(session: Session, provider: str, key: str, reference: str | None) -> None:
@@ -191,15 +260,18 @@ def _dispute(
     claimed: PaymentState,
     source: str,
     provider_reference: str | None,
+    kind: str = "",
+    said: Money | None = None,
 ) -> None:
     """Keep news that the lifecycle forbids: it is a fact about money until somebody explains it."""
-    kind = (
-        "earlier_attempt_paid"
+    kind = kind or (
+        EARLIER_ATTEMPT_PAID
         if attempt != payment.attempts
-        else f"{claimed}_after_{payment.state}"
+        else contradiction(claimed, payment.state)
     )
     open_discrepancy(
         session, kind, f"payment:{payment.id}:{attempt}", provider=payment.provider, payment_id=payment.id,
         amount=Money(payment.amount_minor, payment.currency), attempt=attempt, state=payment.state.value,
         claimed=claimed.value, source=source, provider_reference=provider_reference, noticed_at=f"{clock.now():%F %T}",
+        said_amount=str(said) if said else None,
     )  # fmt: skip

@@ -1,6 +1,7 @@
 """Asking a provider about payments whose outcome is not known yet. Asking never sends anything."""
 
 import logging
+from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
@@ -9,43 +10,60 @@ from sqlalchemy.orm import Session
 
 from cbi import clock, offices
 from cbi.fsp.adapter import QueriesStatus
-from cbi.fsp.messages import ProviderUpdate
-from cbi.payments.models import Attempt, Payment
-from cbi.payments.outcomes import Applied, apply
+from cbi.fsp.messages import ProviderUpdate, Question
+from cbi.payments.disputes import SAID_TO_HAVE_FAILED
+from cbi.payments.models import Attempt, Discrepancy, Payment
+from cbi.payments.outcomes import ASKED, Applied, apply
 from cbi.payments.states import PaymentState
+from cbi.registry import personal
 
 log = logging.getLogger(__name__)
 
 ASK_AGAIN_AFTER = timedelta(minutes=5)
 ASKED_TOGETHER = 100
+_ASKED_ABOUT = (
+    Attempt.payment_id,
+    Attempt.number,
+    Attempt.idempotency_key,
+    Attempt.ticket,
+    Payment.account_id,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """An attempt that is asked about now, and the question."""
+
+    payment_id: UUID
+    number: int
+    question: Question
 
 
 def poll(
     office: str, provider: str, adapter: QueriesStatus, *, patience: timedelta = ASK_AGAIN_AFTER
 ) -> int:
-    """Ask about each unknown or accepted payment not asked about lately; returns how many moved.
+    """Ask about each unknown or accepted payment not asked about lately, and about each paid one that was since said to
+    have failed; returns how many moved.
 
     No transaction is open while the provider thinks. An answer that fails to come leaves the payment as it is.
     """
     moved = 0
-    for payment_id, number, key in _due(office, provider, patience):
+    for due in offices.transact(office, lambda session: _all_due(session, provider, patience)):
+        news: ProviderUpdate | None = None
         try:
-            news = adapter.query_status(key)
+            news = adapter.query_status(due.question)
         except Exception as error:  # noqa: BLE001 - one payment that cannot be asked about must not block the others
             log.warning(
                 "%s did not say what became of a payment: %s", provider, type(error).__name__
             )
-            news = None
-        moved += _save(office, provider, payment_id, number, news)
+        moved += _save(office, provider, due, news)
     return moved
 
 
-def _save(
-    office: str, provider: str, payment_id: UUID, number: int, news: ProviderUpdate | None
-) -> bool:
+def _save(office: str, provider: str, due: _Due, news: ProviderUpdate | None) -> bool:
     asked = (
         update(Attempt)
-        .where(Attempt.payment_id == payment_id, Attempt.number == number)
+        .where(Attempt.payment_id == due.payment_id, Attempt.number == due.number)
         .values(asked_at=clock.now())
     )
 
@@ -53,15 +71,15 @@ def _save(
         session.execute(asked)
         if news is None:
             return False
-        return apply(session, news, provider=provider, source="query") is Applied.MOVED
+        return apply(session, news, provider=provider, source=ASKED) is Applied.MOVED
 
     return offices.transact(office, save)
 
 
-def _due(office: str, provider: str, patience: timedelta) -> list[tuple[UUID, int, str]]:
+def _all_due(session: Session, provider: str, patience: timedelta) -> list[_Due]:
     before = clock.now() - patience
     due = (
-        select(Attempt.payment_id, Attempt.number, Attempt.idempotency_key)
+        select(*_ASKED_ABOUT)
         .join(Payment, (Payment.id == Attempt.payment_id) & (Payment.attempts == Attempt.number))
         .where(
             Attempt.provider == provider,
@@ -71,6 +89,22 @@ def _due(office: str, provider: str, patience: timedelta) -> list[tuple[UUID, in
         .order_by(Attempt.asked_at.nulls_first())
         .limit(ASKED_TOGETHER)
     )
-    return offices.transact(
-        office, lambda session: [(row[0], row[1], row[2]) for row in session.execute(due)]
+    doubted = (
+        select(*_ASKED_ABOUT)
+        .join(Payment, (Payment.id == Attempt.payment_id) & (Payment.attempts == Attempt.number))
+        .join(Discrepancy, Discrepancy.payment_id == Payment.id)
+        .where(
+            Discrepancy.provider == provider,
+            Discrepancy.kind == SAID_TO_HAVE_FAILED,
+            Discrepancy.settled_at.is_(None),
+            Payment.state == PaymentState.PAID,
+            or_(Attempt.asked_at.is_(None), Attempt.asked_at < Discrepancy.opened_at),
+        )
+        .limit(ASKED_TOGETHER)
     )
+    rows = [row for each in (doubted, due) for row in session.execute(each)]
+    accounts = personal.accounts(session, [account_id for *_, account_id in rows])
+    return [
+        _Due(payment_id, number, Question(key, accounts.get(account_id), ticket))
+        for payment_id, number, key, ticket, account_id in rows
+    ]

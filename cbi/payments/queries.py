@@ -1,19 +1,23 @@
-"""What people ask about runs and payments: the run sheet, what changed since the last cycle, one payment's story."""
+"""What people ask about runs and payments: the list, the run sheet, one payment's story."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session
 
 from cbi.access.actor import Actor
+from cbi.access.models import User
 from cbi.access.permissions import Permission
-from cbi.ledger import queries as books
 from cbi.money import Money
-from cbi.payments.models import Approval, Payment, PaymentEvent, PaymentRun, RunPart
+from cbi.payments import cautions, cover, disputes, summaries
+from cbi.payments.cautions import Caution
+from cbi.payments.cover import Cover
+from cbi.payments.models import Approval, Payment, PaymentEvent, PaymentRun, RunEvent, RunPart
 from cbi.payments.runs import UnknownRun, routes_of
 from cbi.payments.states import PaymentState, RunState
+from cbi.payments.summaries import Summary
 from cbi.programmes.models import Programme
 
 
@@ -41,32 +45,36 @@ class RouteLine:
     total: Money
     waits_until: datetime | None
     """When a provider that took nothing is tried again."""
+    waiting: int
+    """How many of its payments are not handed over yet, while the run is being released."""
+    held: int
+    """How many of those are not sent because a discrepancy says that they may have been paid."""
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
-    """Households that differ from the last run of the programme that was approved; `against` is its period."""
+class Step:
+    """One move of a run: from and to which state, by whom (no name: a program), when, and why."""
 
-    against: str | None
-    new: int
-    gone: int
-    amount_changed: int
-    account_changed: int
+    before: str | None
+    after: str
+    by: str | None
+    at: datetime
+    reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class RunSheet:
-    """What an approver sees: totals, spread, funds before and after, what changed, who signed."""
+    """What an approver sees: cautions first, the facts, the money before and after, who did what."""
 
     line: RunLine
+    revision: int
     routes: tuple[RouteLine, ...]
     digest: str | None
-    smallest: Money
-    median: Money
-    largest: Money
-    budget_now: Money
-    budget_after: Money
-    changes: Changes
+    release_after: datetime | None
+    summary: Summary
+    money: Cover
+    cautions: tuple[Caution, ...]
+    steps: tuple[Step, ...]
     signed: tuple[tuple[str, UUID], ...]
     parts: tuple[tuple[str, UUID], ...]
 
@@ -127,21 +135,7 @@ def sheet(session: Session, run_id: UUID) -> RunSheet:
     if not found:
         raise UnknownRun("There is no such payment run.", next_step="See: cbi run list")
     run = session.get_one(PaymentRun, run_id)
-    smallest, median, largest = session.execute(
-        select(
-            func.min(Payment.amount_minor),
-            func.percentile_disc(0.5).within_group(Payment.amount_minor),
-            func.max(Payment.amount_minor),
-        ).where(Payment.run_id == run_id, Payment.live)
-    ).one()
-    budget = books.available(session, run.programme_id, run.fund_id, run.currency)
-    committed = run.state not in {
-        RunState.DRAFT,
-        RunState.LOCKED,
-        RunState.CERTIFIED,
-        RunState.CANCELLED,
-    }
-    total = Money(run.total_minor, run.currency)
+    summary, money = summaries.of(session, run), cover.of(session, run)
     signatures = session.execute(
         select(Approval.part, Approval.user_id)
         .where(Approval.run_id == run_id, Approval.revision == run.revision)
@@ -150,57 +144,57 @@ def sheet(session: Session, run_id: UUID) -> RunSheet:
     parts = session.execute(select(RunPart.part, RunPart.user_id).where(RunPart.run_id == run_id))
     return RunSheet(
         line=found[0],
+        revision=run.revision,
         routes=routes(session, run),
         digest=run.digest.hex() if run.digest else None,
-        smallest=Money(smallest or 0, run.currency),
-        median=Money(median or 0, run.currency),
-        largest=Money(largest or 0, run.currency),
-        budget_now=budget,
-        budget_after=budget if committed else budget - total,
-        changes=changes(session, run),
+        release_after=run.release_after,
+        summary=summary,
+        money=money,
+        cautions=cautions.of(run, summary, money),
+        steps=steps(session, run_id),
         signed=tuple((part.value, user_id) for part, user_id in signatures),
         parts=tuple((part.value, user_id) for part, user_id in parts),
     )
 
 
+def steps(session: Session, run_id: UUID) -> tuple[Step, ...]:
+    """Everything that was done with a run, in order."""
+    rows = session.execute(
+        select(RunEvent, User.full_name)
+        .outerjoin(User, User.id == RunEvent.actor_id)
+        .where(RunEvent.run_id == run_id)
+        .order_by(RunEvent.id)
+    )
+    return tuple(
+        Step(event.before, event.after, name, event.at, event.reason) for event, name in rows
+    )
+
+
 def routes(session: Session, run: PaymentRun) -> tuple[RouteLine, ...]:
     """The run's parts, by provider, in the order of their payments."""
+    waiting, held = _not_handed_over(session, run)
     return tuple(
         RouteLine(
-            route.provider, route.mechanism, route.payment_count, Money(route.total_minor, run.currency),
-            route.not_before,
+            route.provider, route.mechanism, route.payment_count, Money(route.total_minor, route.currency),
+            route.not_before, waiting.get(route.provider, 0), held.get(route.provider, 0),
         )
         for route in routes_of(session, run.id)
     )  # fmt: skip
 
 
-def changes(session: Session, run: PaymentRun) -> Changes:
-    """Households new, gone, or with another amount or account, against the last run that was approved before this one."""
-    last = session.scalar(
-        select(PaymentRun)
-        .where(
-            PaymentRun.programme_id == run.programme_id, PaymentRun.number < run.number,
-            PaymentRun.period < run.period,
-            PaymentRun.state.in_([RunState.APPROVED, RunState.RELEASING, RunState.RELEASED, RunState.CLOSED]),
-        )
-        .order_by(PaymentRun.number.desc())
-        .limit(1)
-    )  # fmt: skip
-    if last is None:
-        return Changes(None, 0, 0, 0, 0)
-    now, then = aliased(Payment), aliased(Payment)
-    this = select(now).where(now.run_id == run.id, now.live).subquery()
-    that = select(then).where(then.run_id == last.id, then.live).subquery()
-    same = and_(this.c.household_id == that.c.household_id, this.c.component == that.c.component)
-    new, gone, amounts, accounts = session.execute(
-        select(
-            func.count().filter(that.c.id.is_(None)),
-            func.count().filter(this.c.id.is_(None)),
-            func.count().filter(this.c.amount_minor != that.c.amount_minor),
-            func.count().filter(this.c.account_index != that.c.account_index),
-        ).select_from(this.join(that, same, full=True))
-    ).one()
-    return Changes(last.period, new, gone, amounts, accounts)
+def _not_handed_over(session: Session, run: PaymentRun) -> tuple[dict[str, int], dict[str, int]]:
+    """How many payments wait to be sent, by provider, and how many of them are held; asked only while some may."""
+    if run.state is not RunState.RELEASING:
+        return {}, {}
+    waiting = session.execute(
+        select(Payment.provider, func.count())
+        .where(Payment.run_id == run.id, Payment.live, Payment.state == PaymentState.READY)
+        .group_by(Payment.provider)
+    )
+    return (
+        dict(waiting.all()),
+        {each.provider: each.payments for each in disputes.held(session, [run.id])},
+    )
 
 
 def state_totals(session: Session, run_id: UUID) -> list[StateTotal]:

@@ -16,7 +16,7 @@ from cbi.audit.record import record
 from cbi.errors import Conflict, Forbidden, Invalid, NotFound
 from cbi.fsp.messages import DeliveryMechanism
 from cbi.money import Money
-from cbi.payments import digest, providers
+from cbi.payments import digest, providers, summaries
 from cbi.payments.models import Part, Payment, PaymentRun, RunEvent, RunPart, RunRoute
 from cbi.payments.moves import move_one
 from cbi.payments.states import RUN, PaymentState, RunState
@@ -179,10 +179,13 @@ def _add_routes(session: Session, run: PaymentRun) -> None:
     """Note which part of the run goes out by which provider, and what the run adds up to."""
     session.execute(
         insert(RunRoute).from_select(
-            ["run_id", "provider", "mechanism", "first_number", "last_number", "payment_count", "total_minor"],
+            [
+                "run_id", "provider", "mechanism", "first_number", "last_number", "payment_count", "total_minor", "currency",
+            ],
             select(
                 Payment.run_id, Payment.provider, func.min(Payment.mechanism), func.min(Payment.number),
                 func.max(Payment.number), func.count(), func.sum(Payment.amount_minor),
+                literal(run.currency, String),
             )
             .where(Payment.run_id == run.id)
             .group_by(Payment.run_id, Payment.provider),
@@ -260,9 +263,11 @@ def lock(session: Session, actor: Actor, run_id: UUID) -> PaymentRun:
         raise NothingToPay("This run has no payments left.", next_step="Cancel it.")
     run.digest = digest.run_digest(session, run)
     run.locked_at = clock.now()
+    seal = summaries.keep(session, run)
     move_run(
-        session, actor, run, RunState.LOCKED, payments=run.payment_count, digest=run.digest.hex()
-    )
+        session, actor, run, RunState.LOCKED, payments=run.payment_count, digest=run.digest.hex(),
+        summary=seal.hex(),
+    )  # fmt: skip
     return run
 
 

@@ -7,6 +7,8 @@ from pydantic import BaseModel, Field
 
 from cbi.ledger.schemas import Amount
 from cbi.payments.queries import RouteLine, RunLine, RunSheet
+from cbi.payments.sheet_models import FindingKind
+from cbi.payments.summaries import Change
 
 
 class BuildRun(BaseModel):
@@ -22,9 +24,19 @@ class Reason(BaseModel):
 
 
 class Signature(BaseModel):
-    """The signer's fresh one-time code."""
+    """The signer's fresh one-time code; for a run also the digest on the sheet that they read."""
 
     one_time_code: str = Field(pattern=r"^[0-9]{6}$")
+    digest_seen: str | None = Field(
+        None,
+        pattern=r"^[0-9a-f]{64}$",
+        description="The `digest` of the run sheet. When the run has changed since, nothing is signed.",
+    )
+
+    @property
+    def seen(self) -> bytes | None:
+        """The digest as bytes."""
+        return bytes.fromhex(self.digest_seen) if self.digest_seen else None
 
 
 class UnpaidReport(BaseModel):
@@ -54,40 +66,82 @@ class RunOut(BaseModel):
 
 
 class RouteOut(BaseModel):
-    """The part of a run that goes out by one provider; one that took nothing `waits_until` it is tried again."""
+    """The part of a run that goes out by one provider; one that took nothing `waits_until` it is tried again.
+
+    `waiting` payments are not handed over yet; `held` ones of them are not while a discrepancy about them is open.
+    """
 
     provider: str
     mechanism: str
     payments: int
     total: Amount
     waits_until: datetime | None
+    waiting: int
+    held: int
 
     @classmethod
     def of(cls, route: RouteLine) -> "RouteOut":
         return cls(
             provider=route.provider, mechanism=route.mechanism, payments=route.payments,
-            total=Amount.of(route.total), waits_until=route.waits_until,
+            total=Amount.of(route.total), waits_until=route.waits_until, waiting=route.waiting, held=route.held,
         )  # fmt: skip
 
 
+class ChangeOut(BaseModel):
+    """So many payments, what they were together in the last cycle, and what they are."""
+
+    payments: int
+    before: Amount
+    after: Amount
+
+    @classmethod
+    def of(cls, change: Change) -> "ChangeOut":
+        return cls(
+            payments=change.payments, before=Amount.of(change.before), after=Amount.of(change.after)
+        )
+
+
 class ChangesOut(BaseModel):
-    """Households that differ from the last run that went out; `against` is its period."""
+    """Payments that differ from the programme's last cycle; `against` is its period, null where there is none."""
 
     against: str | None
-    new: int
-    gone: int
-    amount_changed: int
-    account_changed: int
+    new: ChangeOut
+    gone: ChangeOut
+    amount_changed: ChangeOut
+    account_changed: ChangeOut
+
+
+class BandOut(BaseModel):
+    """Payments of `first` to `last`, both included."""
+
+    first: Amount
+    last: Amount
+    payments: int
+    total: Amount
+
+
+class CautionOut(BaseModel):
+    """A warning. `blocks`: the run cannot be authorised like this. `amount` is what is concerned, or what is missing."""
+
+    code: str
+    message: str
+    blocks: bool
+    payments: int
+    amount: Amount | None
+    provider: str | None
 
 
 class RunSheetOut(RunOut):
-    """What an approver signs."""
+    """What an approver signs. Give `digest` back as `digest_seen` with the signature."""
 
+    cautions: list[CautionOut]
     routes: list[RouteOut]
     digest: str | None
+    households: int
     smallest: Amount
     median: Amount
     largest: Amount
+    spread: list[BandOut]
     budget_now: Amount
     budget_after: Amount
     changes: ChangesOut
@@ -95,15 +149,31 @@ class RunSheetOut(RunOut):
 
     @classmethod
     def from_sheet(cls, sheet: RunSheet) -> "RunSheetOut":
-        changes = sheet.changes
+        facts = sheet.summary
         return cls(
             **RunOut.of(sheet.line).model_dump(), routes=[RouteOut.of(route) for route in sheet.routes],
-            digest=sheet.digest, smallest=Amount.of(sheet.smallest),
-            median=Amount.of(sheet.median), largest=Amount.of(sheet.largest),
-            budget_now=Amount.of(sheet.budget_now), budget_after=Amount.of(sheet.budget_after),
+            cautions=[
+                CautionOut(
+                    code=each.code, message=each.sentence, blocks=each.blocks, payments=each.payments,
+                    amount=each.amount and Amount.of(each.amount), provider=each.provider,
+                )
+                for each in sheet.cautions
+            ],
+            digest=sheet.digest, households=facts.households, smallest=Amount.of(facts.smallest),
+            median=Amount.of(facts.median), largest=Amount.of(facts.largest),
+            spread=[
+                BandOut(
+                    first=Amount.of(band.first), last=Amount.of(band.last), payments=band.payments,
+                    total=Amount.of(band.total),
+                )
+                for band in facts.spread
+            ],
+            budget_now=Amount.of(sheet.money.budget_now), budget_after=Amount.of(sheet.money.budget_after),
             changes=ChangesOut(
-                against=changes.against, new=changes.new, gone=changes.gone, amount_changed=changes.amount_changed,
-                account_changed=changes.account_changed,
+                against=facts.against.period if facts.against else None,
+                new=ChangeOut.of(facts.of(FindingKind.NEW)), gone=ChangeOut.of(facts.of(FindingKind.GONE)),
+                amount_changed=ChangeOut.of(facts.of(FindingKind.AMOUNT)),
+                account_changed=ChangeOut.of(facts.of(FindingKind.ACCOUNT)),
             ),
             signed=dict(sheet.signed),
         )  # fmt: skip

@@ -11,10 +11,14 @@ from cbi.redemption.models import CodeIssue
 
 _KEPT_TEXT = (
     ("messages", "values::text"),
+    ("messages", "gateway_reference"),
+    ("inbound_texts", "outcome::text"),
     ("audit_entries", "details::text"),
     ("discrepancies", "details::text"),
     ("payment_events", "source"),
     ("counter_tries", "result"),
+    ("inbound_texts", "outcome::text"),
+    ("complaint_events", "act"),
     ("run_events", "reason"),
     ("discrepancies", "resolution"),
     ("duplicate_flags", "reason"),

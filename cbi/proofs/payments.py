@@ -3,12 +3,24 @@
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from cbi.payments import digest
+from cbi.payments import digest, findings, summaries
 from cbi.payments.models import PaymentRun
+from cbi.payments.sheet_models import RunSummary
 from cbi.payments.states import PAYMENT, RUN, RunState
 from cbi.proofs.promise import Breaches, none_of
 
+_UNSIGNED = (RunState.DRAFT, RunState.CANCELLED)
 _SIGNED = "('approved', 'releasing', 'released', 'closed')"
+
+guards_are_there = none_of(
+    "the constraint {name} is missing or not valid",
+    "SELECT name FROM (VALUES ('uq_payments_live'),"
+    " ('uq_entitlements_programme_id_period_household_id_component'), ('uq_payouts_payment_id_attempt'))"
+    " AS wanted(name) WHERE NOT EXISTS (SELECT 1 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
+    " WHERE c.relname = wanted.name AND c.relnamespace = current_schema()::regnamespace"
+    " AND i.indisunique AND i.indisvalid)",
+)
+"""That what forbids paying twice is in force: three unique indexes."""
 
 paid_once = (
     none_of(
@@ -29,22 +41,14 @@ paid_once = (
         " WHERE e.id IS NULL OR (p.amount_minor, p.currency, p.household_id, p.period, p.component, p.programme_id)"
         " IS DISTINCT FROM (e.amount_minor, e.currency, e.household_id, e.period, e.component, e.programme_id)",
     ),
-    none_of(
-        "the constraint {name} is missing or not valid",
-        "SELECT name FROM (VALUES ('uq_payments_live'),"
-        " ('uq_entitlements_programme_id_period_household_id_component'), ('uq_payouts_payment_id_attempt'))"
-        " AS wanted(name) WHERE NOT EXISTS (SELECT 1 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
-        " WHERE c.relname = wanted.name AND c.relnamespace = current_schema()::regnamespace"
-        " AND i.indisunique AND i.indisvalid)",
-    ),
+    guards_are_there,
 )
 
 
 def content_is_what_was_signed(session: Session) -> Breaches:
     """Compute every locked run's digest anew, and name the payments that were altered."""
-    unsigned = (RunState.DRAFT, RunState.CANCELLED)
     for run in session.scalars(
-        select(PaymentRun).where(PaymentRun.state.not_in(unsigned)).order_by(PaymentRun.number)
+        select(PaymentRun).where(PaymentRun.state.not_in(_UNSIGNED)).order_by(PaymentRun.number)
     ):
         if digest.run_digest(session, run) == run.digest:
             continue
@@ -55,8 +59,38 @@ def content_is_what_was_signed(session: Session) -> Breaches:
             yield f"run {run.number}: the list is not what was locked (a payment added, removed or rewritten)"
 
 
+def summaries_are_what_was_kept(session: Session) -> Breaches:
+    """What signers were shown is what was worked out when the run was locked, and what its payments still say."""
+    for summary in session.scalars(select(RunSummary).order_by(RunSummary.made_at)):
+        if not summaries.is_sealed(session, summary):
+            yield f"the summary of run {summary.run_id}, revision {summary.revision}, was altered"
+    for run, summary in session.execute(
+        select(PaymentRun, RunSummary)
+        .join(
+            RunSummary,
+            (RunSummary.run_id == PaymentRun.id) & (RunSummary.revision == PaymentRun.revision),
+        )
+        .where(PaymentRun.state.not_in(_UNSIGNED))
+        .order_by(PaymentRun.number)
+    ):
+        if summary.digest != run.digest:
+            yield f"run {run.number}: its summary is of other content"
+        elif summary.facts["content"] != summaries.content_of(session, run):
+            yield f"run {run.number}: its payments do not add up to its summary"
+        if summary.facts["findings"] != findings.fingerprint(session, run).hex():
+            yield f"run {run.number}: the list of what changed is not what was kept"
+
+
 approved = (
     content_is_what_was_signed,
+    summaries_are_what_was_kept,
+    none_of(
+        "run {number}: the summary that was kept when it was locked is gone, or another",
+        "SELECT r.number FROM audit_entries e JOIN payment_runs r ON e.subject_id = r.id::text"
+        " WHERE e.subject_kind = 'payment_run' AND e.act = 'payment_run.locked' AND e.details ? 'summary'"
+        " AND NOT EXISTS (SELECT 1 FROM run_summaries s WHERE s.run_id = r.id"
+        " AND encode(s.seal, 'hex') = e.details ->> 'summary')",
+    ),
     none_of(
         "run {number} is {state} without two signatures over its digest",
         "SELECT r.number, r.state FROM payment_runs r WHERE r.state IN "

@@ -1,10 +1,13 @@
 """What people ask about statements and discrepancies: which came, what each settled, what is open and for how long."""
 
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, time, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, and_, func, select
+from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from cbi import clock
 from cbi.access.actor import Actor
@@ -13,8 +16,10 @@ from cbi.errors import NotFound
 from cbi.money import Money
 from cbi.offices import office_of
 from cbi.payments.models import Discrepancy, Payment
+from cbi.payments.states import PaymentState
 from cbi.programmes.models import Programme
 from cbi.reconciliation.models import Match, StatementFile, StatementLine
+from cbi.reconciliation.rules import DiscrepancyKind
 
 AGES = ((0, 7), (8, 30), (31, 60), (61, 90), (91, None))
 """The buckets of an ageing table: from and to, in whole days, both included; the last has no end."""
@@ -46,10 +51,46 @@ class StatementSheet:
 
 
 @dataclass(frozen=True, slots=True)
+class StatementMatch:
+    """How well one statement agrees with our books; before it was compared, `unmatched` is None.
+
+    `unmatched` counts its new lines that settle nothing and that nothing in our books explains.
+    """
+
+    file: StatementFile
+    unmatched: int | None
+    open_discrepancies: int
+
+    @property
+    def paid_out(self) -> Money:
+        """What the provider says it paid out."""
+        return Money(self.file.total_minor, self.file.currency)
+
+    @property
+    def per_cent(self) -> int | None:
+        """How many of a hundred new lines agree, rounded down; None where there is nothing to compare."""
+        if self.unmatched is None or not self.file.new_lines:
+            return None
+        return (self.file.new_lines - self.unmatched) * 100 // self.file.new_lines
+
+
+@dataclass(frozen=True, slots=True)
 class KindTotal:
     """Open discrepancies of one kind in one currency. `ageing` counts them by `AGES`; days are calendar days."""
 
     kind: str
+    currency: str | None
+    count: int
+    total: Money | None
+    oldest_days: int
+    ageing: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderTotal:
+    """The same for one provider, whatever the kinds."""
+
+    provider: str
     currency: str | None
     count: int
     total: Money | None
@@ -105,8 +146,10 @@ def discrepancies(
     is_open: bool | None = None,
     provider: str | None = None,
     owner_id: UUID | None = None,
+    unowned: bool = False,
+    statement_id: UUID | None = None,
 ) -> Select[Discrepancy]:
-    """The discrepancies that the actor may see, filtered.
+    """The discrepancies that the actor may see, filtered; of a statement, those about its lines.
 
     Whoever works for some programmes only sees those about their payments.
     """
@@ -121,6 +164,11 @@ def discrepancies(
         found = found.where(Discrepancy.provider == provider)
     if owner_id is not None:
         found = found.where(Discrepancy.owner_id == owner_id)
+    if unowned:
+        found = found.where(Discrepancy.owner_id.is_(None))
+    if statement_id is not None:
+        its_lines = select(StatementLine.id).where(StatementLine.statement_id == statement_id)
+        found = found.where(Discrepancy.line_id.in_(its_lines))
     return found
 
 
@@ -147,35 +195,100 @@ def age_days(session: Session, found: Discrepancy) -> int:
 
 def summary(session: Session, actor: Actor, provider: str | None = None) -> list[KindTotal]:
     """What is open, by kind and currency: how many, how much, how old. The counts add up to all that is open."""
+    return [KindTotal(*row) for row in _open_by(session, actor, Discrepancy.kind, provider)]
+
+
+def by_provider(session: Session, actor: Actor) -> list[ProviderTotal]:
+    """What is open, by provider and currency. The counts add up to all that is open."""
+    return [ProviderTotal(*row) for row in _open_by(session, actor, Discrepancy.provider)]
+
+
+def _open_by(
+    session: Session,
+    actor: Actor,
+    column: InstrumentedAttribute[str],
+    provider: str | None = None,
+) -> Iterator[tuple[str, str | None, int, Money | None, int, tuple[int, ...]]]:
     zone = office_of(session).timezone
     today = clock.today(zone)
-    began = func.date(func.timezone(zone.key, Discrepancy.since))
-    days = func.greatest(today - began, 0)
+
+    def day_begins(days_ago: int) -> datetime:
+        return datetime.combine(today - timedelta(days=days_ago), time(), zone)
+
+    # Compared with instants: to find the calendar day of every row would cost more than all else.
     buckets = [
-        func.count().filter(days >= start, *([days <= end] if end is not None else []))
+        func.count().filter(
+            *([Discrepancy.since < day_begins(start - 1)] if start else []),
+            *([Discrepancy.since >= day_begins(end)] if end is not None else []),
+        )
         for start, end in AGES
     ]
     open_now = discrepancies(actor, is_open=True, provider=provider).with_only_columns(
-        Discrepancy.kind,
+        column,
         Discrepancy.currency,
         func.count(),
         func.sum(Discrepancy.amount_minor),
-        func.max(days),
+        func.min(Discrepancy.since),
         *buckets,
     )
     rows = session.execute(
-        open_now.group_by(Discrepancy.kind, Discrepancy.currency).order_by(
-            Discrepancy.kind, Discrepancy.currency
-        )
+        open_now.group_by(column, Discrepancy.currency).order_by(column, Discrepancy.currency)
     )
-    return [
-        KindTotal(
-            kind,
-            currency,
-            count,
-            Money(int(total), currency) if currency and total is not None else None,
-            oldest,
-            tuple(ageing),
+    for what, currency, count, total, since, *ageing in rows:
+        amount = Money(int(total), currency) if currency and total is not None else None
+        oldest = max(0, (today - since.astimezone(zone).date()).days)
+        yield what, currency, count, amount, oldest, tuple(ageing)
+
+
+def matches(session: Session, files: Collection[StatementFile]) -> list[StatementMatch]:
+    """How well each of these statements agrees with our books, in their order."""
+    line, found = StatementLine, Discrepancy
+    unexplained = found.settled_at.is_(None) | found.settled_by.is_not(None)
+    rows: Mapping[UUID, tuple[int, int]] = {
+        statement_id: (unmatched, still_open)
+        for statement_id, unmatched, still_open in session.execute(
+            select(
+                line.statement_id,
+                func.count(found.line_id.distinct()).filter(
+                    Match.line_id.is_(None), unexplained, found.kind != _CHANGED
+                ),
+                func.count().filter(found.settled_at.is_(None)),
+            )
+            .join(found, found.line_id == line.id)
+            .outerjoin(Match, Match.line_id == line.id)
+            .where(line.statement_id.in_([file.id for file in files]))
+            .group_by(line.statement_id)
         )
-        for kind, currency, count, total, oldest, *ageing in rows
-    ]
+    }
+    told = []
+    for file in files:
+        unmatched, still_open = rows.get(file.id, (0, 0))
+        told.append(StatementMatch(file, unmatched if file.reconciled_at else None, still_open))
+    return told
+
+
+def last_statements(session: Session, actor: Actor) -> list[StatementMatch]:
+    """The latest statement of each provider."""
+    latest = (
+        statements(actor)
+        .ext(distinct_on(StatementFile.provider))
+        .order_by(StatementFile.provider, StatementFile.imported_at.desc(), StatementFile.id)
+    )
+    return matches(session, session.scalars(latest).all())
+
+
+def settled_by_run(session: Session, run_ids: Collection[UUID]) -> dict[UUID, tuple[int, int]]:
+    """By run, how many of its paid payments a statement settles, and what they add up to in minor units."""
+    rows = session.execute(
+        select(Payment.run_id, func.count(), func.sum(Match.amount_minor))
+        .join(Match, and_(Match.payment_id == Payment.id, Match.attempt == Payment.attempts))
+        .where(
+            Payment.run_id.in_(run_ids), Payment.state == PaymentState.PAID, Match.kind == "payment"
+        )
+        .group_by(Payment.run_id)
+    )  # fmt: skip
+    return {run_id: (count, int(minor)) for run_id, count, minor in rows}
+
+
+_CHANGED = DiscrepancyKind.LINE_CHANGED.value
+"""Its line may well be matched: only what a later file says of it is in question."""

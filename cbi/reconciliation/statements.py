@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import PurePath
 from typing import Any, cast
 from uuid import UUID, uuid4
@@ -21,7 +22,7 @@ from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
 from cbi.audit.record import record
 from cbi.errors import Conflict
-from cbi.fsp.adapter import ReadsStatements
+from cbi.fsp.adapter import FetchesStatements, ReadsStatements
 from cbi.fsp.errors import UnreadableStatement
 from cbi.fsp.messages import LineKind, Statement
 from cbi.money import Money
@@ -78,6 +79,25 @@ def take_in(
     return _known(session, provider, digest) or _keep(
         session, actor, provider, statement, digest, filename
     )
+
+
+def fetch(
+    session: Session, actor: Actor, provider: str, first: date, last: date, currency: str = ""
+) -> TakenIn:
+    """Ask the provider for its statement of these days (both included), and take it in. Without `currency` it is the
+    office's.
+
+    Raises as `take_in`, and NoStatements where somebody must bring the file.
+    """
+    actor.require(Permission.STATEMENT_IMPORT)
+    source = providers.adapter(provider)
+    if not isinstance(source, FetchesStatements):
+        raise NoStatements(
+            f"{provider} gives no statements to whoever asks.",
+            next_step="Take in the file that it sends you: cbi statement import",
+        )
+    content = source.fetch_statement(first, last, currency or office_of(session).currency)
+    return take_in(session, actor, provider, content, f"{provider} {first} to {last}")
 
 
 def one_at_a_time(session: Session, provider: str) -> None:

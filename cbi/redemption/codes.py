@@ -104,11 +104,15 @@ def read(typed: str, locator_digits: int) -> Code:
         raise Mistyped(
             f"A code has {wanted} digits, and {len(digits)} were typed.",
             next_step="Ask for the code again and type all of it. This costs no try.",
+            case="length",
+            wanted=wanted.replace(" to ", "–"),
+            typed=len(digits),
         )
     if not damm.holds(digits):
         raise Mistyped(
             "A digit was mistyped, or two were swapped.",
             next_step="Compare each group with the message and type it again. This costs no try.",
+            case="slip",
         )
     secret_at = len(digits) - SECRET_DIGITS - 1
     return Code(digits[:secret_at], digits[secret_at:-1], digits[-1])
@@ -123,7 +127,12 @@ def _digits(typed: str) -> str:
             raise Mistyped(
                 "A code has digits only, and something else was typed.",
                 next_step="Type the digits of the message. This costs no try.",
+                case="letters",
             )
     if len(typed) > _LONGEST_TYPED:
-        raise Mistyped("That is too long for a code.", next_step="Type the code and nothing else.")
+        raise Mistyped(
+            "That is too long for a code.",
+            next_step="Type the code and nothing else.",
+            case="too_long",
+        )
     return "".join(digits)

@@ -12,7 +12,6 @@ from cbi import clock
 from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
 from cbi.errors import Conflict, NotFound
-from cbi.messaging.rendering import amount_text
 from cbi.money import Money
 from cbi.offices import office_of
 from cbi.payments import outcomes
@@ -36,8 +35,6 @@ from cbi.redemption.till import (
 )
 
 DO_NOT_PAY = "Do not pay. Call the supervisor."
-TICKET_DIGITS = 6
-"""How much of the receipt number the text to the recipient shows: its last digits."""
 
 
 class UnknownAuthorisation(NotFound):
@@ -98,7 +95,7 @@ def _typed(code: str, locator_digits: int) -> Code | Refused:
     try:
         return read(code, locator_digits)
     except Mistyped as slip:
-        return Refused(slip.code, slip.message, slip.next_step)
+        return Refused(slip.code, slip.message, slip.next_step, details=slip.details)
 
 
 def _authorise(till: Till, found: Found, issue_id: UUID, factor: str) -> Authorised | Refused:
@@ -134,15 +131,12 @@ def confirm(session: Session, actor: Actor, authorisation_id: UUID) -> Receipt:
     actor.require(Permission.REDEMPTION_PERFORM)
     now = clock.now()
     given = {"authorisation": authorisation_id, "teller": actor.id, "now": now}
-    row = session.execute(_PAY, given).one_or_none()
+    row = session.connection().execute(_PAY, given).one_or_none()
     if row is None:
         return _receipt(session, actor, authorisation_id)
     _end(session, authorisation_id, HoldState.CONFIRMED, now)
     amount = Money(row.amount_minor, row.currency)
-    notices.tell_one(
-        session, "PAID", row.id, about="paid", amount=amount_text(amount), ticket=row.receipt[-TICKET_DIGITS:]
-    )  # fmt: skip
-    # The books come last: their totals are the rows that every counter waits for.
+    # The books come last: their totals are the rows that every counter waits for. The text comes with them.
     source = f"teller:{actor.id}"
     if not outcomes.confirm_paid(
         session, row.payment_id, row.attempt, provider_reference=row.receipt, source=source

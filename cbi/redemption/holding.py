@@ -43,6 +43,9 @@ def check_factor(till: Till, found: Found, issue_id: UUID, factor: str) -> Refus
         return refusals.TOO_MANY_FACTORS
     kind = found.factor_kind
     usable = kind is not None and ASKED_FOR[kind] in till.rules.second_factors
+    if kind is not None and usable and not any(sign.isalnum() for sign in factor):
+        till.note(TryResult.NO_FACTOR, issue_id)
+        return refusals.factor_missing(kind)
     matches = factor_matches(till.session, found.person_id, factor) if usable else None
     if matches:
         return None

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from cbi import clock
 from cbi.errors import Conflict
-from cbi.messaging.outbox import date_in_sql
+from cbi.messaging.choices import Level
+from cbi.messaging.outbox import amount_in_sql, date_in_sql
 from cbi.offices import Office, office_of
 from cbi.payments import dispatch, outcomes
 from cbi.payments.models import Payment
@@ -23,6 +24,7 @@ from cbi.redemption.codes import SecretDigits, compose
 from cbi.redemption.counters import rules_of
 from cbi.redemption.models import CodeIssue
 from cbi.redemption.states import CodeState
+from cbi.registry.models import PrivacyChoice
 
 CHUNK = 10_000
 ROUNDS = 20
@@ -62,7 +64,7 @@ def issue_chunk(session: Session, run_id: UUID, provider: str, size: int = CHUNK
     if accepted:
         _close_earlier(session, chunk.within)
         _issue(session, office, chunk.within, accepted, last_day(office, rules.validity_days))
-        _tell(session, chunk.within)
+        _tell(session, chunk.within, run.currency)
     return started
 
 
@@ -129,11 +131,19 @@ def _issue(
     )
 
 
-def _tell(session: Session, within: ColumnElement[bool]) -> None:
-    """Ask for the texts that tell these payments' codes; without the amount, which others might read."""
+def _tell(session: Session, within: ColumnElement[bool], currency: str) -> None:
+    """Ask for the texts that tell these payments' codes; with the amount, which others might read, for who chose so."""
     issued = and_(within, CodeIssue.current, CodeIssue.state == CodeState.ISSUED)
+    with_amount = sql_exists().where(
+        PrivacyChoice.person_id == Payment.person_id, PrivacyChoice.level == Level.NORMAL
+    )
+    day = date_in_sql(CodeIssue.expires_on.expression)
     notices.tell(
-        session, "CODE_READY", issued, about="code", tells_code=True, date=date_in_sql(CodeIssue.expires_on.expression)
+        session, "CODE_READY", and_(issued, ~with_amount), about="code", tells_code=True, date=day
+    )
+    notices.tell(
+        session, "CODE_READY_AMT", and_(issued, with_amount), about="code", tells_code=True, date=day,
+        amount=amount_in_sql(Payment.amount_minor.expression, currency),
     )  # fmt: skip
 
 

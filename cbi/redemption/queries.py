@@ -1,10 +1,11 @@
 """What a teller did today, which counters there are, and how a payment's code stands (never the code)."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from cbi import clock
@@ -13,6 +14,8 @@ from cbi.access.permissions import Permission
 from cbi.money import Money
 from cbi.offices import office_of
 from cbi.payments.models import Payment
+from cbi.payments.states import PaymentState
+from cbi.payments.story import released
 from cbi.programmes.models import Programme
 from cbi.redemption.models import Authorisation, CodeIssue, CounterOffice, Payout, Teller
 from cbi.redemption.reissuing import NoCode
@@ -60,6 +63,54 @@ class CodeStanding:
     wrong_secrets: int
     wrong_factors: int
     reissues: int
+
+
+@dataclass(frozen=True, slots=True)
+class CodesInTrouble:
+    """Codes in one state that somebody should see to, and the first day on which one of them can be cashed no more."""
+
+    state: CodeState
+    codes: int
+    total: Money
+    first_over: date
+
+
+def codes_in_trouble(
+    session: Session, run_ids: Collection[UUID], soon: timedelta
+) -> list[CodesInTrouble]:
+    """The codes of these runs that are locked, and those that are over within `soon` and not cashed yet."""
+    last = clock.today(office_of(session).timezone) + soon
+    rows = session.execute(
+        select(
+            CodeIssue.state, Payment.currency, func.count(), func.sum(Payment.amount_minor),
+            func.min(CodeIssue.expires_on),
+        )
+        .join(Payment, Payment.id == CodeIssue.payment_id)
+        .where(
+            Payment.run_id.in_(run_ids), Payment.state == PaymentState.ACCEPTED, CodeIssue.current,
+            or_(
+                CodeIssue.state == CodeState.LOCKED,
+                and_(CodeIssue.state == CodeState.ISSUED, CodeIssue.expires_on <= last),
+            ),
+        )
+        .group_by(CodeIssue.state, Payment.currency)
+        .order_by(CodeIssue.state.desc(), Payment.currency)
+    )  # fmt: skip
+    return [
+        CodesInTrouble(state, count, Money(int(minor), currency), first)
+        for state, currency, count, minor, first in rows
+    ]
+
+
+def with_locked_codes(actor: Actor) -> Select[Payment]:
+    """The payments whose code is locked and that the actor may see: each needs a new code before it can be cashed."""
+    return (
+        select(Payment)
+        .join(CodeIssue, and_(CodeIssue.payment_id == Payment.id, CodeIssue.current))
+        .where(
+            CodeIssue.state == CodeState.LOCKED, Payment.state == PaymentState.ACCEPTED, *released(actor)
+        )
+    )  # fmt: skip
 
 
 def teller_day(session: Session, actor: Actor, day: date | None = None) -> TellerDay:
@@ -113,16 +164,17 @@ def code_standing(session: Session, actor: Actor, payment_id: UUID) -> CodeStand
     """How the payment's code stands. Raises NotPermitted, NoCode."""
     row = session.execute(
         select(CodeIssue, Programme.code)
-        .join(Payment, Payment.id == CodeIssue.payment_id)
+        .select_from(Payment)
         .join(Programme, Programme.id == Payment.programme_id)
-        .where(CodeIssue.payment_id == payment_id, CodeIssue.current)
+        .outerjoin(CodeIssue, and_(CodeIssue.payment_id == Payment.id, CodeIssue.current))
+        .where(Payment.id == payment_id)
     ).one_or_none()
     actor.require(Permission.PAYMENT_READ, row[1] if row else None)
-    if row is None:
+    issue = row[0] if row else None
+    if issue is None:
         raise NoCode(
             "This payment has no code.", next_step="Codes are made when its run is released."
         )
-    issue = row[0]
     return CodeStanding(
         issue.locator, issue.state, issue.issued_at, issue.expires_on, issue.held_until, issue.wrong_secrets,
         issue.wrong_factors, issue.reissues,

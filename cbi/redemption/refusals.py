@@ -4,7 +4,8 @@ Until the whole code was right, a teller learns only "mistyped" or "not recognis
 only to somebody who holds the code.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -16,13 +17,16 @@ from cbi.registry.models import FactorKind
 class Refused:
     """No: why, what to do next, and how many wrong tries are left (None where that does not matter).
 
-    A value and not an error, because the try it answers must be counted even though the answer is no.
+    A value and not an error, because the try it answers must be counted even though the answer is no. `details` holds
+    what the words are filled with, for whoever says them in another language; `case` among them tells apart what has
+    one code and several next steps.
     """
 
     code: str
     message: str
     next_step: str
     tries_left: int | None = None
+    details: Mapping[str, object] = field(default_factory=dict, hash=False)
 
 
 def when(instant: datetime, timezone: ZoneInfo) -> str:
@@ -46,6 +50,7 @@ def held_up(standing: Standing, timezone: ZoneInfo) -> Refused | None:
             f"Too many wrong codes: you can try again at {until:%H:%M}.",
             "Ask the person to check the message, or to call the hotline.",
             0,
+            {"until": f"{until:%H:%M}"},
         )
     return None
 
@@ -58,6 +63,7 @@ def not_recognised(tries_left: int) -> Refused:
         "Ask for the code again and compare it digit by digit."
         + ("" if tries_left else " You must wait before you try another."),
         tries_left,
+        {} if tries_left else {"case": "last"},
     )
 
 
@@ -67,6 +73,7 @@ def already_paid(at: str, office: str) -> Refused:
         "redemption.already_paid",
         f"Paid on {at} at {office}.",
         "Do not pay. If the person did not get it, call the supervisor.",
+        details={"at": at, "office": office},
     )
 
 
@@ -76,6 +83,7 @@ def expired(day: str) -> Refused:
         "redemption.expired",
         f"The last day was {day}.",
         "Tell the person to call the hotline: the money is not lost.",
+        details={"day": day},
     )
 
 
@@ -133,6 +141,17 @@ def wrong_factor(kind: FactorKind, tries_left: int) -> Refused:
         "What the person showed or said does not match.",
         f"Ask for {_FACTORS[kind]}, and type that.",
         tries_left,
+        {"case": kind.value},
+    )
+
+
+def factor_missing(kind: FactorKind) -> Refused:
+    """Nothing was typed that could be compared: what to ask for. It costs no try, for nothing was guessed."""
+    return Refused(
+        "redemption.factor_missing",
+        "The code is right, but nothing was typed that the person showed or said.",
+        f"Ask for {_FACTORS[kind]}, and type that with the code. This costs no try.",
+        details={"case": kind.value},
     )
 
 
@@ -142,4 +161,5 @@ def held_elsewhere(office: str, until: str) -> Refused:
         "redemption.held_elsewhere",
         f"Reserved at {office} until {until}.",
         "Do not pay. Try again after that if it was not paid there.",
+        details={"office": office, "until": until},
     )

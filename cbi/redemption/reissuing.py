@@ -14,6 +14,8 @@ from cbi.access.permissions import Permission
 from cbi.audit import reasons
 from cbi.audit.record import record
 from cbi.errors import Conflict, NotFound
+from cbi.messaging import choices
+from cbi.messaging.choices import Level
 from cbi.messaging.outbox import date_in_sql, withdraw
 from cbi.offices import office_of
 from cbi.payments.models import Payment
@@ -25,6 +27,7 @@ from cbi.redemption.counters import rules_of
 from cbi.redemption.models import CodeIssue
 from cbi.redemption.states import CODE, CodeState
 from cbi.registry.models import PaymentAccount
+from cbi.registry.privacy import levels
 
 _LONGEST_REASON = 200
 
@@ -59,6 +62,12 @@ class TelephoneChanged(Conflict):
     code = "redemption.telephone_changed"
 
 
+class NotByText(Conflict):
+    """No text may go to the telephone on record, so a new code would reach nobody."""
+
+    code = "redemption.not_by_text"
+
+
 @dataclass(frozen=True, slots=True)
 class Reissued:
     """The new code issue: its public locator and its last day. The code itself goes to the telephone on record only."""
@@ -73,7 +82,7 @@ def reissue(session: Session, actor: Actor, payment_id: UUID, reason: str) -> Re
     """Send a new code to the telephone on record; the old one is dead from now on.
 
     The provider's rules limit how often, except for a counter supervisor, who has the person before them. Raises
-    NotPermitted, UnusableReason, NoCode, CodeInUse, CodeOver, TelephoneChanged, ReissuedEnough.
+    NotPermitted, UnusableReason, NoCode, CodeInUse, CodeOver, TelephoneChanged, NotByText, ReissuedEnough.
     """
     why = plain_reason(reason)
     issue, payment = _current(session, actor, payment_id)
@@ -102,10 +111,13 @@ def reissue(session: Session, actor: Actor, payment_id: UUID, reason: str) -> Re
     return new
 
 
-def lock_code(session: Session, actor: Actor, payment_id: UUID, reason: str) -> None:
+def lock_code(
+    session: Session, actor: Actor, payment_id: UUID, reason: str, *, tell: bool = True
+) -> None:
     """Block a code that was lost, stolen or seen by others, even while a teller holds it. Locking again does nothing.
 
-    Raises NotPermitted, UnusableReason, NoCode, CodeOver.
+    `tell` sends the text about it to the telephone on record, which may be the wrong one. Raises NotPermitted,
+    UnusableReason, NoCode, CodeOver.
     """
     why = plain_reason(reason)
     issue, payment = _current(session, actor, payment_id)
@@ -116,7 +128,8 @@ def lock_code(session: Session, actor: Actor, payment_id: UUID, reason: str) -> 
     issue.state = CodeState.LOCKED
     session.flush()
     withdraw(session, code_issue_id=issue.id)
-    notices.tell(session, "LOST_ACK", CodeIssue.id == issue.id, about="lost")
+    if tell:
+        notices.tell(session, "LOST_ACK", CodeIssue.id == issue.id, about="lost")
     record(session, actor, "code.locked", "payment", payment_id, reason=why)
 
 
@@ -175,6 +188,13 @@ def _check_telephone(session: Session, payment: Payment) -> None:
         raise TelephoneChanged(
             f"The telephone was changed less than {hours} hours ago.",
             next_step="Wait, and make sure in the meantime that the person asked for the change.",
+        )
+    level = levels(session, [payment.account_id]).get(payment.account_id)
+    chosen = choices.of(session, [payment.account_index]).get(payment.account_index)
+    if level is Level.NO_SMS or (chosen and chosen.silent):
+        raise NotByText(
+            "No text may go to this telephone: its holder or the recipient said so.",
+            next_step="Agree with the recipient on another way, and note it before a new code is sent.",
         )
 
 

@@ -2,7 +2,7 @@
 
 from uuid import UUID, uuid4
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from cbi.access import passwords, throttling, tokens
@@ -50,13 +50,18 @@ def sign_in(session: Session, username: str, password: str) -> str:
 
 def actor_of_teller(session: Session, teller_id: UUID) -> Actor | None:
     """The teller as an actor; None when there is none, or the teller or their office is no longer open."""
-    username = session.scalar(
-        select(Teller.username)
-        .join(CounterOffice, CounterOffice.id == Teller.office_id)
-        .where(
-            Teller.id == teller_id, Teller.disabled_at.is_(None), CounterOffice.closed_at.is_(None)
-        )
-    )
+    username = session.connection().scalar(_WORKING, {"teller": teller_id})
     if username is None:
         return None
     return Actor(TELLER, teller_id, username, grants_of([(Role.TELLER, None)]))
+
+
+_WORKING = (
+    select(Teller.username)
+    .join(CounterOffice, CounterOffice.id == Teller.office_id)
+    .where(
+        Teller.id == bindparam("teller"),
+        Teller.disabled_at.is_(None),
+        CounterOffice.closed_at.is_(None),
+    )
+)

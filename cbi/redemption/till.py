@@ -99,7 +99,7 @@ class Found(NamedTuple):
 def open_till(session: Session, actor: Actor) -> Till:
     """The teller's till, locked against the same teller's other tries. Raises NotPermitted, NotAtACounter."""
     actor.require(Permission.REDEMPTION_PERFORM)
-    row = session.execute(_AT_A_COUNTER, {"teller": actor.id}).one_or_none()
+    row = session.connection().execute(_AT_A_COUNTER, {"teller": actor.id}).one_or_none()
     if row is None:
         raise NotAtACounter(
             "Only a teller of an open office can pay over the counter.",
@@ -156,7 +156,7 @@ def look_up(till: Till, locator: str) -> Found:
     """What is behind the locator, and the teller's own wrong codes that still count: one question to the database."""
     since = limits.reach_back(till.rules, till.now, till.midnight)
     given = {"teller": till.teller_id, "since": since, "locator": locator}
-    return Found(*till.session.execute(_LOOK_UP, given).one())
+    return Found(*till.session.connection().execute(_LOOK_UP, given).one())
 
 
 def count_wrong_secret(till: Till, found: Found) -> bool:

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cbi.db import Base, Instant, Key, Ordinal, may_update
+from cbi.messaging.choices import Level
 
 
 class Import(Base):
@@ -166,6 +167,18 @@ class Consent(Base):
     given_on: Mapped[date]
     recorded_at: Mapped[Instant]
     withdrawn_at: Mapped[datetime | None]
+
+
+class PrivacyChoice(Base):
+    """How much texts may tell a person, as the person chose. Whoever was never asked has none."""
+
+    __tablename__ = "privacy_choices"
+    __table_args__ = {"info": may_update("level", "chosen_at", "noted_by")}
+
+    person_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    level: Mapped[Level]
+    chosen_at: Mapped[Instant]
+    noted_by: Mapped[UUID | None] = mapped_column(Uuid)
 
 
 class DuplicateFlag(Base):

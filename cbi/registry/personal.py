@@ -176,7 +176,7 @@ def factor_matches(session: Session, person_id: UUID, typed: str) -> bool | None
 
     Of a document or card the last four characters count, in any digit script; of a word neither capitals nor accents.
     """
-    found = session.execute(_FACTOR, {"person": person_id}).one_or_none()
+    found = session.connection().execute(_FACTOR, {"person": person_id}).one_or_none()
     if found is None or found.factor is None or found.factor_kind is None:
         return None
     typed_factor = Sealer(office_of(session).keys).factor(

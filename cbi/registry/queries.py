@@ -4,7 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, any_, bindparam, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    any_,
+    bindparam,
+    func,
+    or_,
+    select,
+    union,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session, aliased
 from sqlalchemy.types import Uuid
@@ -173,3 +183,20 @@ def blocked_households() -> Select[UUID]:
         .where(Person.document_index.in_(still_shared))
         .distinct()
     )
+
+
+def flagged_households() -> CompoundSelect[UUID]:
+    """Households with an open flag: nobody has decided yet whether they are other people."""
+    flags = current_flags(open_only=True).subquery()
+    by_phone = (
+        select(Person.household_id.label("household_id"))
+        .join(PaymentAccount, PaymentAccount.person_id == Person.id)
+        .join(flags, flags.c.value_index == PaymentAccount.value_index)
+        .where(flags.c.kind == "shared_phone", PaymentAccount.replaced_at.is_(None))
+    )
+    by_document = (
+        select(Person.household_id.label("household_id"))
+        .join(flags, flags.c.value_index == Person.document_index)
+        .where(flags.c.kind == "same_document")
+    )
+    return union(by_phone, by_document)

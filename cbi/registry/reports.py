@@ -74,15 +74,15 @@ def _write_rows(
         while written < line.number - 1 < LAST_ROW:
             sheet.append(())
             written += 1
-        cells = [_cell(sheet, text) for text in line.cells]
+        cells = [text_cell(sheet, text) for text in line.cells]
         if header and line.number == header_line:
-            cells = [*cells[:width], *(_cell(sheet, text) for text in (REASONS, NEXT))]
+            cells = [*cells[:width], *(text_cell(sheet, text) for text in (REASONS, NEXT))]
             for cell in cells:
                 cell.font = _BOLD
         elif note := notes.get(line.number):
-            cells += [_cell(sheet, "") for _ in range(width - len(cells))]
+            cells += [text_cell(sheet, "") for _ in range(width - len(cells))]
             told = note.reasons or note.warnings
-            cells += [_cell(sheet, text) for text in _told(told, is_warning=not note.reasons)]
+            cells += [text_cell(sheet, text) for text in _told(told, is_warning=not note.reasons)]
             for cell in cells:
                 cell.fill = _BAD if note.reasons else _DOUBTFUL
         sheet.append(cells)
@@ -105,7 +105,7 @@ def _write_summary(sheet: Worksheet, result: ImportResult, *, right_to_left: boo
     sheet.column_dimensions["A"].width = 90
     sheet.column_dimensions["B"].width = 12
     for row in _summary(result):
-        cells = [_cell(sheet, text) for text in row]
+        cells = [text_cell(sheet, text) for text in row]
         if len(row) > 1 and not row[1].isdecimal():
             for cell in cells:
                 cell.font = _BOLD
@@ -125,7 +125,7 @@ def _summary(result: ImportResult) -> Iterator[tuple[str, ...]]:
         yield (reason.message, str(rows), reason.column, reason.next_step)
 
 
-def _cell(sheet: Worksheet, text: str) -> Cell:
+def text_cell(sheet: Worksheet, text: str) -> Cell:
     """A text cell. What looks like a formula also gets the mark that keeps it text when somebody edits it."""
     cell = WriteOnlyCell(sheet, "")
     cell.value = ILLEGAL_CHARACTERS_RE.sub(" ", text)[:LONGEST_CELL]

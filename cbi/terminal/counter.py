@@ -6,7 +6,7 @@ from uuid import UUID
 
 import typer
 
-from cbi.terminal.office import Json, Office, User, chosen, working
+from cbi.terminal.office import Office, User, chosen, working
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -134,24 +134,3 @@ def reissue(
 
     working(office, user, work)
     say("A new code is on its way to the recipient's telephone.")
-
-
-def phone(
-    number: Annotated[str, typer.Argument(help="With the country code, such as +213555000111.")],
-    json: Json = False,
-) -> None:
-    """Read the texts on a simulated telephone. Example: cbi phone +213555000111"""
-    from rich.markup import escape
-
-    from cbi.messaging.phones import phones
-    from cbi.settings import settings
-    from cbi.terminal.output import as_json, say
-
-    texts = phones(settings()).inbox(number)
-    if json:
-        as_json([{"at": text.at, "from": text.sender, "body": text.body} for text in texts])
-        return
-    for text in texts:
-        say(escape(f"{text.at:%Y-%m-%d %H:%M} {text.sender}\n  {text.body}"))
-    if not texts:
-        say("No text on this telephone.")

@@ -40,7 +40,34 @@ def create_office(
         hotline=hotline, locator_digits=locator_digits,
     )  # fmt: skip
     prepare()
-    say(f"The office {code} is ready. Next: cbi user create --first")
+    say(f"The office {code} is ready.")
+    _print_token(code)
+
+
+@office.command("token")
+def new_token(office: Office = None) -> None:
+    """A new token for the first administrator, when the one printed before was lost or is too old.
+
+    Example: cbi office token --office dz
+    """
+    from cbi.terminal.office import chosen
+
+    _print_token(chosen(office))
+
+
+def _print_token(code: str) -> None:
+    """Print the token that lets the first administrator in; nobody can print it again."""
+    from cbi import offices
+    from cbi.access import setting_up
+    from cbi.settings import settings
+    from cbi.terminal.output import say
+
+    token = offices.transact(code, setting_up.issue_token)
+    at = f"http://{settings().host}:{settings().port}/first-administrator"
+    say(f"Next: cbi serve, then open {at} within {setting_up.GOOD_FOR.days} days.")
+    say("It asks for this token, which works once and is not shown again:")
+    say(token)
+    say("Without a browser: cbi user create --first")
 
 
 @office.command("list")

@@ -1,5 +1,6 @@
 """Commands for payment runs: build, lock, certify, authorise, release."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
     from cbi.access.actor import Actor
     from cbi.payments.models import PaymentRun
-    from cbi.payments.queries import RunSheet, StateTotal
+    from cbi.payments.queries import RouteLine, RunSheet, StateTotal
+    from cbi.payments.summaries import Summary
 
 runs = typer.Typer(help="Payment runs, from draft to released.", no_args_is_help=True)
 
@@ -84,28 +86,63 @@ def print_sheet(sheet: "RunSheet") -> None:
     """What an approver sees before signing."""
     from cbi.terminal.output import show
 
-    line, changes = sheet.line, sheet.changes
-    against = (
-        f"against {changes.against}: {changes.new} new, {changes.gone} gone, {changes.amount_changed} other amount,"
-        f" {changes.account_changed} other telephone"
-        if changes.against
-        else "first run of the programme"
-    )
+    line, facts, money = sheet.line, sheet.summary, sheet.money
     show(
         {
             f"Run {line.number}": f"{line.programme} {line.period}, by {', '.join(line.providers)}: {line.state}",
-            "Payments": f"{line.payments:,}, together {line.total}",
             **{
-                f"  by {part.provider}": f"{part.payments:,}, together {part.total}"
-                for part in (sheet.routes if len(sheet.routes) > 1 else ())
+                f"! {each.code}": each.sentence
+                + (f" ({each.payments:,} payments)" if each.payments else "")
+                + (f": {each.amount}" if each.amount else "")
+                for each in sheet.cautions
             },
-            "Spread": f"{sheet.smallest} smallest, {sheet.median} median, {sheet.largest} largest",
-            "Budget": f"{sheet.budget_now} now, {sheet.budget_after} after",
-            "Changes": against,
+            "Payments": f"{line.payments:,} to {facts.households:,} households, together {line.total}",
+            **{
+                f"  by {part.provider}": f"{part.payments:,}, together {part.total}{_waits(part)}"
+                for part in sheet.routes
+                if len(sheet.routes) > 1 or part.waiting
+            },
+            "Spread": f"{facts.smallest} smallest, {facts.median} median, {facts.largest} largest",
+            "Budget": f"{money.budget_now} now, {money.budget_after} after",
+            **{
+                f"Float {each.provider}": f"{each.held} now, {each.after} after"
+                for each in money.floats
+            },
+            **_changed(facts),
             "Digest": sheet.digest or "not locked",
             "Signed": ", ".join(part for part, _ in sheet.signed) or "by nobody yet",
         }
     )
+
+
+def _waits(part: "RouteLine") -> str:
+    """What of a part of the run is not handed over yet, and why."""
+    words = f"; {part.waiting:,} wait" if part.waiting else ""
+    if part.held:
+        words += f", {part.held:,} of them for a discrepancy to be settled"
+    if part.waiting and part.waits_until:
+        words += f"; it took nothing and is tried again at {part.waits_until:%d/%m/%Y %H:%M} UTC"
+    return words
+
+
+def _changed(facts: "Summary") -> dict[str, str]:
+    from cbi.payments.sheet_models import CHANGES, FindingKind
+
+    if facts.against is None:
+        return {"Changes": "first run of the programme"}
+    words = {
+        FindingKind.NEW: "new",
+        FindingKind.GONE: "gone",
+        FindingKind.AMOUNT: "other amount",
+        FindingKind.ACCOUNT: "other telephone or account",
+    }
+    return {
+        f"Against {facts.against.period}": f"{facts.against.payments:,}, {facts.against.total}"
+    } | {
+        f"  {words[kind]}": f"{found.payments:,}: {found.before} before, {found.after} now"
+        for kind in CHANGES
+        if (found := facts.of(kind)).payments
+    }
 
 
 def print_totals(totals: "list[StateTotal]") -> None:
@@ -217,6 +254,35 @@ def release(
     )
     with reading(code) as session:
         print_totals(queries.state_totals(session, run.id))
+
+
+@runs.command("check-list")
+def check_list(
+    file: Annotated[
+        Path, typer.Argument(help="The workbook or text.", exists=True, dir_okay=False)
+    ],
+    office: Office = None,
+    json: Json = False,
+) -> None:
+    """Whether a file is exactly the list that was approved. Example: cbi run check-list run-12.xlsx"""
+    from rich.markup import escape
+
+    from cbi.payments import list_checks
+    from cbi.terminal.output import as_json, say
+
+    with reading(office) as session, file.open("rb") as content:
+        found = list_checks.check(session, content)
+    if json:
+        as_json(found)
+        return
+    signed = "; ".join(
+        f"{each.part}: {each.name}, {each.at:%Y-%m-%d %H:%M} UTC" for each in found.signed
+    )
+    what = "the approved list" if found.is_approved else "the list, not yet approved,"
+    say(
+        f"This is exactly {what} of run {found.number}: {found.payments:,} payments, {found.total}."
+    )
+    say(f"Digest {found.digest}. Signed by {escape(signed) or 'nobody yet'}.")
 
 
 def _on(

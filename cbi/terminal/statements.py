@@ -1,5 +1,6 @@
 """Commands for reconciliation: statements, matching, discrepancies."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from cbi.access.actor import Actor
     from cbi.reconciliation.matching import Reconciled
     from cbi.reconciliation.queries import KindTotal
+    from cbi.reconciliation.statements import TakenIn
 
 statement = typer.Typer(help="Statements of the providers.", no_args_is_help=True)
 discrepancy = typer.Typer(help="What does not agree, until it is explained.", no_args_is_help=True)
@@ -35,13 +37,40 @@ def import_statement(
     Example: cbi statement import settlement.csv --provider post_office
     """
     from cbi.reconciliation import statements
-    from cbi.terminal.output import as_json, show
 
     content = file.read_bytes()
     taken = working(
         office, user,
         lambda session, actor: statements.take_in(session, actor, provider, content, file.name),
     )  # fmt: skip
+    _print_taken(taken, json=json)
+
+
+@statement.command("fetch")
+def fetch_statement(
+    first: Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"], help="The first day.")],
+    last: Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"], help="The last day.")],
+    provider: Annotated[str, typer.Option(help="Whose statement, such as cards.")] = "cards",
+    currency: Annotated[str, typer.Option(help="If it is not the office's.")] = "",
+    office: Office = None,
+    user: User = None,
+    json: Json = False,
+) -> None:
+    """Ask a provider for its statement, and take it in. Example: cbi statement fetch 2026-11-01 2026-11-30"""
+    from cbi.reconciliation import statements
+
+    taken = working(
+        office, user,
+        lambda session, actor: statements.fetch(
+            session, actor, provider, first.date(), last.date(), currency
+        ),
+    )  # fmt: skip
+    _print_taken(taken, json=json)
+
+
+def _print_taken(taken: "TakenIn", *, json: bool) -> None:
+    from cbi.terminal.output import as_json, show
+
     if json:
         as_json(taken)
         return

@@ -3,13 +3,17 @@
 import json
 from collections.abc import Callable
 
+from adapters.mobile_money import statement as mobile_money_statement
+from adapters.mobile_money.adapter import MobileMoneyAdapter
+from adapters.mobile_money.settings import read as read_mobile_money_settings
 from adapters.post_office.adapter import PostOfficeAdapter
 from adapters.post_office.settings import read as read_post_office_settings
 from adapters.sandbox.adapter import SandboxAdapter
 from adapters.sandbox.client import SIGNATURE, Act, SandboxProvider, Schedule, Step, sign
 from cbi.fsp.contract import Bench
-from cbi.fsp.messages import Callback, DeliveryMechanism, Outcome
+from cbi.fsp.messages import ABOUT, Callback, DeliveryMechanism, Outcome
 from cbi.money import Money
+from tests.peers import mobile_money as gsma
 
 SECRET = "a-secret-for-callbacks"
 
@@ -40,7 +44,15 @@ class SandboxBench(Bench):
         self.provider = SandboxProvider(
             self.schedule, opening_float=lambda _: 10_000_000, secret=SECRET
         )
+        self._made = adapter
         self.sandbox = self.adapter = adapter(self.provider)
+
+    def built_anew(self) -> SandboxAdapter:
+        return self._made(self.provider)
+
+    def decides(self, payment: int, outcome: Outcome) -> None:
+        act = Act.PAY if outcome is Outcome.PAID else Act.DECLINE
+        self.provider.settle(self.instruction(payment).idempotency_key, act)
 
     def _next(self, step: Step) -> None:
         self.schedule.plan(self.payee.account, step)
@@ -160,3 +172,145 @@ class PostOfficeBench(Bench):
 
     def statement_with_a_line_twice(self) -> bytes:
         return settlement(*SETTLED[:3], SETTLED[2]).encode()
+
+
+_GSMA_ACTS = {
+    Outcome.ACCEPTED: gsma.Act.PAY_LATER,
+    Outcome.PAID: gsma.Act.PAY,
+    Outcome.FAILED: gsma.Act.DECLINE,
+}
+_GSMA_STORY = (
+    # type, amount, direction
+    ("deposit", "5000", "in"),
+    ("disbursement", "1500", "out"),
+    ("disbursement", "1500.5", "out"),
+    ("reversal", "1500.5", "in"),
+    ("adjustment", "12.25", "out"),
+    ("disbursement", "700", "out"),
+)
+
+
+class MobileMoneyBench(Bench):
+    """An operator of our own, behind a real HTTP server that the test has started."""
+
+    abilities = (
+        "SubmitsPayments",
+        "QueriesStatus",
+        "ReadsCallbacks",
+        "ReadsStatements",
+        "FetchesStatements",
+        "ReportsFloat",
+    )
+    amount = Money(150000, "KES")
+    mechanism = DeliveryMechanism.MOBILE_MONEY
+
+    def __init__(
+        self,
+        operator: gsma.Operator,
+        **given: str,
+    ) -> None:
+        self.operator = operator
+        self.settings = read_mobile_money_settings(
+            {
+                "BASE_URL": operator.url,
+                "ACCOUNT": gsma.ACCOUNT,
+                "API_KEY": gsma.API_KEY,
+                "CALLBACK_URL": "http://127.0.0.1:1/callbacks",
+                "CALLBACK_SECRET": gsma.CALLBACK_SECRET,
+                "MAXIMUM_KES": "70000",
+                "MINIMUM_KES": "10",
+                "TIMEOUT_SECONDS": "2",
+            }
+            | given
+        )
+        self.mobile_money = self.adapter = self.built_anew()
+
+    def built_anew(self) -> MobileMoneyAdapter:
+        return MobileMoneyAdapter(self.settings)
+
+    def decides(self, payment: int, outcome: Outcome) -> None:
+        key = self.instruction(payment).idempotency_key
+        paid = outcome is Outcome.PAID
+        self.operator.payment(key).later = gsma.Act.PAY if paid else gsma.Act.DECLINE
+        self.operator.settle(key)
+
+    def _next(self, act: gsma.Act) -> None:
+        self.operator.plan(self.payee.account, act)
+
+    def answers(self, outcome: Outcome) -> None:
+        self._next(_GSMA_ACTS[outcome])
+
+    def answers_with_an_unheard_of_status(self) -> None:
+        self._next(gsma.Act.PAY_SPEAKING_OTHERWISE)
+
+    def answers_that_it_has_seen_the_key_before(self) -> None:
+        self._next(gsma.Act.REFUSE_DUPLICATE)
+
+    def refuses_the_connection(self) -> None:
+        self.operator.stop()
+
+    def takes_the_money_then_hangs_up(self) -> None:
+        self._next(gsma.Act.PAY_THEN_HANG_UP)
+
+    def messages_received(self) -> int:
+        return self.operator.book.heard.total()
+
+    def payments_made(self) -> list[Money]:
+        return [Money.parse(*paid) for paid in self.operator.truth().values()]
+
+    def transcript(self) -> str:
+        party = {"key": "msisdn", "value": self.payee.account}
+        return (
+            f"X-API-Key: {gsma.API_KEY}, Authorization: Bearer a-token-of-theirs, "
+            f"signed with {gsma.CALLBACK_SECRET}\n"
+            f'POST {json.dumps(party)} {party!r} {{"fullName": {json.dumps(self.payee.name)}}}\n'
+            f"name={self.payee.name!r} retrying for {self.payee.account}"
+        )
+
+    def sensitive(self) -> tuple[str, ...]:
+        return (*super().sensitive(), gsma.API_KEY, gsma.CALLBACK_SECRET, "a-token-of-theirs")
+
+    def callback(self, outcome: Outcome) -> Callback:
+        key = self.instruction().idempotency_key
+        if key not in {payment.key for payment in self.operator.book.payments.values()}:
+            self.answers(Outcome.FAILED if outcome is Outcome.FAILED else Outcome.PAID)
+            self.mobile_money.submit(self.instruction())
+        if outcome is Outcome.RETURNED:
+            self.operator.reverse(key)
+        return self.signed(*self.operator.message(key))
+
+    def callback_with_an_unheard_of_status(self) -> Callback:
+        key = self.instruction().idempotency_key
+        self.callback(Outcome.PAID)
+        told = self.operator.told(self.operator.payment(key)) | {"transactionStatus": "harvested"}
+        return self.signed(*self.operator.message(key, told))
+
+    def signed(self, headers: dict[str, str], body: bytes) -> Callback:
+        """As it comes in by the address of that payment; an error names no payment itself."""
+        about = {ABOUT: self.instruction().idempotency_key} if b"errorCode" in body else {}
+        return Callback(headers | about, body)
+
+    def statement(self, first: int = 1, last: int = 6) -> bytes:
+        rows = [
+            {
+                "transactionReference": f"MM{place:08d}",
+                "requestingOrganisationTransactionReference": self.instruction(
+                    place
+                ).idempotency_key,
+                "type": type_,
+                "transactionStatus": "completed",
+                "amount": amount,
+                "currency": "KES",
+                "creationDate": "2026-03-12T09:30:00Z",
+                "direction": direction,
+            }
+            for place, (type_, amount, direction) in enumerate(_GSMA_STORY, start=1)
+        ]
+        return mobile_money_statement.write(_GSMA_HEADING, rows[first - 1 : last])
+
+    def statement_with_a_line_twice(self) -> bytes:
+        rows = [json.loads(row) for row in self.statement(1, 3).splitlines()[1:-1]]
+        return mobile_money_statement.write(_GSMA_HEADING, [*rows, rows[-1]])
+
+
+_GSMA_HEADING = {"format": mobile_money_statement.FORMAT, "currency": "KES"}

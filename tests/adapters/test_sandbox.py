@@ -10,7 +10,7 @@ from adapters.sandbox import PLUGIN
 from adapters.sandbox.client import SIGNATURE, Act, Step, sign
 from cbi.fsp.contract import AdapterContract, Bench
 from cbi.fsp.errors import NotSent, UnreadableStatement, UntrustedCallback, UnusableSetting
-from cbi.fsp.messages import FailureReason, LineKind, Outcome
+from cbi.fsp.messages import FailureReason, LineKind, Outcome, Question
 from cbi.money import Money
 from tests.adapters.benches import SECRET, SandboxBench
 
@@ -35,7 +35,7 @@ def test_a_payment_for_later_is_paid_when_asked_about(desk: SandboxBench) -> Non
     adapter, key = desk.sandbox, desk.instruction().idempotency_key
     assert adapter.submit(desk.instruction()).outcome is Outcome.ACCEPTED
     assert desk.payments_made() == []
-    assert adapter.query_status(key).outcome is Outcome.PAID
+    assert adapter.query_status(Question(key)).outcome is Outcome.PAID
     assert desk.payments_made() == [desk.amount]
 
 
@@ -43,7 +43,7 @@ def test_a_payment_for_later_can_be_declined(desk: SandboxBench) -> None:
     _plan(desk, Step(Act.DECLINE_LATER, "NOT_COLLECTED"))
     adapter, key = desk.sandbox, desk.instruction().idempotency_key
     assert adapter.submit(desk.instruction()).outcome is Outcome.ACCEPTED
-    update = adapter.query_status(key)
+    update = adapter.query_status(Question(key))
     assert (update.outcome, update.failure) == (Outcome.FAILED, FailureReason.NOT_COLLECTED)
     assert update.provider_code == "DECLINED/NOT_COLLECTED"
 
@@ -56,7 +56,7 @@ def test_a_message_lost_on_its_way_pays_nobody_and_is_not_called_unsent(
         desk.sandbox.submit(desk.instruction())
     assert desk.payments_made() == []
     key = desk.instruction().idempotency_key
-    assert desk.sandbox.query_status(key).outcome is Outcome.UNKNOWN
+    assert desk.sandbox.query_status(Question(key)).outcome is Outcome.UNKNOWN
 
 
 def test_a_code_that_is_not_listed_fails_as_the_providers_own_fault(desk: SandboxBench) -> None:
@@ -84,7 +84,7 @@ def test_nothing_connects_while_the_provider_is_down(desk: SandboxBench) -> None
     with pytest.raises(NotSent):
         desk.sandbox.submit(desk.instruction())
     with pytest.raises(ConnectionRefusedError):
-        desk.sandbox.query_status(desk.instruction().idempotency_key)
+        desk.sandbox.query_status(Question(desk.instruction().idempotency_key))
 
 
 def test_one_key_from_many_threads_is_paid_once(desk: SandboxBench) -> None:

@@ -7,10 +7,16 @@ from hypothesis import strategies as st
 from cbi.fsp.adapter import ReadsStatements
 from cbi.fsp.errors import UnreadableStatement
 from cbi.fsp.statements import check_adds_up
-from tests.adapters.benches import PostOfficeBench, SandboxBench
+from tests.adapters.benches import MobileMoneyBench, PostOfficeBench, SandboxBench
+from tests.peers.mobile_money import Operator
 
 _SANDBOX, _POST = SandboxBench(), PostOfficeBench()
-_READERS = [(_SANDBOX.adapter, _SANDBOX.statement()), (_POST.adapter, _POST.statement())]
+_MOBILE_MONEY = MobileMoneyBench(Operator())
+_READERS = [
+    (_SANDBOX.adapter, _SANDBOX.statement()),
+    (_POST.adapter, _POST.statement()),
+    (_MOBILE_MONEY.adapter, _MOBILE_MONEY.statement()),
+]
 _CELLS = st.sampled_from(
     [
         ";",
@@ -43,13 +49,13 @@ def _read_or_refuse(adapter: object, content: bytes) -> None:
     assert 1 <= refusal.line <= content.count(b"\n") + content.count(b"\r") + 1
 
 
-@pytest.mark.parametrize("reader", [0, 1])
+@pytest.mark.parametrize("reader", range(len(_READERS)))
 @given(content=st.binary(max_size=400))
 def test_any_bytes_are_read_or_refused(reader: int, content: bytes) -> None:
     _read_or_refuse(_READERS[reader][0], content)
 
 
-@pytest.mark.parametrize("reader", [0, 1])
+@pytest.mark.parametrize("reader", range(len(_READERS)))
 @given(data=st.data())
 def test_a_statement_with_anything_put_into_it_is_read_or_refused(
     reader: int, data: st.DataObject

@@ -15,7 +15,7 @@ from adapters.sandbox.client import SandboxProvider
 from cbi import jobs
 from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
-from cbi.fsp.messages import Outcome, PaymentInstruction, ProviderUpdate
+from cbi.fsp.messages import Outcome, PaymentInstruction, ProviderUpdate, Question
 from cbi.messaging import claims, handover
 from cbi.messaging.phones import phones
 from cbi.messaging.transports import Sent, Simulator
@@ -76,8 +76,8 @@ class LastingAdapter(SandboxAdapter):
         self._reached("before the provider answers")
         return self._answer(key)
 
-    def query_status(self, idempotency_key: str) -> ProviderUpdate:
-        return self._answer(idempotency_key)
+    def query_status(self, question: Question) -> ProviderUpdate:
+        return self._answer(question.idempotency_key)
 
     def _answer(self, key: str) -> ProviderUpdate:
         paid = key in self._ledger.paid()

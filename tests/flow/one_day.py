@@ -10,6 +10,7 @@ from fastapi.routing import iter_route_contexts
 from cbi import clock, jobs, offices, queue
 from cbi.access.permissions import Role
 from cbi.app import create_app
+from cbi.messaging import inbound
 from cbi.proofs.verify import verify
 from cbi.redemption import counters
 from tests.factories import EVERYTHING
@@ -43,6 +44,7 @@ def live_through(day: Day) -> None:
     lose_and_replace(day, omar, day.people[4])
     hold_and_give_up(omar, lina, day.people[5])
     type_codes_where_none_belongs(day, lina, day.people[7])
+    text_codes_where_none_belongs(day, day.people[7])
     with clock.frozen(minutes(300)):
         work_through_the_queue()
     late = datetime.combine(LAST_DAY + timedelta(days=1), OPEN.timetz())
@@ -73,8 +75,17 @@ def sign_in(day: Day, username: str, at: datetime) -> Overheard:
     return day.caller(token)
 
 
+def stay(who: Overheard, until: datetime) -> None:
+    """Look at the day's list every few minutes, as a teller does, so that the sign-in does not end for want of use."""
+    for ago in range(24, 0, -4):
+        if until - timedelta(minutes=ago) > OPEN:
+            with clock.frozen(until - timedelta(minutes=ago)):
+                who.get("/redemptions/mine")
+
+
 def ask(who: Overheard, code: str, factor: str, at: datetime, key: str = "") -> dict[str, str]:
     """What the counter's screen shows for a code."""
+    stay(who, at)
     with clock.frozen(at):
         answer = who.post("/redemptions/authorise", {"code": code, "factor": factor}, key=key)
     assert answer.status_code == 200, answer.text
@@ -165,6 +176,7 @@ def type_codes_where_none_belongs(day: Day, lina: Overheard, person: Recipient) 
     """Every other field of the counter's screen, malformed bodies, paths, queries, and the sign-in form."""
     code = person.look()
     digits = code.replace(".", "")
+    stay(lina, minutes(40))
     with clock.frozen(minutes(40)):
         supervisor = day.staff(Role.TELLER_SUPERVISOR)
         for body in (
@@ -185,6 +197,27 @@ def type_codes_where_none_belongs(day: Day, lina: Overheard, person: Recipient) 
         form = {"office": "dz", "username": digits, "password": code}
         assert day.caller().post("/tellers/sign-in", form, key=None).status_code == 401
     assert refused(lina, code, code, minutes(41)) == "redemption.wrong_factor"
+
+
+def text_codes_where_none_belongs(day: Day, person: Recipient) -> None:
+    """The recipient texts the code back, in several spellings; a handler reads what is left of it."""
+    code = person.look()
+    said = [
+        f"my code {code} does not work", f"6 {code.replace('.', ' ')}", f"4 {code.replace('.', '')} was refused",
+        code, "2 " + "".join(chr(0x660 + int(d)) for d in code if d.isdecimal()),
+    ]  # fmt: skip
+    for at, words in enumerate(said):
+        with clock.frozen(minutes(42 + at * 2)):
+            with offices.transaction("dz") as session:
+                inbound.receive(session, "test", str(at), person.phone, words, clock.now())
+            assert jobs.answer("dz") == 1
+    with clock.frozen(minutes(55)):
+        handler = day.staff(Role.COMPLAINT_HANDLER)
+        listed = handler.get("/complaints").json()["items"]
+        assert len(listed) == 3
+        for each in listed:
+            assert code[:4] in handler.get(f"/complaints/{each['id']}").text
+    assert person.look() == code
 
 
 def work_through_the_queue() -> None:

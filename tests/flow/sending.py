@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import timedelta
 from threading import Barrier
@@ -136,12 +137,12 @@ def assert_every_promise_is_kept() -> None:
 
 
 def at_once(work: Callable[[Given], Answer], given: Sequence[Given]) -> list[Answer]:
-    """Do the work for all of them at the same moment, each in a thread of its own."""
-    start = Barrier(len(given))
+    """Do the work for all of them at the same moment, each in a thread of its own, by the clock of whoever asks."""
+    start, clocks = Barrier(len(given)), [copy_context() for _ in given]
 
     def one(each: Given) -> Answer:
         start.wait(timeout=60)
         return work(each)
 
     with ThreadPoolExecutor(len(given)) as threads:
-        return list(threads.map(one, given))
+        return list(threads.map(lambda own, each: own.run(one, each), clocks, given))

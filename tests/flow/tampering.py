@@ -94,6 +94,26 @@ NOTHING_LEAVES_WITHOUT_APPROVAL = (
         f"UPDATE run_routes SET total_minor = total_minor - 100 WHERE run_id = {CODES}",
     ),
     Tampering(
+        2, "a summary is made to look better", f"SELECT run_id FROM run_summaries WHERE run_id = {CODES}",
+        """UPDATE run_summaries SET facts = jsonb_set(facts, '{content,largest}', '1') WHERE run_id = :victim""",
+    ),
+    Tampering(
+        2, "a summary of other content", RUN_NUMBER,
+        f"UPDATE run_summaries SET digest = sha256('other') WHERE run_id = {CODES}",
+    ),
+    Tampering(2, "a summary is deleted", RUN_NUMBER, f"DELETE FROM run_summaries WHERE run_id = {CODES}"),
+    Tampering(
+        2, "a summary that was never kept", SANDBOX_RUN_NUMBER,
+        """UPDATE run_summaries s SET facts = o.facts, seal = o.seal FROM run_summaries o
+        WHERE o.run_id <> s.run_id AND s.run_id = (SELECT id FROM payment_runs WHERE 'sandbox' = ANY(providers))""",
+    ),
+    Tampering(
+        2, "something unusual is added to a list", RUN_NUMBER,
+        f"""INSERT INTO run_findings (run_id, revision, kind, place, household_id, payment_number, after_minor, currency)
+        SELECT run_id, 1, 'new', 1, household_id, number, amount_minor, currency FROM payments
+        WHERE run_id = {CODES} AND number = 1""",
+    ),
+    Tampering(
         2, "a run that went out is only locked", WAITING,
         f"UPDATE payment_runs SET state = 'locked' WHERE id = {CODES}",
     ),

@@ -2,12 +2,14 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import URL, Engine, func, select, text
 
 from cbi import clock, offices
 from cbi.access import passwords, roles, throttling, tokens, users
+from cbi.access.actor import Actor
 from cbi.access.models import SignIn
 from cbi.access.permissions import Permission, Role
 from cbi.app import create_app
@@ -117,7 +119,23 @@ def test_a_disabled_user_is_out_at_once_and_stays_out(database: URL) -> None:
         users.actor_of_user(session, user_id)
 
 
-def test_a_sign_in_ends_when_idle_and_after_twelve_hours_in_any_case(database: URL) -> None:
+def test_a_tellers_sign_in_ends_sooner_for_a_counter_stands_among_people(database: URL) -> None:
+    someone = uuid4()
+    with clock.frozen(NOON), offices.transaction("dz") as session:
+        token = tokens.open_sign_in(session, "teller", someone)
+    teller = Actor("teller", someone, "a teller", frozenset())
+
+    def opens(after: timedelta) -> bool:
+        with clock.frozen(NOON + after), offices.transaction("dz") as session:
+            return tokens.resolve(session, token, {"teller": lambda *_: teller}) == teller
+
+    idle = tokens.SOONER_IDLE["teller"]
+    assert idle < tokens.IDLE
+    assert opens(idle - timedelta(seconds=1))
+    assert not opens(idle + idle)
+
+
+def test_a_sign_in_ends_when_idle_and_after_ten_hours_in_any_case(database: URL) -> None:
     user_id = make_user("amina.h", Role.AUDITOR)
     with clock.frozen(NOON):
         idle, busy = token_for(user_id), token_for(user_id)
@@ -126,7 +144,7 @@ def test_a_sign_in_ends_when_idle_and_after_twelve_hours_in_any_case(database: U
     with clock.frozen(NOON + tokens.IDLE):
         assert resolved(idle) is None
         assert resolved(busy)
-    step = timedelta(minutes=20)
+    step = tokens.IDLE * 2 / 3
     at = NOON + tokens.IDLE
     while at + step < NOON + tokens.LONGEST:
         at += step

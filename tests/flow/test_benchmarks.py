@@ -7,19 +7,21 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks import sms
 from benchmarks.measure import Figure, Target, percentile
 
 ROOT = Path(__file__).parents[2]
 WITHOUT_FLOOR = {"certify", "authorise", "cbi registry import"}
 STEPS = {
     "import a list", "open, build, lock", "certify", "authorise", "release to codes", "text the codes",
-    "redeem, 4 tellers", "book in bulk", "reconcile", "verify", "cbi registry import", "cbi --help",
-}  # fmt: skip
+    "redeem, 4 tellers", "redeem over HTTP, 1 at once", "redeem over HTTP, 3 at once", "book in bulk", "reconcile",
+    "verify", "cbi registry import", "cbi --help",
+} | ({"text over Kannel", "text in, 8 at once"} if sms.is_possible() else set())  # fmt: skip
 
 
 def test_every_step_is_measured_against_its_floor() -> None:
     command = [sys.executable, "-W", "ignore", "-m", "benchmarks.run", "--json"]
-    sizes = ["--households", "300", "--redeem", "20", "--tellers", "4"]
+    sizes = ["--households", "300", "--redeem", "20", "--tellers", "4", "--at-once", "1", "3"]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("CBI_")}
     done = subprocess.run(
         [*command, *sizes], cwd=ROOT, check=False, capture_output=True, text=True, env=clean
@@ -31,6 +33,7 @@ def test_every_step_is_measured_against_its_floor() -> None:
     for figure in measured["figures"]:
         assert figure["rows"] > 0
         assert is_a_number(figure["seconds"])
+        assert (figure["refused"], figure["errors"]) == (0, 0), figure
         if figure["step"] in WITHOUT_FLOOR:
             assert figure["ratio"] is None
         else:
@@ -52,6 +55,9 @@ def test_a_target_is_met_only_when_all_of_it_is() -> None:
     assert met(Target(ratio=2, rate=51)) is False
     assert met(Target(ratio=2, rate=50)) is True
     assert met(Target()) is None
+    assert (
+        Figure("step", "rows", 1, 2.0, None, Target(ratio=3), "floor", 1.0, errors=1).met is False
+    )
     assert met(Target(ratio=2), floor=None) is None
 
 

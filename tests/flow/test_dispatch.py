@@ -18,7 +18,7 @@ from adapters.sandbox.client import SIGNATURE, Act, SandboxProvider, Schedule, S
 from cbi import clock, jobs, offices
 from cbi.fsp.errors import NotSent, UntrustedCallback
 from cbi.fsp.keys import LAST_ATTEMPT, read_idempotency_key
-from cbi.fsp.messages import Callback, PaymentInstruction, ProviderUpdate
+from cbi.fsp.messages import Callback, PaymentInstruction, ProviderUpdate, Question
 from cbi.ledger.queries import fund_positions
 from cbi.messaging.models import Message
 from cbi.payments import inbox, polling, sending
@@ -559,9 +559,9 @@ def test_an_answer_to_a_question_is_saved_although_the_database_asks_to_begin_ag
 class EntanglesAQuestion(Entangles):
     """The same, while a question is out."""
 
-    def query_status(self, idempotency_key: str) -> ProviderUpdate:
-        answer = super().query_status(idempotency_key)
-        self.entangle(read_idempotency_key(idempotency_key)[0])
+    def query_status(self, question: Question) -> ProviderUpdate:
+        answer = super().query_status(question)
+        self.entangle(read_idempotency_key(question.idempotency_key)[0])
         return answer
 
 

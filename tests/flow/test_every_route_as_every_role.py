@@ -5,23 +5,26 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Annotated
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.routing import iter_route_contexts
 from httpx import Response
 from sqlalchemy import URL
 
 import cbi.app
 from cbi import clock, offices
-from cbi.access import clients, passwords, tokens, users
+from cbi.access import clients, passwords, tokens, totp, users
 from cbi.access.actor import Actor
 from cbi.access.guards import may
 from cbi.access.permissions import ROLE_PERMISSIONS, Permission, Role
 from cbi.app import PUBLIC, UnguardedRoute, create_app, guard_of, refuse_unguarded
-from cbi.http.routing import Router
+from cbi.console import cookies, forms
+from cbi.console.pages import Pages
+from cbi.http.routing import API, Router
 from cbi.models import redemption
+from tests.flow.browsing import Browsing
 from tests.flow.people import ADMINISTRATOR, PASSWORD, Caller, make_user, token_for
 
 Visit = tuple[str, str, str | None]
@@ -38,17 +41,53 @@ def guarded_routes(app: FastAPI) -> Iterator[Visit]:
                 yield method, route.path or "", guard.permission
 
 
+def is_page(path: str) -> bool:
+    """Whether people come here with a browser; the rest is for programs."""
+    return not path.startswith(API)
+
+
 def visit(app: FastAPI, method: str, path: str, token: str | None) -> Response:
-    """Ask with ids that nothing has, and an empty body."""
+    """Ask with ids that nothing has, and an empty body or form."""
     filled = re.sub(r"\{\w+\}", str(uuid4()), path)
+    if is_page(path):
+        return look_at(app, method, filled, token)
     options: dict[str, object] = {} if method == "GET" else {"json": {}}
     return Caller(app, token).ask(
         method, filled, headers={"Idempotency-Key": str(uuid4())}, **options
     )
 
 
-def make_teller() -> str:
-    """A teller; returns a way to a token."""
+def look_at(app: FastAPI, method: str, path: str, token: str | None) -> Response:
+    """Ask as a browser does: with a cookie and, for a form, with what every form of ours holds."""
+    visitor = Browsing(app, token)
+    office = token.split("_")[1] if token else None
+    form = {
+        forms.TOKEN: forms.token_for(
+            Request({"type": "http", "headers": []}), office, token or "x"
+        ),
+        forms.ONCE: cookies.fresh(),
+    }
+    return visitor.ask(method, path, **({} if method == "GET" else {"data": form}))
+
+
+def turned_away(answer: Response) -> bool:
+    """Whether the asker was told that they may not, and nothing else."""
+    if answer.headers["content-type"].startswith("text/html"):
+        return answer.status_code == 403 and 'data-code="access.not_permitted"' in answer.text
+    return answer.status_code == 403 and answer.json()["code"] == "access.not_permitted"
+
+
+def sent_to_sign_in(answer: Response) -> bool:
+    """Whether the asker must first say who they are."""
+    if answer.status_code == 303:  # signing out leads there too, with a word about it
+        at = answer.headers["location"].partition("?")[0]
+        return at in {"/sign-in", "/counter/sign-in"} and "cbi-said" not in answer.cookies
+    is_told = answer.headers["content-type"].startswith("text/html")
+    return answer.status_code == 401 and not is_told
+
+
+def make_teller() -> UUID:
+    """A teller at an office of the post."""
     with offices.transaction("dz") as session:
         office = redemption.CounterOffice(
             provider="post_office", code="A1", name="Main office", created_at=clock.now()
@@ -64,7 +103,7 @@ def make_teller() -> str:
         )
         session.add(teller)
         session.flush()
-        return tokens.open_sign_in(session, "teller", teller.id)
+        return teller.id
 
 
 def holders_of_every_role() -> dict[Role, NewToken]:
@@ -72,13 +111,18 @@ def holders_of_every_role() -> dict[Role, NewToken]:
 
     def for_role(role: Role) -> NewToken:
         user_id = make_user(f"user.{role}", role)
+        with offices.transaction("dz") as session:
+            totp.enrol(session, user_id)
         return lambda: token_for(user_id)
 
     holders = {role: for_role(role) for role in Role if role not in {Role.TELLER, Role.INTEGRATOR}}
     with offices.transaction("dz") as session:
         _, key = clients.create_client(session, ADMINISTRATOR, name="program")
     teller = make_teller()
-    return holders | {Role.INTEGRATOR: lambda: key, Role.TELLER: lambda: teller}
+    return holders | {
+        Role.INTEGRATOR: lambda: key,
+        Role.TELLER: lambda: token_for(teller, "teller"),
+    }
 
 
 def test_every_route_lets_in_exactly_the_roles_that_have_its_permission(database: URL) -> None:
@@ -92,11 +136,15 @@ def test_every_route_lets_in_exactly_the_roles_that_have_its_permission(database
         for method, path, permission in sorted(routes, key=lambda route: "sign-out" in route[1]):
             answer = visit(app, method, path, new_token())
             allowed = permission is None or permission in held
-            if allowed and (answer.status_code in {401, 403} or answer.status_code >= 500):
-                wrong.append(f"{role} has {permission}, but {method} {path}: {answer.status_code}")
-            if not allowed and (
-                answer.status_code != 403 or answer.json()["code"] != "access.not_permitted"
+            if role is Role.INTEGRATOR and is_page(path):
+                # The key of a program is not a sign-in: it opens no page at all.
+                if not sent_to_sign_in(answer):
+                    wrong.append(f"a program came to {method} {path}: {answer.status_code}")
+            elif allowed and (
+                turned_away(answer) or sent_to_sign_in(answer) or answer.status_code >= 500
             ):
+                wrong.append(f"{role} has {permission}, but {method} {path}: {answer.status_code}")
+            elif not allowed and not turned_away(answer):
                 wrong.append(
                     f"{role} lacks {permission}, but {method} {path}: {answer.status_code}"
                 )
@@ -131,7 +179,7 @@ def test_nobody_comes_in_without_a_token_that_is_valid_now(database: URL) -> Non
         f"{who} at {method} {path}: {answer.status_code}"
         for method, path, _ in guarded_routes(app)
         for who, token in strangers.items()
-        if (answer := visit(app, method, path, token)).status_code != 401
+        if not sent_to_sign_in(answer := visit(app, method, path, token))
     ]
     assert not wrong, "\n".join(wrong)
 
@@ -158,6 +206,15 @@ def test_a_route_without_a_permission_stops_the_start(monkeypatch: pytest.Monkey
     monkeypatch.setattr(cbi.app, "STAGES", (*cbi.app.STAGES, SimpleNamespace(router=router)))
     with pytest.raises(UnguardedRoute, match="GET /api/v1/forgotten"):
         create_app()
+
+
+def test_a_page_without_a_permission_stops_the_start() -> None:
+    router = Pages()
+    router.add_api_route("/forgotten", open_to_all, methods=["GET"])
+    app = create_app()
+    app.include_router(router)
+    with pytest.raises(UnguardedRoute, match="GET /forgotten"):
+        refuse_unguarded(app)
 
 
 def test_a_route_that_goes_around_the_door_stops_the_start() -> None:

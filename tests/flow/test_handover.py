@@ -27,7 +27,7 @@ from cbi.messaging.handover import PATIENCE, TRIES, HandedOver
 from cbi.messaging.models import Message
 from cbi.messaging.phones import phones
 from cbi.messaging.states import MessageState, Reason
-from cbi.messaging.transports import NotSent, transport
+from cbi.messaging.transports import NotSent, Simulator
 from cbi.offices import transaction
 from cbi.settings import settings
 from tests.flow.texting import (
@@ -247,7 +247,7 @@ def test_a_worker_that_dies_with_texts_in_hand_sends_none_of_them_twice(database
     assert died.returncode == 9
     assert counts() == {MessageState.SENDING: 100, MessageState.QUEUED: 5}
 
-    way_out = transport(settings())
+    way_out = Simulator(phones(settings()))
     assert give(way_out) == HandedOver(sent=5)
     assert counts()[MessageState.SENDING] == 100, "another worker might still be alive"
     with clock.frozen(clock.now() + claims.HELD_AT_MOST):
@@ -255,8 +255,10 @@ def test_a_worker_that_dies_with_texts_in_hand_sends_none_of_them_twice(database
     assert counts() == {MessageState.UNKNOWN: 100, MessageState.SENT: 5}
 
     with transaction("dz") as session:
-        accounts = session.scalars(select(Message.account_id)).all()
-    arrived = [len(phones(settings()).inbox(number_of(account))) for account in accounts]
+        accounts = session.scalars(
+            select(Message.account_id).where(Message.account_id.is_not(None))
+        ).all()
+    arrived = [len(phones(settings()).inbox(number_of(account))) for account in accounts if account]
     assert sorted(arrived) == [0] * 97 + [1] * 8
 
 

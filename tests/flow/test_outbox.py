@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from cbi import clock
 from cbi.messaging import outbox
+from cbi.messaging.choices import Level
 from cbi.messaging.handover import HandedOver
 from cbi.messaging.models import Message
 from cbi.messaging.rendering import UnknownTemplate, UnusableValues, amount_text, date_text
@@ -118,7 +119,7 @@ def test_a_set_can_write_its_own_values(database: URL) -> None:
     with transaction("dz") as session:
         assert outbox.queue_set(session, rows(2, template="CODE_READY_AMT", values=values)) == 2
     gateway = Gateway()
-    give(gateway)
+    give(gateway, levels=lambda _, accounts: dict.fromkeys(accounts, Level.NORMAL))
     assert gateway.given[0][1].startswith(
         f"4500 DZD is ready. Code {CODE}. Any post office before 05/12,"
     )

@@ -9,12 +9,13 @@ from sqlalchemy import Text as SqlText
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
-from cbi.messaging import outbox
+from cbi.messaging import inbound, outbox
 from cbi.messaging.handover import HandedOver, hand_over
-from cbi.messaging.models import Message
+from cbi.messaging.inbound import Heard
+from cbi.messaging.models import InboundText, Message
 from cbi.messaging.states import MessageState
 from cbi.messaging.transports import Sent
-from cbi.offices import transaction
+from cbi.offices import office_of, transaction
 
 CODE = "4831.2907.5526"
 SECRETS = (CODE, "48312907", "+21355")
@@ -106,3 +107,10 @@ def stored() -> Message:
 def counts() -> dict[MessageState, int]:
     with transaction("dz") as session:
         return outbox.count_by_state(session)
+
+
+def heard() -> list[Heard]:
+    """Every text that came in, the oldest first."""
+    with transaction("dz") as session:
+        rows = session.scalars(select(InboundText).order_by(InboundText.received_at))
+        return inbound.opened(office_of(session).keys, rows)

@@ -12,6 +12,7 @@ A test for an ability that the adapter lacks is skipped. For readable failures, 
 from cbi.fsp.adapter import FspAdapter, SubmitsPayments, capabilities
 from cbi.fsp.contract.bench import Bench
 from cbi.fsp.contract.hearing import HearingContract
+from cbi.fsp.contract.issuing import IssuingContract
 from cbi.fsp.contract.paying import PayingContract
 from cbi.fsp.contract.reading import ReadingContract
 from cbi.fsp.messages import AmountRule
@@ -20,7 +21,7 @@ from cbi.money import exponent
 __all__ = ["AdapterContract", "Bench"]
 
 
-class AdapterContract(PayingContract, HearingContract, ReadingContract):
+class AdapterContract(PayingContract, HearingContract, ReadingContract, IssuingContract):
     """Inherit from it, and provide the fixture `bench`."""
 
     def test_it_has_the_abilities_its_author_means_it_to_have(self, bench: Bench) -> None:

@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 
 from cbi.fsp.adapter import FspAdapter
+from cbi.fsp.cards import CardHolder
 from cbi.fsp.keys import idempotency_key
 from cbi.fsp.messages import (
     Callback,
@@ -14,6 +15,7 @@ from cbi.fsp.messages import (
     Payee,
     PaymentFile,
     PaymentInstruction,
+    Question,
 )
 from cbi.money import Money
 
@@ -38,6 +40,11 @@ class Bench:
         payment_id = UUID(int=(0xC0FFEE << 96) + payment)
         key = idempotency_key(payment_id, 1)
         return PaymentInstruction(payment_id, key, self.amount, self.mechanism, self.payee)
+
+    def question(self, payment: int = 1, ticket: str | None = None) -> Question:
+        """What the engine asks about that payment; `ticket` is what the provider gave with its answer, if it did."""
+        sent = self.instruction(payment)
+        return Question(sent.idempotency_key, sent.payee.account, ticket)
 
     def transcript(self) -> str:
         """Text as it might reach a log: the messages exchanged, with every entry of `sensitive`."""
@@ -77,6 +84,16 @@ class Bench:
         """The provider's own truth: the amounts that it paid out."""
         raise NotImplementedError("List what the provider paid out.")
 
+    # QueriesStatus
+
+    def decides(self, payment: int, outcome: Outcome) -> None:
+        """What it took for later comes to its end: PAID or FAILED."""
+        raise NotImplementedError("Say how a payment taken for later comes to its end.")
+
+    def built_anew(self) -> FspAdapter:
+        """The adapter as a new process has it: made from the settings alone, before the same provider."""
+        raise NotImplementedError("Build the adapter again from its settings.")
+
     # ReadsCallbacks. Each is about instruction(), after whatever the provider needs to know of it.
 
     def callback(self, outcome: Outcome) -> Callback:
@@ -105,6 +122,20 @@ class Bench:
     def keys_in(self, file: PaymentFile) -> list[str]:
         """The idempotency keys in a file that the adapter wrote, in its order."""
         raise NotImplementedError("Read the keys out of a file.")
+
+    # IssuesCards. Cards are made by the adapter; the bench plays the shops.
+
+    def new_holder(self) -> CardHolder:
+        """Somebody made up who has no card yet."""
+        raise NotImplementedError("Make up a person without a card.")
+
+    def left_on_cards(self, account: str) -> Money:
+        """The provider's own truth: what can be bought with all the recipient's cards together, once they are in use."""
+        raise NotImplementedError("Say what can be bought with a recipient's cards.")
+
+    def spends(self, account: str, amount: Money) -> bool:
+        """The recipient buys something with the newest card: whether the shop got its money."""
+        raise NotImplementedError("Buy something with a recipient's card.")
 
 
 Ability = TypeVar("Ability")

@@ -12,7 +12,7 @@ import pytest
 from cbi.fsp.adapter import QueriesStatus, ReadsCallbacks, SubmitsPayments
 from cbi.fsp.contract.bench import Bench, able
 from cbi.fsp.errors import UntrustedCallback
-from cbi.fsp.messages import Callback, Outcome
+from cbi.fsp.messages import Callback, Outcome, Question
 
 
 def forged(genuine: Callback) -> Iterator[Callback]:
@@ -32,6 +32,23 @@ def forged(genuine: Callback) -> Iterator[Callback]:
     yield replace(genuine, body=body + body)
 
 
+def after_a_restart(bench: Bench, end: Outcome) -> Outcome:
+    """What a new process learns of a payment taken by the old one: it has the question, and no memory.
+
+    It must learn whatever the old one would have, had it lived on; and neither may need what the other was told.
+    """
+    adapter, submitter = able(bench, QueriesStatus), able(bench, SubmitsPayments)
+    bench.answers(Outcome.ACCEPTED)
+    taken = submitter.submit(bench.instruction())
+    assert taken.outcome is Outcome.ACCEPTED
+    bench.decides(1, end)
+    question, anew = bench.question(ticket=taken.ticket), bench.built_anew()
+    assert isinstance(anew, QueriesStatus)
+    learnt = anew.query_status(question)
+    assert learnt == adapter.query_status(question)
+    return learnt.outcome
+
+
 class HearingContract:
     """For QueriesStatus and ReadsCallbacks."""
 
@@ -39,30 +56,50 @@ class HearingContract:
         adapter, submitter = able(bench, QueriesStatus), able(bench, SubmitsPayments)
         bench.answers(Outcome.PAID)
         submitter.submit(bench.instruction())
-        update = adapter.query_status(bench.instruction().idempotency_key)
+        update = adapter.query_status(bench.question())
         assert update.outcome is Outcome.PAID
         assert update.idempotency_key == bench.instruction().idempotency_key
 
     def test_the_status_of_a_stranger_is_unknown(self, bench: Bench) -> None:
         adapter = able(bench, QueriesStatus)
-        key = bench.instruction(99).idempotency_key
-        update = adapter.query_status(key)
-        assert update.outcome is Outcome.UNKNOWN
-        assert update.idempotency_key == key
+        for question in (bench.question(99), bench.question(99, ticket="nobody's")):
+            update = adapter.query_status(question)
+            assert update.outcome is Outcome.UNKNOWN
+            assert update.idempotency_key == question.idempotency_key
 
     def test_asking_after_a_lost_answer_never_says_failed(self, bench: Bench) -> None:
         adapter, submitter = able(bench, QueriesStatus), able(bench, SubmitsPayments)
         bench.takes_the_money_then_hangs_up()
         with contextlib.suppress(Exception):
             submitter.submit(bench.instruction())
-        update = adapter.query_status(bench.instruction().idempotency_key)
+        update = adapter.query_status(bench.question())
         assert update.outcome in (Outcome.PAID, Outcome.ACCEPTED, Outcome.UNKNOWN)
 
     def test_asking_pays_nobody(self, bench: Bench) -> None:
         adapter, _ = able(bench, QueriesStatus), able(bench, SubmitsPayments)
         for _ in range(3):
-            adapter.query_status(bench.instruction().idempotency_key)
+            adapter.query_status(bench.question())
         assert bench.payments_made() == []
+
+    def test_the_key_alone_finds_a_payment_made(self, bench: Bench) -> None:
+        adapter, submitter = able(bench, QueriesStatus), able(bench, SubmitsPayments)
+        bench.answers(Outcome.PAID)
+        submitter.submit(bench.instruction())
+        for payment in (1, 99):
+            whole = bench.question(payment)
+            assert adapter.query_status(Question(whole.idempotency_key)) == adapter.query_status(
+                whole
+            )
+
+    def test_after_a_restart_it_learns_that_a_payment_taken_for_later_was_paid(
+        self, bench: Bench
+    ) -> None:
+        assert after_a_restart(bench, Outcome.PAID) is Outcome.PAID
+
+    def test_after_a_restart_it_learns_as_much_of_a_payment_that_came_to_nothing(
+        self, bench: Bench
+    ) -> None:
+        assert after_a_restart(bench, Outcome.FAILED) is not Outcome.PAID
 
     def test_a_genuine_callback_is_understood(self, bench: Bench) -> None:
         adapter = able(bench, ReadsCallbacks)

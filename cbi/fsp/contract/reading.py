@@ -4,8 +4,16 @@
 # mypy: disable-error-code="type-abstract"
 
 from collections.abc import Iterator
+from datetime import timedelta
 
-from cbi.fsp.adapter import PaysOverCounter, ReadsStatements, ReportsFloat, SubmitsPayments
+from cbi import clock
+from cbi.fsp.adapter import (
+    FetchesStatements,
+    PaysOverCounter,
+    ReadsStatements,
+    ReportsFloat,
+    SubmitsPayments,
+)
 from cbi.fsp.contract.bench import Bench, able
 from cbi.fsp.counter import CounterRules
 from cbi.fsp.errors import UnreadableStatement
@@ -103,6 +111,17 @@ class ReadingContract:
         adapter = able(bench, ReadsStatements)
         for content in _GARBAGE:
             assert read_or_refused(adapter, content) is None, f"accepted: {content[:20]!r}"
+
+    def test_a_statement_that_it_fetches_is_one_that_it_reads(self, bench: Bench) -> None:
+        adapter, reader = able(bench, FetchesStatements), able(bench, ReadsStatements)
+        submitter, today = able(bench, SubmitsPayments), clock.now().date()
+        bench.answers(Outcome.PAID)
+        submitter.submit(bench.instruction())
+        days = (today - timedelta(days=1), today + timedelta(days=1))
+        content = adapter.fetch_statement(*days, bench.amount.currency)
+        assert content == adapter.fetch_statement(*days, bench.amount.currency)
+        paid = [x for x in reader.parse_statement(content).lines if x.kind is LineKind.PAYMENT]
+        assert [line.amount for line in paid] == [bench.amount]
 
     def test_its_float_is_money_in_the_currency_asked_for(self, bench: Bench) -> None:
         adapter = able(bench, ReportsFloat)

@@ -90,8 +90,18 @@ def test_a_supervisors_word_does_not_replace_the_code(run: Issued) -> None:
     assert refused(try_code(teller(), unknown, factor="")) == "redemption.not_recognised"
     assert (
         refused(try_code(teller(), code_of(run.payments[1]), factor=""))
-        == "redemption.wrong_factor"
+        == "redemption.factor_missing"
     )
+
+
+def test_nothing_typed_for_the_person_costs_no_try(run: Issued) -> None:
+    who, code = teller(), code_of(run.payments[0])
+    for empty in ("", "   ", "…", "\u200f"):
+        answer = try_code(who, code, factor=empty)
+        assert refused(answer) == "redemption.factor_missing"
+    with offices.transaction("dz") as session:
+        assert session.scalars(select(CodeIssue.wrong_factors)).all() == [0] * 6
+    assert hold(who, code)
 
 
 def test_a_teller_cannot_vouch(run: Issued) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import count
 
 from adapters.sandbox.adapter import SandboxAdapter
+from adapters.sandbox.client import SandboxProvider
 from cbi.fsp.errors import NotSent, UnreadableStatement
 from cbi.fsp.messages import (
     Callback,
@@ -16,6 +17,7 @@ from cbi.fsp.messages import (
     Outcome,
     PaymentInstruction,
     ProviderUpdate,
+    Question,
     Statement,
 )
 from cbi.money import Money
@@ -197,13 +199,13 @@ class ReadsACallbackOnce(SandboxAdapter):
 
 
 class SaysThatWhatItPaidHasFailed(SandboxAdapter):
-    def query_status(self, idempotency_key: str) -> ProviderUpdate:
-        return _said(super().query_status(idempotency_key), "DONE", Outcome.FAILED)
+    def query_status(self, question: Question) -> ProviderUpdate:
+        return _said(super().query_status(question), "DONE", Outcome.FAILED)
 
 
 class ForgetsWhatItPaid(SandboxAdapter):
-    def query_status(self, idempotency_key: str) -> ProviderUpdate:
-        return _said(super().query_status(idempotency_key), "DONE", Outcome.UNKNOWN)
+    def query_status(self, question: Question) -> ProviderUpdate:
+        return _said(super().query_status(question), "DONE", Outcome.UNKNOWN)
 
 
 class ReportsItsFloatInDollars(SandboxAdapter):
@@ -212,19 +214,41 @@ class ReportsItsFloatInDollars(SandboxAdapter):
 
 
 class SaysAStrangerIsPaid(SandboxAdapter):
-    def query_status(self, idempotency_key: str) -> ProviderUpdate:
-        return _said(super().query_status(idempotency_key), "NOT_FOUND", Outcome.PAID)
+    def query_status(self, question: Question) -> ProviderUpdate:
+        return _said(super().query_status(question), "NOT_FOUND", Outcome.PAID)
 
 
 class SaysAStrangerHasFailed(SandboxAdapter):
-    def query_status(self, idempotency_key: str) -> ProviderUpdate:
-        return _said(super().query_status(idempotency_key), "NOT_FOUND", Outcome.FAILED)
+    def query_status(self, question: Question) -> ProviderUpdate:
+        return _said(super().query_status(question), "NOT_FOUND", Outcome.FAILED)
+
+
+class KnowsOnlyWhatItSentItself(SandboxAdapter):
+    def __init__(self, provider: SandboxProvider) -> None:
+        super().__init__(provider)
+        self._sent: set[str] = set()
+
+    def submit(self, instruction: PaymentInstruction) -> ProviderUpdate:
+        self._sent.add(instruction.idempotency_key)
+        return super().submit(instruction)
+
+    def query_status(self, question: Question) -> ProviderUpdate:
+        if question.idempotency_key in self._sent:
+            return super().query_status(question)
+        return ProviderUpdate(question.idempotency_key, Outcome.UNKNOWN)
+
+
+class AsksByTheAccountOnly(SandboxAdapter):
+    def query_status(self, question: Question) -> ProviderUpdate:
+        if question.account is None:
+            return ProviderUpdate(question.idempotency_key, Outcome.UNKNOWN)
+        return super().query_status(question)
 
 
 class PaysWhenAsked(SandboxAdapter):
-    def query_status(self, idempotency_key: str) -> ProviderUpdate:
-        self.provider.send(idempotency_key, "+254", 150000, "KES")
-        return super().query_status(idempotency_key)
+    def query_status(self, question: Question) -> ProviderUpdate:
+        self.provider.send(question.idempotency_key, "+254", 150000, "KES")
+        return super().query_status(question)
 
 
 class PromisesNothingOfRepeats(SandboxAdapter):

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from adapters.cards.adapter import CardsAdapter
 from adapters.post_office.adapter import PostOfficeAdapter
 from adapters.sandbox.adapter import SandboxAdapter
 from cbi.fsp.adapter import check_payable
@@ -20,7 +22,10 @@ from cbi.fsp.messages import (
 )
 from cbi.money import Money
 from tests.adapters.benches import PostOfficeBench, SandboxBench
+from tests.adapters.cards_bench import CardsBench
+from tests.peers.stripe_issuing import stripe_issuing
 from tests.unit.fsp import broken_adapters as broken
+from tests.unit.fsp import broken_cards
 from tests.unit.fsp import broken_post_offices as broken_posts
 
 SANDBOX: list[tuple[type[SandboxAdapter], str]] = [
@@ -53,6 +58,15 @@ SANDBOX: list[tuple[type[SandboxAdapter], str]] = [
     (broken.ReadsACallbackOnce, "a_callback_reads_the_same_twice"),
     (broken.SaysThatWhatItPaidHasFailed, "asking_after_a_lost_answer_never_says_failed"),
     (broken.ForgetsWhatItPaid, "the_status_of_a_payment_made_is_paid"),
+    (
+        broken.KnowsOnlyWhatItSentItself,
+        "after_a_restart_it_learns_that_a_payment_taken_for_later_was_paid",
+    ),
+    (
+        broken.KnowsOnlyWhatItSentItself,
+        "after_a_restart_it_learns_as_much_of_a_payment_that_came_to_nothing",
+    ),
+    (broken.AsksByTheAccountOnly, "the_key_alone_finds_a_payment_made"),
     (broken.ReportsItsFloatInDollars, "its_float_is_money_in_the_currency_asked_for"),
     (broken.PaysWhenAsked, "asking_pays_nobody"),
     (broken.PromisesNothingOfRepeats, "its_profile_is_a_fact"),
@@ -194,10 +208,27 @@ def test_a_broken_writer_of_files_is_caught(adapter: type[PayList], promise: str
     assert promise in broken_promises(lambda: PayListBench(adapter))
 
 
+@pytest.mark.parametrize(
+    ("adapter", "promise"), broken_cards.BROKEN, ids=lambda x: getattr(x, "__name__", "")
+)
+def test_a_broken_issuer_of_cards_is_caught(
+    adapter: type[CardsAdapter], promise: str, shared_data: Path
+) -> None:
+    suite = AdapterContract()
+    for made, kept in ((CardsAdapter, True), (adapter, False)):
+        with stripe_issuing(shared_data) as running:
+            try:
+                getattr(suite, f"test_{promise}")(CardsBench(running, made))
+            except (Exception, pytest.fail.Exception):  # noqa: BLE001  any of them fails a test
+                assert not kept
+            else:
+                assert kept, promise
+
+
 def test_every_promise_is_broken_by_some_adapter() -> None:
     """A promise that no broken adapter breaks would be a test that cannot fail."""
     promises = {n.removeprefix("test_") for n in dir(AdapterContract) if n.startswith("test_")}
-    proved = {promise for _, promise in [*SANDBOX, *POST_OFFICE, *FILES]}
+    proved = {promise for _, promise in [*SANDBOX, *POST_OFFICE, *FILES, *broken_cards.BROKEN]}
     assert promises - proved == set()
 
 

@@ -11,8 +11,8 @@ from fastapi import FastAPI
 from cbi.errors import CbiError
 from cbi.http import problems
 from cbi.http.requests import Entrance
-from cbi.messaging.endpoints import router
 from cbi.messaging.phones import phones
+from cbi.messaging.telephones import router
 from cbi.settings import settings
 
 NUMBER = "+213551234567"

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from cbi import clock
-from cbi.messaging.phones import Phones, Text, UnusableNumber, e164, phones
+from cbi.messaging.numbers import UnusableNumber, e164
+from cbi.messaging.phones import Phones, Text, phones
 from cbi.settings import Settings
 
 NUMBER = "+213551234567"

@@ -17,7 +17,9 @@ from cbi.offices import LANGUAGES
 CODES = ("4831.2907.5526", "4831.2907.5526.1", "4831.2907.5526.13")
 VALUES = {
     "code": CODES[-1],
-    "ref": "48312",
+    "ref": "4831290",
+    "refs": "4831290501771162903227123456789012345678901234",
+    "offices": "Alger Centre; Bab El Oued; El Harrach 16",
     "amount": "1234567 DZD",
     "bal": "7654321 DZD",
     "date": "31/12",
@@ -35,7 +37,7 @@ def values_for(template: str, **chosen: str) -> dict[str, str]:
 
 def test_there_are_the_same_texts_in_every_language_of_an_office() -> None:
     assert set(rendering.texts()) == set(LANGUAGES)
-    assert len(TEMPLATES) == 22
+    assert len(TEMPLATES) == 47
     assert all(sorted(texts) == TEMPLATES for texts in rendering.texts().values())
 
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from cbi.messaging.gateways import UnknownTransport, transport
 from cbi.messaging.phones import Phones, phones
-from cbi.messaging.transports import NotSent, Simulator, UnknownTransport, transport
+from cbi.messaging.transports import NotSent, Simulator
 from cbi.settings import Settings
 
 NUMBER = "+213551234567"
@@ -13,16 +14,16 @@ NUMBER = "+213551234567"
 
 def test_the_simulator_is_the_way_out_unless_another_is_set(tmp_path: Path) -> None:
     chosen = Settings(data_dir=tmp_path)
-    way_out = transport(chosen)
-    assert way_out.is_simulated
-    sent = way_out.send(NUMBER, "hello", "1")
-    assert sent.reference
+    with transport(chosen, "dz") as way_out:
+        assert way_out.is_simulated
+        assert way_out.trouble() is None
+        assert way_out.send(NUMBER, "hello", "1").reference
     assert [text.body for text in phones(chosen).inbox(NUMBER)] == ["hello"]
 
 
 def test_an_unknown_way_out_is_refused_with_those_there_are(tmp_path: Path) -> None:
     with pytest.raises(UnknownTransport, match=r"'pigeon'.*simulator"):
-        transport(Settings(data_dir=tmp_path, sms_transport="pigeon"))
+        transport(Settings(data_dir=tmp_path, sms_transport="pigeon"), "dz")
 
 
 def test_a_number_that_no_telephone_has_is_not_worth_another_try(tmp_path: Path) -> None:

@@ -1,0 +1,19 @@
+"""The counter of a post office: from a code to cash and a receipt, and what its supervisor looks after."""
+
+from cbi.access.permissions import Permission
+from cbi.console import counter_paying, counter_refusals, counter_supervising
+from cbi.console.languages import N_
+from cbi.console.pages import Pages
+from cbi.console.refusals import Table
+from cbi.console.visit import Entry
+
+router = Pages()
+router.include_router(counter_paying.router)
+router.include_router(counter_supervising.router)
+
+MENU = (
+    Entry(N_("Counter"), counter_paying.COUNTER, Permission.REDEMPTION_PERFORM),
+    Entry(N_("Post offices"), counter_supervising.OFFICES, Permission.COUNTER_MANAGE),
+    Entry(N_("Help for a counter"), counter_supervising.HELP, Permission.COUNTER_MANAGE),
+)
+REFUSALS: Table = counter_refusals.TABLE

@@ -1,0 +1,151 @@
+"""What a teller is shown of their own work: where they are, their holds, and their receipts."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from cbi import clock
+from cbi.access.actor import Actor
+from cbi.access.permissions import Permission
+from cbi.errors import NotFound
+from cbi.money import Money
+from cbi.payments.models import Payment
+from cbi.payments.states import PaymentState
+from cbi.redemption.counter import UnknownAuthorisation
+from cbi.redemption.models import (
+    Authorisation,
+    CodeIssue,
+    CounterOffice,
+    Payout,
+    Teller,
+)
+from cbi.redemption.queries import Unanswered
+from cbi.redemption.states import CodeState, HoldState
+
+
+class NoSuchReceipt(NotFound):
+    """No receipt of this teller's has this number."""
+
+    code = "console.no_such_receipt"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a teller works, and who they are."""
+
+    office: str
+    number: str
+    teller: str
+
+
+@dataclass(frozen=True, slots=True)
+class Slip:
+    """One hold of a teller's, and its receipt once it is paid.
+
+    `standing` is `held`, `paid`, `given_up`, `over`, `locked` or `suspended`: for showing, while confirming decides.
+    """
+
+    id: UUID
+    receipt: str
+    amount: Money
+    held_until: datetime
+    standing: str
+    paid_at: datetime | None
+    office: str
+    number: str
+    teller: str
+
+
+def place(session: Session, actor: Actor) -> Place:
+    """Where this teller works."""
+    actor.require(Permission.REDEMPTION_PERFORM)
+    row = session.execute(
+        select(CounterOffice.name, CounterOffice.code, Teller.full_name)
+        .join(CounterOffice, CounterOffice.id == Teller.office_id)
+        .where(Teller.id == actor.id)
+    ).one()
+    return Place(*row)
+
+
+def slip(
+    session: Session, actor: Actor, *, hold_id: UUID | None = None, receipt: str | None = None
+) -> Slip:
+    """A hold of this teller's, by its id or, once paid, by its receipt. Raises UnknownAuthorisation, NoSuchReceipt."""
+    actor.require(Permission.REDEMPTION_PERFORM)
+    row = session.execute(
+        select(Authorisation, CodeIssue, Payment.state, Payout.paid_at, CounterOffice, Teller.full_name)
+        .join(CodeIssue, CodeIssue.id == Authorisation.code_issue_id)
+        .join(Payment, Payment.id == CodeIssue.payment_id)
+        .join(CounterOffice, CounterOffice.id == Authorisation.office_id)
+        .join(Teller, Teller.id == Authorisation.teller_id)
+        .outerjoin(Payout, Payout.authorisation_id == Authorisation.id)
+        .where(
+            Authorisation.teller_id == actor.id,
+            Authorisation.id == hold_id if receipt is None else Payout.receipt == receipt,
+        )
+    ).one_or_none()  # fmt: skip
+    if row is None and receipt is not None:
+        raise NoSuchReceipt(
+            "None of your receipts has this number.",
+            next_step="Choose it from the list of the day.",
+        )
+    if row is None:
+        raise UnknownAuthorisation(
+            "There is no such authorisation of yours.", next_step="Type the code again."
+        )
+    held, issue, payment_state, paid_at, office, teller = row
+    return Slip(
+        held.id, held.receipt, Money(held.amount_minor, held.currency), held.held_until,
+        _standing(held, issue, payment_state, paid=paid_at is not None), paid_at, office.name, office.code, teller,
+    )  # fmt: skip
+
+
+def _standing(
+    held: Authorisation, issue: CodeIssue, payment_state: PaymentState, *, paid: bool
+) -> str:
+    if paid:
+        return "paid"
+    if held.state is HoldState.RELEASED:
+        return "given_up"
+    if issue.state is CodeState.LOCKED:
+        return "locked"
+    if held.held_until <= clock.now() or held.state is HoldState.LAPSED:
+        return "over"
+    mine = issue.hold_id == held.id and issue.state is CodeState.ISSUED
+    return "held" if mine and payment_state is PaymentState.ACCEPTED else "suspended"
+
+
+def just_paid(session: Session, actor: Actor, locator: str, since: datetime) -> UUID | None:
+    """The hold of a code with these public digits that this very teller confirmed after `since`."""
+    actor.require(Permission.REDEMPTION_PERFORM)
+    return session.scalar(
+        select(Payout.authorisation_id)
+        .join(CodeIssue, CodeIssue.id == Payout.code_issue_id)
+        .where(
+            CodeIssue.locator == locator,
+            CodeIssue.live,
+            Payout.teller_id == actor.id,
+            Payout.paid_at > since,
+        )
+    )
+
+
+def open_holds(session: Session, actor: Actor) -> list[Unanswered]:
+    """The holds that this teller can still confirm or give up, the one that ends first at the top."""
+    actor.require(Permission.REDEMPTION_PERFORM)
+    found = session.scalars(
+        select(Authorisation)
+        .where(
+            Authorisation.teller_id == actor.id,
+            Authorisation.open,
+            Authorisation.held_until > clock.now(),
+        )
+        .order_by(Authorisation.held_until)
+    )
+    return [
+        Unanswered(each.id, each.receipt, Money(each.amount_minor, each.currency), each.held_until)
+        for each in found
+    ]

@@ -1,0 +1,311 @@
+"""What the front page and the pages about discrepancies and payments call things, and what they say to do."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cbi.console.languages import N_
+from cbi.fsp.messages import FailureReason
+from cbi.payments.recipients import ACCOUNT_CHANGED
+from cbi.payments.states import PaymentState, RunState
+from cbi.redemption.states import CodeState
+from cbi.reporting.stuck import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of discrepancy: its name, what it means, and what to do about it."""
+
+    name: str
+    means: str
+    to_do: str
+
+
+KINDS: Mapping[str, Kind] = {
+    "unknown_line": Kind(
+        N_("A line about no payment of ours"),
+        N_("The line names no payment that we gave to this provider."),
+        N_("Ask the provider what it paid, to whom and on whose order. Do not accept the line as paid."),
+    ),
+    "contradictory_line": Kind(
+        N_("A line that names two payments"),
+        N_("The line's reference and key are not those of one payment."),
+        N_("Ask the provider which of the two payments it means."),
+    ),
+    "currency_differs": Kind(
+        N_("Another currency"),
+        N_("The line names a payment, in another currency."),
+        N_("Ask the provider in which currency it paid, and at which rate."),
+    ),
+    "duplicate_line": Kind(
+        N_("Listed twice"),
+        N_("The line names a payment that another line has settled."),
+        N_("Ask the provider to take the second line back, or to prove that it paid twice."),
+    ),
+    "amount_differs": Kind(
+        N_("Another amount"),
+        N_("The line names a payment, with another amount."),
+        N_("Compare with the receipt. If the recipient got less, the provider owes the difference."),
+    ),
+    "settled_not_paid": Kind(
+        N_("Listed as paid, not paid in our books"),
+        N_("The provider says that it paid; our books say that it did not."),
+        N_("Open the payment's story. Ask the provider for its receipt before you accept that it was paid."),
+    ),
+    "return_line": Kind(
+        N_("Money said to have come back"),
+        N_("The provider says that the money came back; our books say that it did not."),
+        N_("Ask the provider why, and whether the money is on our account with it."),
+    ),
+    "ambiguous_line": Kind(
+        N_("Several lines for one payment"),
+        N_("Several movements of the provider claim one payment."),
+        N_("Ask the provider which of the movements is the right one."),
+    ),
+    "fee_line": Kind(
+        N_("A fee"),
+        N_("The provider took a fee that nothing here explains."),
+        N_("Compare it with the contract, and claim back what is not in it."),
+    ),
+    "top_up_line": Kind(
+        N_("Money placed with the provider"),
+        N_("The provider says that we placed money; our books do not say so under that reference."),
+        N_("Book it with the bank's reference, or ask the provider whose money it is."),
+    ),
+    "other_line": Kind(
+        N_("A line of another kind"),
+        N_("The line is of no kind that we know."),
+        N_("Ask the provider what the movement was."),
+    ),
+    "line_changed": Kind(
+        N_("A line that was changed later"),
+        N_("A later file tells something else about a line that we had."),
+        N_("Ask the provider why it changed the line. The first one stands until then."),
+    ),
+    "paid_not_settled": Kind(
+        N_("Paid, not on a statement"),
+        N_("Our books say that it was paid; the provider's statements do not list it."),
+        N_("Check that the receipt exists. Ask the provider why the payment is not listed."),
+    ),
+    "not_collected": Kind(
+        N_("Not collected yet"),
+        N_("It was sent on or before the last day of the statements, and is not paid yet."),
+        N_("Find out whether the recipient knows of it. It goes away by itself when it is paid or expires."),
+    ),
+    "unknown_payment": Kind(
+        N_("News about no payment of ours"),
+        N_("The provider sent news about a payment that we did not give to it."),
+        N_("Ask the provider what it is about."),
+    ),
+    "reference_repeated": Kind(
+        N_("One reference for two payments"),
+        N_("The provider gave two payments the same reference."),
+        N_("Ask the provider for the right reference of each, or its statement cannot be matched."),
+    ),
+    ACCOUNT_CHANGED: Kind(
+        N_("The number was changed after approval"),
+        N_("The recipient's number is not the one that was approved, so the money was not sent."),
+        N_("Ask the recipient face to face, then pay in a new run."),
+    ),
+    "said_to_have_failed": Kind(
+        N_("Said to have failed"),
+        N_("The provider called the payment failed of its own accord, and has not confirmed it when asked."),
+        N_("Wait for its answer: it is asked every few minutes. Do not pay again before."),
+    ),
+    "paid_another_amount": Kind(
+        N_("Said to be paid with another amount"),
+        N_("The provider says that it paid another amount than it was given."),
+        N_("Ask the provider for its receipt, and the recipient what was received."),
+    ),
+    "earlier_attempt_paid": Kind(
+        N_("An earlier attempt was paid too"),
+        N_("The provider says that it also paid an attempt which we had given up."),
+        N_("The recipient may have been paid twice. Ask the provider for both receipts, and claim one back."),
+    ),
+}  # fmt: skip
+
+CLAIMED: Mapping[str, Kind] = {
+    "paid": Kind(
+        N_("Said to be paid after all"),
+        N_("The provider says that it paid a payment which our books had closed otherwise."),
+        N_("Ask the provider for its receipt before anything is paid again."),
+    ),
+    "failed": Kind(
+        N_("Said to have failed after all"),
+        N_("The provider says that a payment failed which our books had closed otherwise."),
+        N_("Ask the provider to say in writing what became of the money."),
+    ),
+    "returned": Kind(
+        N_("Said to have come back after all"),
+        N_("The provider says that the money of a payment came back which our books do not hold as paid."),
+        N_("Ask the provider when and where it was paid, and what it returned."),
+    ),
+}  # fmt: skip
+"""What `<claimed>_after_<state>` is, by what the provider claims."""
+
+OTHERWISE = Kind(
+    N_("Something that does not agree"),
+    N_("What the provider says does not agree with our books."),
+    N_("Open the payment's story, and ask the provider."),
+)
+
+
+def kind_of(kind: str) -> Kind:
+    """The words for a kind of discrepancy, whichever stage opened it."""
+    claimed, after, _ = kind.partition("_after_")
+    return KINDS.get(kind) or (CLAIMED.get(claimed, OTHERWISE) if after else OTHERWISE)
+
+
+STATES: Mapping[PaymentState, tuple[str, str]] = {
+    PaymentState.READY: (N_("waits to be sent"), "wait"),
+    PaymentState.SENDING: (N_("being sent"), "wait"),
+    PaymentState.ACCEPTED: (N_("with the provider"), "wait"),
+    PaymentState.PAID: (N_("paid"), "good"),
+    PaymentState.FAILED: (N_("failed, not paid"), "bad"),
+    PaymentState.UNKNOWN: (N_("nobody knows"), "bad"),
+    PaymentState.RETURNED: (N_("money came back"), "bad"),
+    PaymentState.EXPIRED: (N_("not collected in time"), "bad"),
+    PaymentState.CANCELLED: (N_("called off"), "plain"),
+}
+"""A payment's state in words, and how it is marked."""
+
+CODES: Mapping[CodeState, tuple[str, str]] = {
+    CodeState.ISSUED: (N_("can be cashed"), "wait"),
+    CodeState.LOCKED: (N_("locked"), "bad"),
+    CodeState.PAID: (N_("cashed"), "good"),
+    CodeState.EXPIRED: (N_("its last day is over"), "bad"),
+    CodeState.REPLACED: (N_("replaced by another"), "plain"),
+}
+
+RUNS: Mapping[RunState, str] = {
+    RunState.DRAFT: N_("draft"),
+    RunState.LOCKED: N_("locked"),
+    RunState.CERTIFIED: N_("certified"),
+    RunState.APPROVED: N_("approved"),
+    RunState.RELEASING: N_("being handed over"),
+    RunState.RELEASED: N_("handed over"),
+    RunState.CLOSED: N_("wholly settled"),
+    RunState.CANCELLED: N_("called off"),
+}
+
+EVENTS: Mapping[str, str] = {
+    "sending": N_("It was about to be handed to the provider."),
+    "accepted": N_("The provider has it; a code was made where it is paid over a counter."),
+    "paid": N_("The money was handed over."),
+    "failed": N_("It failed: no money moved."),
+    "unknown": N_("No clear answer: it may have been paid, or not. It is not sent again."),
+    "returned": N_("The money came back after it was paid."),
+    "expired": N_("It was not collected in time. The money waits for a decision."),
+    "ready": N_("It waits to be sent again."),
+    "cancelled": N_("It was called off."),
+}
+"""What a payment's move to a state is, as a sentence."""
+
+SOURCES: Mapping[str, str] = {
+    "dispatch": N_("the engine, on sending the run"),
+    "codes": N_("the engine, on making the codes"),
+    "restart": N_("the engine, after it was interrupted"),
+    "provider_down": N_("the engine, as the provider took nothing"),
+    "not_sent": N_("the engine: certain that nothing was sent"),
+    "submit": N_("the provider, when it was sent"),
+    "query": N_("the provider, when it was asked"),
+    "callback": N_("the provider, of its own accord"),
+    "statement": N_("the provider's statement"),
+    "teller": N_("a teller at the counter"),
+    "expiry": N_("the calendar"),
+    "finding": N_("two colleagues, on the provider's written word"),
+    "user": N_("a colleague"),
+    "system": N_("the engine"),
+}
+"""Who said so, by the first part of an event's source."""
+
+FAILURES: Mapping[str, str] = {
+    FailureReason.ACCOUNT_NOT_FOUND.value: N_("The account does not exist."),
+    FailureReason.ACCOUNT_BLOCKED.value: N_("The account is blocked."),
+    FailureReason.NAME_MISMATCH.value: N_("The name is not that of the account."),
+    FailureReason.LIMIT_EXCEEDED.value: N_("The amount is above a limit of the account."),
+    FailureReason.INSUFFICIENT_FLOAT.value: N_("The provider had not enough of our money."),
+    FailureReason.NOT_COLLECTED.value: N_("Nobody collected it."),
+    FailureReason.PROVIDER_ERROR.value: N_("The provider could not do it."),
+    ACCOUNT_CHANGED: N_("The number is not the one that was approved."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StuckWords:
+    """Why something is stuck, with `%(name)s` for what it is about; and what to do next."""
+
+    why: str
+    next: str
+
+
+STUCK: Mapping[Reason, StuckWords] = {
+    Reason.NO_RUN: StuckWords(
+        N_("%(programme)s, %(period)s: decided, but in no payment run."), N_("The programme manager builds the run."),
+    ),
+    Reason.LOCK: StuckWords(
+        N_("Run %(run)s (%(programme)s, %(period)s) is still a draft."), N_("Look at the run, and lock it"),
+    ),
+    Reason.CERTIFY: StuckWords(
+        N_("Run %(run)s (%(programme)s, %(period)s) waits for the first signature."), N_("Look at the run"),
+    ),
+    Reason.AUTHORISE: StuckWords(
+        N_("Run %(run)s (%(programme)s, %(period)s) waits for the second signature."), N_("Look at the run"),
+    ),
+    Reason.RELEASE: StuckWords(
+        N_("Run %(run)s (%(programme)s, %(period)s) is approved, and nobody has released it."),
+        N_("Look at the run, and release it"),
+    ),
+    Reason.PROVIDER_TAKES_NOTHING: StuckWords(
+        N_("Run %(run)s (%(programme)s, %(period)s): %(provider)s takes nothing."),
+        N_("It is tried again by itself. If it stays so, call the provider."),
+    ),
+    Reason.NOT_HANDED_OVER: StuckWords(
+        N_("Run %(run)s (%(programme)s, %(period)s): a part for %(provider)s is not handed over for over an hour."),
+        N_("The administrator checks that background work is running."),
+    ),
+    Reason.HELD: StuckWords(
+        N_("Run %(run)s (%(programme)s, %(period)s): %(provider)s may have paid these, so they are not sent again."),
+        N_("Look at the discrepancies"),
+    ),
+    Reason.UNKNOWN: StuckWords(
+        N_("Nobody can say whether %(provider)s paid these."), N_("Look at each payment"),
+    ),
+    Reason.FAILED: StuckWords(
+        N_("Run %(run)s (%(programme)s, %(period)s): %(provider)s could not pay these."), N_("See which, and why"),
+    ),
+    Reason.RETURNED: StuckWords(
+        N_("Run %(run)s (%(programme)s, %(period)s): money came back from %(provider)s."), N_("See which, and why"),
+    ),
+    Reason.EXPIRED: StuckWords(
+        N_("Run %(run)s (%(programme)s, %(period)s): not collected in time."), N_("See which"),
+    ),
+    Reason.CODES_LOCKED: StuckWords(
+        N_("Codes are locked: too many wrong tries, or reported lost."), N_("Send new codes"),
+    ),
+    Reason.CODES_EXPIRING: StuckWords(
+        N_("Codes will soon be void, and nobody has cashed them."), N_("Remind these people, by a visit or by telephone."),
+    ),
+    Reason.TEXTS_FAILED: StuckWords(
+        N_("Texts did not reach their telephones."), N_("Find out the right numbers."),
+    ),
+    Reason.TEXTS_UNKNOWN: StuckWords(
+        N_("Nobody knows whether these texts went out."), N_("Ask the gateway's operator."),
+    ),
+    Reason.DISCREPANCIES: StuckWords(
+        N_("%(provider)s: what it says and what our books say do not agree."), N_("Look at the discrepancies"),
+    ),
+    Reason.COMPLAINTS_OVERDUE: StuckWords(
+        N_("Complaints should have been answered by now."), N_("Answer them."),
+    ),
+    Reason.CALLBACKS_UNREAD: StuckWords(
+        N_("Messages of %(provider)s cannot be read."), N_("The administrator asks the provider what changed."),
+    ),
+    Reason.TEXTS_LATE: StuckWords(
+        N_("Texts wait for over ten minutes: nothing sends them."),
+        N_("The administrator checks that background work is running."),
+    ),
+    Reason.NOT_SEALED: StuckWords(
+        N_("Entries of the audit log are not sealed for over ten minutes."),
+        N_("The administrator checks that background work is running."),
+    ),
+}  # fmt: skip

@@ -1,0 +1,181 @@
+"""What we know of a number that writes to us: whose it is, and how their payments stand."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from cbi import clock
+from cbi.messaging.choices import Level
+from cbi.money import Money
+from cbi.offices import office_of
+from cbi.payments.models import Payment, PaymentEvent
+from cbi.payments.states import PaymentState
+from cbi.redemption.models import CodeIssue
+from cbi.redemption.states import CodeState
+from cbi.registry.models import Household, PaymentAccount, Person, PrivacyChoice
+from cbi.registry.personal import PHONE
+
+REF_DIGITS = 5
+REMEMBERED = timedelta(days=366)
+
+
+class Kind(StrEnum):
+    """How a payment stands, as far as a text may say."""
+
+    READY = "ready"
+    BLOCKED = "blocked"
+    PENDING = "pending"
+    PAID = "paid"
+    EXPIRED = "expired"
+
+
+_WAITS = frozenset({Kind.READY, Kind.BLOCKED})
+
+
+@dataclass(frozen=True, slots=True)
+class Payee:
+    """A recipient whose number it is. `since` is when the number was recorded."""
+
+    person_id: UUID
+    household_id: UUID
+    language: str
+    area: str | None
+    level: Level | None
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One payment of a payee. `day` is its code's last day, or the day it was paid. `ref` is its public reference."""
+
+    payment_id: UUID
+    payee: Payee
+    provider: str
+    kind: Kind
+    ref: str
+    amount: Money
+    day: date
+    at: datetime
+    """When it last changed."""
+    with_code: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Everybody who has the number, and their payments of the last year, the latest first."""
+
+    payees: Sequence[Payee] = ()
+    cases: Sequence[Case] = ()
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several recipients have this number."""
+        return len(self.payees) > 1
+
+    @property
+    def tellable(self) -> Sequence[Case]:
+        """What may be spoken of by text: what waits at a counter, and of each recipient the latest payment.
+
+        Nothing of people who chose to be told nothing.
+        """
+        latest: dict[UUID, UUID] = {}
+        for case in self.cases:
+            latest.setdefault(case.payee.person_id, case.payment_id)
+        return [
+            case
+            for case in self.cases
+            if case.payee.level is not Level.NO_SMS
+            and (case.kind in _WAITS or latest[case.payee.person_id] == case.payment_id)
+        ]
+
+    @property
+    def last_paid(self) -> Case | None:
+        """The payment that was made last."""
+        return next((case for case in self.cases if case.kind is Kind.PAID), None)
+
+    def named(self, ref: str | None) -> Case | None:
+        """The payment with this reference."""
+        return next((case for case in self.cases if case.ref == ref), None)
+
+    def last_contact(self, payee: Payee) -> datetime:
+        """When the person was last certain to have the number: recorded with it, or paid at a counter in person."""
+        paid = (
+            case.at
+            for case in self.cases
+            if case.payee == payee and case.kind is Kind.PAID and case.with_code
+        )
+        return max([payee.since, *paid])
+
+
+def known(session: Session, number_index: bytes) -> Known:
+    """Whose number it is and how their payments stand, by the number's keyed hash."""
+    payees = {
+        row.id: Payee(row.id, row.household_id, row.language, row.area, row.level, row.created_at)
+        for row in session.execute(
+            select(
+                Person.id, Person.household_id, Household.language, Household.area, PrivacyChoice.level,
+                PaymentAccount.created_at,
+            )
+            .join(Person, Person.id == PaymentAccount.person_id)
+            .join(Household, Household.id == Person.household_id)
+            .outerjoin(PrivacyChoice, PrivacyChoice.person_id == Person.id)
+            .where(
+                PaymentAccount.value_index == number_index, PaymentAccount.kind == PHONE,
+                PaymentAccount.replaced_at.is_(None), Person.data_key.is_not(None),
+            )
+            .order_by(PaymentAccount.created_at, Person.id)
+        )
+    }  # fmt: skip
+    return Known(list(payees.values()), _cases(session, payees) if payees else ())
+
+
+def _cases(session: Session, payees: dict[UUID, Payee]) -> list[Case]:
+    """Their payments that were handed over at least once, the latest first: of plans that may change nothing is said."""
+    changed = (
+        select(func.max(PaymentEvent.at))
+        .where(PaymentEvent.payment_id == Payment.id)
+        .scalar_subquery()
+    )
+    rows = session.execute(
+        select(Payment, CodeIssue.locator, CodeIssue.state.label("code"), CodeIssue.expires_on, changed.label("at"))
+        .outerjoin(CodeIssue, (CodeIssue.payment_id == Payment.id) & CodeIssue.current)
+        .where(
+            Payment.household_id.in_({payee.household_id for payee in payees.values()}),
+            Payment.person_id.in_(payees), Payment.live,
+            or_(Payment.state != PaymentState.READY, Payment.attempts > 0), changed > clock.now() - REMEMBERED,
+        )
+        .order_by(changed.desc(), Payment.id)
+    )  # fmt: skip
+    timezone = office_of(session).timezone
+    today = clock.today(timezone)
+    cases = []
+    for payment, locator, code, expires_on, at in rows:
+        is_over = expires_on is not None and expires_on < today
+        kind = _kind(payment.state, code, is_over=is_over)
+        day = expires_on if kind is not Kind.PAID and expires_on else at.astimezone(timezone).date()
+        ref = locator or f"{payment.id.int % 10**REF_DIGITS:0{REF_DIGITS}d}"
+        amount = Money(payment.amount_minor, payment.currency)
+        cases.append(
+            Case(
+                payment.id, payees[payment.person_id], payment.provider, kind, ref, amount, day, at,
+                with_code=locator is not None,
+            )
+        )  # fmt: skip
+    return cases
+
+
+def _kind(state: PaymentState, code: CodeState | None, *, is_over: bool) -> Kind:
+    if state is PaymentState.PAID:
+        return Kind.PAID
+    if state is PaymentState.EXPIRED:
+        return Kind.EXPIRED
+    if state is not PaymentState.ACCEPTED or code is None:
+        return Kind.PENDING
+    if is_over:
+        return Kind.EXPIRED
+    return {CodeState.ISSUED: Kind.READY, CodeState.LOCKED: Kind.BLOCKED}.get(code, Kind.PENDING)

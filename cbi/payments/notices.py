@@ -1,0 +1,106 @@
+"""The text that tells a recipient what was paid: one for each payment, in the very statement that makes it paid."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import (
+    CTE,
+    Integer,
+    String,
+    Uuid,
+    and_,
+    bindparam,
+    case,
+    cast,
+    func,
+    literal,
+    null,
+    select,
+    true,
+)
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import aliased
+
+from cbi import money
+from cbi.fsp.messages import DeliveryMechanism
+from cbi.messaging.models import Message
+from cbi.messaging.outbox import amount_with
+from cbi.messaging.states import MESSAGE
+from cbi.payments.models import Attempt, Payment
+from cbi.registry.models import Household, PaymentAccount
+from cbi.registry.personal import PHONE
+
+OVER_COUNTER, OTHERWISE = "PAID", "PAID_OUT"
+
+TICKET_DIGITS = 6
+"""How much of the receipt number the text shows: its last digits."""
+
+CONCERNS = (
+    Payment.id, Payment.attempts, Payment.amount_minor, Payment.currency, Payment.mechanism, Payment.household_id,
+    Payment.person_id, Payment.account_id,
+)  # fmt: skip
+"""What the statement that moves payments has to return of them."""
+
+
+def values_for(currency: str) -> Mapping[str, object]:
+    """The values that `paid` needs when its statement runs."""
+    places = money.exponent(currency)
+    return {"unit_of_amount": 10**places, "places_of_amount": places}
+
+
+def paid(moved: CTE) -> CTE:
+    """Ask for the text of each payment that `moved` yields: to the telephone it went to, or else the person's own.
+
+    Whoever has no telephone gets none. The ticket is the end of the receipt, so the attempt must have its name by then.
+    It waits in the outbox with the amount; how much of it may be told is decided when it goes out.
+    """
+    went_to, own = aliased(PaymentAccount), aliased(PaymentAccount)
+    amount = amount_with(
+        moved.c.amount_minor, bindparam("unit_of_amount", type_=Integer),
+        bindparam("places_of_amount", type_=Integer), moved.c.currency,
+    )  # fmt: skip
+    has_receipt = and_(
+        moved.c.mechanism == DeliveryMechanism.CASH_OVER_COUNTER.value,
+        Attempt.provider_reference.is_not(None),
+    )
+    ticket = func.right(Attempt.provider_reference, TICKET_DIGITS)
+    account = func.coalesce(went_to.id, own.id)
+    row = {
+        "id": func.gen_random_uuid(),
+        "template": case((has_receipt, OVER_COUNTER), else_=OTHERWISE),
+        "language": Household.language,
+        "account_id": account,
+        "payment_id": moved.c.id,
+        "code_issue_id": cast(null(), Uuid),
+        "values": case(
+            (has_receipt, func.jsonb_build_object("amount", amount, "ticket", ticket)),
+            else_=func.jsonb_build_object("amount", amount),
+        ),
+        "dedupe": func.concat("paid:", moved.c.id, literal(":", String), moved.c.attempts),
+        "state": literal(MESSAGE.initial, Message.state.type),
+        "waiting": true(),
+        "tries": literal(0),
+        "created_at": bindparam("moved_at", type_=Message.created_at.type),
+    }
+    return (
+        insert(Message)
+        .from_select(
+            list(row),
+            select(*row.values())
+            .join_from(moved, Household, Household.id == moved.c.household_id)
+            .outerjoin(
+                Attempt, and_(Attempt.payment_id == moved.c.id, Attempt.number == moved.c.attempts)
+            )
+            .outerjoin(went_to, and_(went_to.id == moved.c.account_id, went_to.kind == PHONE))
+            .outerjoin(
+                own,
+                and_(
+                    own.person_id == moved.c.person_id,
+                    own.kind == PHONE,
+                    own.replaced_at.is_(None),
+                ),
+            )
+            .where(account.is_not(None)),
+        )
+        .on_conflict_do_nothing(index_elements=["dedupe"])
+        .cte("told")
+    )

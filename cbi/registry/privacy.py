@@ -1,0 +1,40 @@
+"""How much texts may tell each recipient: asked at registration, changed whenever the person wants."""
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from sqlalchemy import Uuid, any_, bindparam, select
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.orm import Session
+
+from cbi import clock
+from cbi.access.actor import Actor
+from cbi.access.permissions import Permission
+from cbi.audit.record import record
+from cbi.messaging.choices import Level
+from cbi.registry.models import PaymentAccount, Person, PrivacyChoice
+from cbi.registry.personal import UnknownPerson
+
+
+def choose(session: Session, actor: Actor, person_id: UUID, level: Level) -> None:
+    """Note how much texts may tell a person from now on, also those that wait. Raises NotPermitted, UnknownPerson."""
+    actor.require(Permission.PRIVACY_CHOOSE)
+    if session.scalar(select(Person.id).where(Person.id == person_id)) is None:
+        raise UnknownPerson("There is no such person.", next_step="Check the household's record.")
+    chosen = {"level": level, "chosen_at": clock.now(), "noted_by": actor.id}
+    session.execute(
+        insert(PrivacyChoice)
+        .values(person_id=person_id, **chosen)
+        .on_conflict_do_update(index_elements=["person_id"], set_=chosen)
+    )
+    record(session, actor, "privacy.chosen", "person", person_id, level=level.value)
+
+
+def levels(session: Session, account_ids: Sequence[UUID]) -> Mapping[UUID, Level]:
+    """The levels of the people whom payment accounts belong to; those who were never asked are left out."""
+    rows = session.execute(
+        select(PaymentAccount.id, PrivacyChoice.level)
+        .join(PrivacyChoice, PrivacyChoice.person_id == PaymentAccount.person_id)
+        .where(PaymentAccount.id == any_(bindparam(None, list(account_ids), ARRAY(Uuid))))
+    )
+    return dict(rows.all())

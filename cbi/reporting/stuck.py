@@ -1,0 +1,210 @@
+"""What does not go on by itself: why, since when, how much money it holds up, and what to do next."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from cbi import clock
+from cbi.access.actor import Actor
+from cbi.access.permissions import Permission
+from cbi.audit.queries import unsealed
+from cbi.helpline import queries as complaints
+from cbi.helpline.models import Complaint
+from cbi.helpline.states import ComplaintState
+from cbi.messaging import queries as texts
+from cbi.money import Money
+from cbi.offices import office_of
+from cbi.payments import progress, stalled, unpaid, waiting
+from cbi.payments.progress import Board
+from cbi.payments.states import PaymentState
+from cbi.payments.waiting import Act
+from cbi.reconciliation import queries as reconciliation
+from cbi.redemption.queries import codes_in_trouble
+from cbi.redemption.states import CodeState
+
+SOON = timedelta(days=7)
+"""How long before a code's last day somebody should see that it was not cashed."""
+
+LATE = timedelta(minutes=10)
+"""How long background work may leave something lying."""
+
+
+class Reason(StrEnum):
+    """Why something is stuck."""
+
+    NO_RUN = "no_run"
+    LOCK = "lock"
+    CERTIFY = "certify"
+    AUTHORISE = "authorise"
+    RELEASE = "release"
+    PROVIDER_TAKES_NOTHING = "provider_takes_nothing"
+    NOT_HANDED_OVER = "not_handed_over"
+    HELD = "held"
+    UNKNOWN = "unknown"
+    FAILED = "failed"
+    RETURNED = "returned"
+    EXPIRED = "expired"
+    CODES_LOCKED = "codes_locked"
+    CODES_EXPIRING = "codes_expiring"
+    TEXTS_FAILED = "texts_failed"
+    TEXTS_UNKNOWN = "texts_unknown"
+    DISCREPANCIES = "discrepancies"
+    COMPLAINTS_OVERDUE = "complaints_overdue"
+    CALLBACKS_UNREAD = "callbacks_unread"
+    TEXTS_LATE = "texts_late"
+    NOT_SEALED = "not_sealed"
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """One thing that is stuck. `link` is a page of ours, `command` what to type where there is no page.
+
+    `since` is when it began; `until` when it goes on, or is over, by itself. `who` could do something about it.
+    """
+
+    reason: Reason
+    count: int
+    total: Money | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    run: int | None = None
+    run_id: UUID | None = None
+    programme: str | None = None
+    period: str | None = None
+    provider: str | None = None
+    who: tuple[str, ...] = ()
+    link: str | None = None
+    command: str | None = None
+
+
+def stuck(session: Session, actor: Actor, board: Board) -> list[Stuck]:
+    """Everything that is stuck and that the actor may know of. `board` holds what they may know of payments."""
+    found: list[Stuck] = []
+    if actor.may_somewhere(Permission.RUN_READ):
+        theirs = board.of(actor.programmes(Permission.RUN_READ))
+        found += _cycles(theirs)
+        found += _runs(session, actor, theirs)
+    if actor.may_somewhere(Permission.PAYMENT_READ):
+        found += _payments(session, board)
+        found += _codes(session, board)
+    if actor.may(Permission.PAYMENT_READ):
+        found += _texts(session)
+    if actor.may_somewhere(Permission.DISCREPANCY_READ):
+        found += _discrepancies(session, actor)
+    if actor.may_somewhere(Permission.COMPLAINT_HANDLE):
+        found += _complaints(session, actor)
+    if actor.may(Permission.PROOF_READ):
+        found += _background(session)
+    return found
+
+
+def _cycles(board: Board) -> Iterator[Stuck]:
+    for line in progress.progress(board):
+        cycle = line.cycle
+        if cycle.decided.payments and not line.in_a_run.payments:
+            yield Stuck(
+                Reason.NO_RUN, cycle.decided.payments, cycle.decided.total, cycle.opened_at,
+                programme=cycle.programme, period=cycle.period,
+                command=f"cbi run build {cycle.programme} {cycle.period}",
+            )  # fmt: skip
+
+
+def _runs(session: Session, actor: Actor, board: Board) -> Iterator[Stuck]:
+    for wait in waiting.all_waiting(session, actor):
+        act, line, after = wait.need.act, wait.line, wait.release_after
+        if act is Act.RELEASE and after and clock.now() < after:
+            continue  # it can still be called back
+        yield Stuck(
+            Reason(act.value), line.payments, line.total, after if act is Act.RELEASE else wait.last.at,
+            run=line.number, run_id=line.id, programme=line.programme, period=line.period, who=wait.who,
+            link=f"/approvals/{line.id}",
+        )  # fmt: skip
+    for route in stalled.stalled_routes(session, board):
+        refused, run = route.until is not None, route.run
+        yield Stuck(
+            Reason.PROVIDER_TAKES_NOTHING if refused else Reason.NOT_HANDED_OVER, route.left.payments,
+            route.left.total, route.since, route.until, run.number, run.id, run.programme, run.period,
+            route.provider, command="cbi doctor",
+        )  # fmt: skip
+    for held in stalled.held_routes(session, board):
+        run = held.run
+        yield Stuck(
+            Reason.HELD, held.left.payments, held.left.total, held.since, None, run.number, run.id, run.programme,
+            run.period, held.provider, link=f"/discrepancies?provider={held.provider}",
+        )  # fmt: skip
+
+
+def _payments(session: Session, board: Board) -> Iterator[Stuck]:
+    for doubt in progress.in_doubt(session, board, unpaid.QUIET):
+        yield Stuck(
+            Reason.UNKNOWN, doubt.tally.payments, doubt.tally.total, doubt.since, provider=doubt.provider,
+            link=f"/payments?state={PaymentState.UNKNOWN}&provider={doubt.provider}",
+        )  # fmt: skip
+    for part in board.portions:
+        if part.state in progress.UNDECIDED:
+            run = board.runs[part.run_id]
+            yield Stuck(
+                Reason(part.state.value), part.tally.payments, part.tally.total, run.release_began, run=run.number,
+                run_id=run.id, programme=run.programme, period=run.period, provider=part.provider,
+                link=f"/payments?state={part.state}&provider={part.provider}",
+            )  # fmt: skip
+
+
+def _codes(session: Session, board: Board) -> Iterator[Stuck]:
+    zone = office_of(session).timezone
+    runs = [part.run_id for part in board.portions if part.state is PaymentState.ACCEPTED]
+    for codes in codes_in_trouble(session, runs, SOON) if runs else ():
+        locked = codes.state is CodeState.LOCKED
+        yield Stuck(
+            Reason.CODES_LOCKED if locked else Reason.CODES_EXPIRING, codes.codes, codes.total,
+            until=datetime.combine(codes.first_over + timedelta(days=1), time(), zone),
+            link="/payments?state=code_locked" if locked else None,
+        )  # fmt: skip
+
+
+def _texts(session: Session) -> Iterator[Stuck]:
+    told = texts.by_state(session)
+    failed = told.undeliverable + told.not_sent
+    if failed:
+        yield Stuck(Reason.TEXTS_FAILED, failed, command="cbi messages trouble")
+    if told.unknown:
+        yield Stuck(Reason.TEXTS_UNKNOWN, told.unknown, command="cbi messages trouble")
+
+
+def _discrepancies(session: Session, actor: Actor) -> Iterator[Stuck]:
+    zone = office_of(session).timezone
+    for line in reconciliation.by_provider(session, actor):
+        began = clock.today(zone) - timedelta(days=line.oldest_days)
+        yield Stuck(
+            Reason.DISCREPANCIES, line.count, line.total, datetime.combine(began, time(), zone),
+            provider=line.provider, link=f"/discrepancies?provider={line.provider}",
+        )  # fmt: skip
+
+
+def _complaints(session: Session, actor: Actor) -> Iterator[Stuck]:
+    overdue = complaints.complaints(actor, state=ComplaintState.OPEN, overdue=True).subquery()
+    count, since = session.execute(
+        select(func.count(), func.min(overdue.c[Complaint.due_at.key])).select_from(overdue)
+    ).one()
+    if count:
+        yield Stuck(
+            Reason.COMPLAINTS_OVERDUE, count, since=since, command="cbi complaints list --overdue"
+        )
+
+
+def _background(session: Session) -> Iterator[Stuck]:
+    for unread in stalled.unread_callbacks(session, LATE):
+        yield Stuck(
+            Reason.CALLBACKS_UNREAD, unread.count, since=unread.since, provider=unread.provider, command="cbi doctor"
+        )  # fmt: skip
+    late = texts.late(session)
+    if late:
+        yield Stuck(Reason.TEXTS_LATE, late.texts, since=late.since, command="cbi doctor")
+    open_end = unsealed(session, LATE)
+    if open_end:
+        yield Stuck(Reason.NOT_SEALED, open_end.entries, since=open_end.since, command="cbi doctor")

@@ -1,0 +1,66 @@
+"""A browser and a served office for each test. Everything here runs in one group, as a browser takes a whole core."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+from sqlalchemy import URL
+
+from cbi.console import tries
+from tests.browser.house import House, OpenWindow, Window, hire, open_window, served
+from tests.peers.needing import needed
+
+FLAGS = (
+    "--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync", "--no-first-run",
+)  # fmt: skip
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests that need the browser together."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("browser"))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium, started once."""
+    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or ""
+    needed(bool(found), "Chromium", "apt-get install chromium (or set CHROMIUM to another one)")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=found, args=list(FLAGS))
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def house(database: URL) -> Iterator[House]:
+    """The office `dz` with its people, served."""
+    tries.forget()
+    people, colleagues = hire()
+    with served() as address:
+        yield House(address, people, colleagues)
+
+
+@pytest.fixture
+def window(browser: Browser, house: House) -> Iterator[OpenWindow]:
+    """`window(who="amina", language="ar", phone=True, inspecting=True)`; the test fails on any trouble in a window."""
+    opened: list[Window] = []
+    with ExitStack() as stack:
+
+        def another(**options: Any) -> Window:
+            context, made = open_window(browser, house, **options)
+            stack.callback(context.close)
+            opened.append(made)
+            return made
+
+        yield another
+    troubles = [trouble for each in opened for trouble in each.troubles]
+    assert not troubles, "\n".join(troubles)

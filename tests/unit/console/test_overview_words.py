@@ -1,0 +1,68 @@
+"""Everything that can be stuck, can disagree or can happen to a payment has words of its own."""
+
+import pytest
+
+from cbi.console.overview_words import (
+    CODES,
+    EVENTS,
+    FAILURES,
+    KINDS,
+    OTHERWISE,
+    RUNS,
+    SOURCES,
+    STATES,
+    STUCK,
+    kind_of,
+)
+from cbi.fsp.messages import FailureReason
+from cbi.payments.disputes import ANOTHER_AMOUNT, SAID_TO_HAVE_FAILED
+from cbi.payments.recipients import ACCOUNT_CHANGED
+from cbi.payments.states import PAYMENT, PaymentState, RunState
+from cbi.payments.unpaid import SOURCE as FINDING
+from cbi.reconciliation.rules import MEANS, DiscrepancyKind
+from cbi.redemption.issuing import SOURCE as CODES_MADE
+from cbi.redemption.states import CodeState
+from cbi.reporting.stuck import Reason
+
+VALUES = {"run": 7, "programme": "winter", "period": "2026-11", "provider": "post office"}
+
+
+@pytest.mark.parametrize("kind", DiscrepancyKind)
+def test_a_kind_means_on_the_pages_what_it_means_over_the_api(kind: DiscrepancyKind) -> None:
+    assert kind_of(kind.value).means == MEANS[kind]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["unknown_payment", "reference_repeated", "earlier_attempt_paid", ACCOUNT_CHANGED, SAID_TO_HAVE_FAILED, ANOTHER_AMOUNT],
+)  # fmt: skip
+def test_what_other_stages_open_has_words_too(kind: str) -> None:
+    assert kind in KINDS
+
+
+@pytest.mark.parametrize("claimed", [PaymentState.PAID, PaymentState.FAILED, PaymentState.RETURNED])
+@pytest.mark.parametrize("state", PaymentState)
+def test_news_that_the_lifecycle_forbids_has_words(
+    claimed: PaymentState, state: PaymentState
+) -> None:
+    assert kind_of(f"{claimed}_after_{state}") is not OTHERWISE
+
+
+def test_a_kind_that_nobody_foresaw_still_says_what_to_do() -> None:
+    assert kind_of("something_new").to_do
+
+
+def test_every_state_event_and_failure_has_words() -> None:
+    assert set(STATES) == set(PaymentState)
+    assert set(RUNS) == set(RunState)
+    assert set(CODES) == set(CodeState)
+    assert {state.value for moves in PAYMENT.moves.values() for state in moves} <= set(EVENTS)
+    assert {*FailureReason, ACCOUNT_CHANGED} <= set(FAILURES)
+    assert {FINDING, CODES_MADE} <= set(SOURCES)
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_whatever_is_stuck_is_told_with_its_next_step(reason: Reason) -> None:
+    words = STUCK[reason]
+    assert words.next
+    assert "%" not in words.why % VALUES
