@@ -67,7 +67,7 @@ def take_in(
         visit.gettext("This very file was here already: nothing was taken in.")
         if taken.already
         else visit.gettext(
-            "Taken in: %(new)s new lines, %(matched)s matched, %(opened)s discrepancies opened, %(settled)s explained.",
+            "Taken in: new lines %(new)s, matched %(matched)s, discrepancies opened %(opened)s, explained %(settled)s.",
             new=taken.new_lines,
             matched=done.matched,
             opened=done.opened,

@@ -287,7 +287,7 @@ def reconcile_three_statements(day: Day) -> None:
     acting.sign_in(seen, day.people["tala"])
     acting.upload_statement(seen, "post_office", day.folder / "settlement.csv")
     expect(seen.page.get_by_role("status")).to_contain_text(
-        f"{len(CASH) + 1} new lines, {len(CASH)} matched, 1 discrepancies opened"
+        f"new lines {len(CASH) + 1}, matched {len(CASH)}, discrepancies opened 1"
     )
     first, last = (f"{datetime.now(UTC) + timedelta(days=each):%Y-%m-%d}" for each in (-1, 1))
     for provider, people in (("mobile_money", MOBILE), ("cards", CARDS)):

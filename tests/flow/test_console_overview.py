@@ -160,7 +160,7 @@ def test_a_statement_is_taken_in_and_compared(visitor: Visitor) -> None:
     content = settlement([Line("R-STRANGE", 400)])
     page = upload(who, content)
     assert page.status_code == 200
-    assert "Taken in: 1 new lines, 0 matched, 1 discrepancies opened" in who.words
+    assert "Taken in: new lines 1, matched 0, discrepancies opened 1" in who.words
     assert "march.csv" in who.words
     who.get("/discrepancies")
     upload(who, content)

@@ -84,7 +84,9 @@ def test_a_payment_sent_to_somebody_else_is_found_though_every_digest_was_made_a
 ) -> None:
     # SHA-256 needs no key, so whoever can write can make the run's own tables agree with one another again.
     with Session(intruder, expire_on_commit=False) as session:
-        run = session.scalars(select(PaymentRun).where(PaymentRun.providers == ["post_office"])).one()
+        run = session.scalars(
+            select(PaymentRun).where(PaymentRun.providers == ["post_office"])
+        ).one()
         mine, theirs = session.scalars(
             select(Payment).where(Payment.run_id == run.id, Payment.state == PaymentState.ACCEPTED)
         )
