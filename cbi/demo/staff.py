@@ -86,8 +86,11 @@ def _hire(session: Session, boss: Actor, name: str, full_name: str, role: Role) 
 
 def new_password() -> str:
     """A password nobody has to remember after today, and that is easy to type on a telephone."""
-    sounds = [secrets.choice("bdfgklmnprstvz") + secrets.choice("aeiou") for _ in range(SOUNDS)]
-    return "-".join("".join(sounds[at : at + 2]) for at in range(0, SOUNDS, 2))
+    while True:
+        sounds = [secrets.choice("bdfgklmnprstvz") + secrets.choice("aeiou") for _ in range(SOUNDS)]
+        drawn = "-".join("".join(sounds[at : at + 2]) for at in range(0, SOUNDS, 2))
+        if not any(name in drawn for name in PARTS):  # a password may not hold the user's name
+            return drawn
 
 
 SOUNDS = 8

@@ -22,6 +22,7 @@ FLAGS = (
 HERE = Path(__file__).parent
 
 
+@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests that need the browser together."""
     for item in items:
@@ -29,9 +30,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("browser"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(
+    scope="module"
+)  # Playwright's event loop must not outlive its tests: others in this process have theirs
 def browser() -> Iterator[Browser]:
-    """Chromium, started once."""
+    """Chromium, started once for a file."""
     found = os.environ.get("CHROMIUM") or shutil.which("chromium") or ""
     needed(bool(found), "Chromium", "apt-get install chromium (or set CHROMIUM to another one)")
     with sync_playwright() as playwright:
