@@ -102,20 +102,24 @@ def answer(office: str) -> int:
 
 def poll(office: str) -> int:
     """Ask every provider that can be asked about payments whose outcome is not known; returns how many moved."""
-    return sum(
-        polling.poll(office, name, adapter)
-        for name in settings().providers
-        if isinstance(adapter := providers.adapter(name), QueriesStatus)
-    )
+
+    def ask(name: str) -> int:
+        adapter = providers.adapter(name)
+        return polling.poll(office, name, adapter) if isinstance(adapter, QueriesStatus) else 0
+
+    return sum(_each(settings().providers, ask))
 
 
 def read_inbox(office: str) -> int:
     """Read callbacks that were kept and could not be read before."""
-    return sum(
-        inbox.read_waiting(office, name, adapter)
-        for name in settings().providers
-        if isinstance(adapter := providers.adapter(name), ReadsCallbacks)
-    )
+
+    def read(name: str) -> int:
+        adapter = providers.adapter(name)
+        if not isinstance(adapter, ReadsCallbacks):
+            return 0
+        return inbox.read_waiting(office, name, adapter)
+
+    return sum(_each(settings().providers, read))
 
 
 def expire(office: str) -> int:

@@ -82,9 +82,8 @@ def send(
         if not mine:
             return done
         left = offices.transact(office, lambda s: _give_up_interrupted(s, run_id, provider))
-        done = replace(done, unknown=left)
         if not offices.transact(office, lambda s: _may_be_offered(s, run_id, provider)):
-            return done
+            return replace(done, unknown=left)
         while not (done.held_back or done.stopped) and (
             instructions := offices.transact(
                 office, lambda session: _start(session, run_id, provider, accounts)
@@ -93,7 +92,7 @@ def send(
             done = _send_chunk(office, run_id, provider, adapter, instructions, done)
         offices.transact(office, lambda session: _note_refusals(session, run_id, provider, done))
         offices.transact(office, lambda session: finish_release(session, run_id))
-    return done
+    return replace(done, unknown=done.unknown + left)
 
 
 @contextmanager
@@ -123,8 +122,13 @@ def _may_be_offered(session: Session, run_id: UUID, provider: str) -> bool:
 def _note_refusals(session: Session, run_id: UUID, provider: str, done: Sent) -> None:
     """Let a provider that took nothing rest, longer each time; one that took something is offered the rest soon."""
     route = session.get_one(RunRoute, (run_id, provider), with_for_update=True)
-    took_nothing = done.stopped or 0 < done.held_back == done.submitted
-    route.refusals = route.refusals + 1 if took_nothing else 0
+    took_some = done.submitted > done.held_back + done.unknown
+    if not (done.stopped or done.held_back):
+        route.refusals = 0
+    elif took_some:
+        route.refusals = int(done.stopped)
+    else:
+        route.refusals += 1
     wait = min(FIRST_WAIT * 2 ** min(route.refusals - 1, 20), LONGEST_WAIT)
     route.not_before = clock.now() + wait if route.refusals else None
     session.flush()

@@ -205,6 +205,24 @@ def test_a_provider_that_falls_silent_is_sent_three_payments_and_no_more(bank: B
     assert_every_promise_is_kept()
 
 
+def test_a_provider_that_took_something_before_it_fell_silent_is_soon_offered_the_rest(
+    bank: Bank,
+) -> None:
+    bank.provider.down = True
+    bank.send()
+    with later(31):
+        bank.send()
+    bank.provider.down = False
+    for place in (1, 2, 3):
+        bank.plan(place, Act.HANG_UP)
+    with later(100):
+        assert bank.send() == Sent(submitted=4, unknown=3, stopped=True)
+    with later(131):
+        assert bank.send() == Sent(submitted=2), "the long waits of the outage are over"
+    assert len(bank.paid()) == 3
+    assert_every_promise_is_kept()
+
+
 def test_one_payment_that_is_always_refused_keeps_nobody_else_waiting(bank: Bank) -> None:
     bank.plan(0, *[Act.REFUSE_CONNECTION] * 10)
     bank.plan(1, Act.REFUSE_CONNECTION)
