@@ -3,8 +3,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 ARGS ?=
+SEEDS ?= 10000
 
-.PHONY: help setup peers demo test check fix lock bench clean
+.PHONY: help setup peers demo test check fix lock bench simulate clean
 
 help:  ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +44,9 @@ lock: setup  ## Resolve requirements.lock anew from pyproject.toml
 
 bench: setup  ## Measure each step as a ratio to its floor (ARGS="--households 100000")
 	@$(BIN)/python -m benchmarks.run $(ARGS)
+
+simulate: setup  ## Live thousands of random lives with faults (SEEDS=10000, ARGS="--first 1 --json")
+	@$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(ARGS)
 
 clean:  ## Remove the environment and the demo's data
 	@rm -rf $(VENV) .peers tests/peers/node_modules .cbi-data

@@ -1,16 +1,15 @@
 """The HTTP door: the routes of every stage under `/api/v1` and the pages, closed unless they say who may come in."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 
-from anyio import to_thread
-from fastapi import Depends, FastAPI, Request
+from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException
 
-from cbi import offices, queue
+from cbi import db, offices, queue
 from cbi.access import endpoints as access
 from cbi.access import tokens
 from cbi.access.actor import Actor
@@ -21,16 +20,21 @@ from cbi.helpline import endpoints as helpline
 from cbi.http import problems
 from cbi.http.documentation import Api
 from cbi.http.request_log import RequestLog
-from cbi.http.requests import Entrance, entrance
+from cbi.http.requests import Entrance
 from cbi.http.routing import API, Guard, OfficeRoute
 from cbi.ledger import endpoints as ledger
 from cbi.messaging import callbacks as gateway
 from cbi.messaging import endpoints as messages
 from cbi.messaging import telephones
+from cbi.payments import again_endpoints as again
 from cbi.payments import callbacks
 from cbi.payments import card_endpoints as cards
 from cbi.payments import endpoints as payments
+from cbi.payments import receivable_endpoints as receivables
+from cbi.payments import signing_endpoints as signing
 from cbi.programmes import endpoints as programmes
+from cbi.programmes import household_endpoints as households
+from cbi.programmes import work_endpoints as work
 from cbi.proofs import endpoints as proofs
 from cbi.reconciliation import endpoints as reconciliation
 from cbi.redemption import endpoints as redemption
@@ -40,8 +44,8 @@ from cbi.reporting import endpoints as reporting
 from cbi.settings import settings
 
 STAGES = (
-    access, registry, programmes, ledger, messages, gateway, payments, cards, callbacks, redemption, reconciliation,
-    helpline, reporting, proofs,
+    access, registry, programmes, work, households, ledger, messages, gateway, payments, again, signing,
+    receivables, cards, callbacks, redemption, reconciliation, helpline, reporting, proofs,
 )  # fmt: skip
 
 HOLDERS: Mapping[str, FindActor] = {"teller": actor_of_teller}
@@ -69,19 +73,6 @@ class UnguardedRoute(RuntimeError):
     """A route says neither who may use it nor that it is public."""
 
 
-async def answered_soon(request: Request) -> AsyncIterator[None]:
-    """Once a text that came in is kept, a worker is asked to answer it; the clock would ask some seconds later."""
-    yield
-    if request.method == "POST":
-        office = request.path_params.get("office")
-        for code in [office] if office else entrance(request.app).codes():
-            await to_thread.run_sync(queue.ask_now, "answer", code)
-
-
-BROUGHT = (Depends(answered_soon),)
-"""What the routes have in addition that texts come in by."""
-
-
 def create_app() -> FastAPI:
     """The application, ready to serve. Raises UnguardedRoute, and NotADemo where demonstration mode met real offices."""
     if settings().demo:
@@ -94,15 +85,16 @@ def create_app() -> FastAPI:
         redoc_url=None,
     )
     app.state.entrance = Entrance(_authenticate)
+    db.ask_with(queue.ask_now)
     app.add_middleware(RequestLog, failed=console.failed)
     for kind in (CbiError, RequestValidationError, HTTPException, DBAPIError):
         app.add_exception_handler(kind, console.handle_for(problems.handle))
     app.add_api_route("/healthz", healthz, methods=["GET"], summary="Whether this process answers")
     for stage in STAGES:
-        app.include_router(stage.router, dependencies=BROUGHT if stage is gateway else ())
+        app.include_router(stage.router)
     console.mount(app)
     if settings().demo:
-        app.include_router(telephones.router, dependencies=BROUGHT)
+        app.include_router(telephones.router)
     refuse_unguarded(app)
     return app
 

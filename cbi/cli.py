@@ -6,17 +6,22 @@ import typer
 
 from cbi.demo.command import demo
 from cbi.terminal import (
+    again,
+    books,
     cards,
     complaints,
     counter,
     deployment,
+    enrolment,
     money,
     payments,
     people,
+    receivables,
     registry,
-    runs,
+    signing,
     statements,
     texts,
+    work,
 )
 
 app = typer.Typer(
@@ -31,10 +36,16 @@ app.add_typer(deployment.database, name="db")
 app.add_typer(people.users, name="user")
 app.add_typer(registry.registry, name="registry")
 app.add_typer(money.programmes, name="programme")
+app.add_typer(enrolment.conditions, name="condition")
 app.add_typer(money.funds, name="fund")
+app.add_typer(books.books, name="books")
 app.add_typer(money.cycles, name="cycle")
-app.add_typer(runs.runs, name="run")
+app.add_typer(work.work, name="work")
+app.add_typer(again.runs, name="run")
+app.add_typer(signing.policy, name="approval-policy")
+app.add_typer(signing.delegations, name="delegation")
 app.add_typer(payments.payments, name="payment")
+app.add_typer(receivables.receivables, name="receivable")
 app.add_typer(counter.counters, name="counter")
 app.add_typer(cards.cards, name="card")
 app.add_typer(texts.messages, name="messages")

@@ -185,6 +185,36 @@ def at_last(session: Session, work: Callable[[Session], None]) -> None:
         waiting.append(work)
 
 
+_WANTED = "wanted"
+
+
+def soon(session: Session, job: str) -> None:
+    """Want a background job done once this transaction is committed, and not only when the clock comes round to it."""
+    session.info.setdefault(_WANTED, set()).add(job)
+
+
+def ask_for_wanted(session: Session, office: str) -> None:
+    """Ask for what a transaction wanted that is committed now."""
+    for job in session.info.pop(_WANTED, ()):
+        _ask(job, office)
+
+
+def ask_with(ask: Callable[[str, str], None]) -> None:
+    """Let this process ask for wanted jobs with `ask(job, office)`, which must not raise.
+
+    The doors know the queue, and nothing to the right of them may. In a process that asks for nothing the clock does.
+    """
+    global _ask
+    _ask = ask
+
+
+def _leave_to_the_clock(job: str, office: str) -> None:
+    pass
+
+
+_ask: Callable[[str, str], None] = _leave_to_the_clock
+
+
 @contextmanager
 def planned_for_sets(session: Session) -> Iterator[None]:
     """Join whole tables within the block, whatever their statistics say.

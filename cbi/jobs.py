@@ -3,8 +3,10 @@
 Each job reads from the office's own tables what there is to do, so a job lost, repeated or run twice at once costs nothing.
 """
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
@@ -13,15 +15,30 @@ from sqlalchemy.orm import Session
 from cbi import offices
 from cbi.access import tokens
 from cbi.audit import sealing
+from cbi.errors import CbiError
 from cbi.fsp.adapter import PaysOverCounter, QueriesStatus, ReadsCallbacks, SubmitsPayments
 from cbi.helpline import answering
 from cbi.http import replay
 from cbi.messaging import gateways, handover
-from cbi.payments import closing, dispatch, inbox, polling, providers, queries, runs, sending
+from cbi.payments import (
+    ageing,
+    closing,
+    dispatch,
+    inbox,
+    late,
+    polling,
+    providers,
+    queries,
+    runs,
+    scheduled,
+    sending,
+)
 from cbi.payments.states import RunState
 from cbi.redemption import expiry, issuing
 from cbi.registry import personal, privacy
 from cbi.settings import settings
+
+log = logging.getLogger(__name__)
 
 Given = TypeVar("Given")
 Result = TypeVar("Result")
@@ -122,12 +139,45 @@ def read_inbox(office: str) -> int:
     return sum(_each(settings().providers, read))
 
 
+def cycles(office: str) -> int:
+    """Open the cycles that are due and make their runs ready to be signed; returns how many runs.
+
+    What is refused (a fund that has ended, an amount that a provider does not pay) is for people: the front page shows it.
+    """
+    for what in offices.transact(office, scheduled.due):
+        _unless_refused(office, partial(scheduled.open_cycle, what=what))
+    waiting = offices.transact(office, scheduled.without_run)
+    made = [
+        _unless_refused(office, partial(scheduled.make_run, cycle_id=cycle_id))
+        for cycle_id in waiting
+    ]
+    return sum(map(bool, made))
+
+
+def _unless_refused(office: str, work: Callable[[Session], Result]) -> Result | None:
+    try:
+        return offices.transact(office, work)
+    except CbiError as refusal:
+        log.warning("%s: %s", office, refusal.message)
+        return None
+
+
 def expire(office: str) -> int:
     """Void the codes whose last day is over, and end holds nobody confirmed; returns how many codes."""
     offices.transact(office, expiry.lapse_holds)
     done = _until_none(office, expiry.expire_due)
     offices.transact(office, expiry.free_locators)
     return done
+
+
+def adopt(office: str) -> int:
+    """Make what is owed back the payment where nothing else was paid; returns how many payments."""
+    return _until_none(office, late.adopt_all)
+
+
+def age(office: str) -> int:
+    """Set apart in the books what nobody has known about for days; returns how many payments."""
+    return offices.transact(office, ageing.age)
 
 
 def close(office: str) -> int:
@@ -172,7 +222,10 @@ HOUSEKEEPING: dict[str, tuple[Callable[[str], int], int]] = {
     "answer": (answer, 5),
     "read_inbox": (read_inbox, 60),
     "poll": (poll, 60),
+    "cycles": (cycles, 300),
     "expire": (expire, 900),
+    "adopt": (adopt, 300),
+    "age": (age, 3600),
     "close": (close, 900),
     "seal": (seal, 60),
     "forget": (forget, 3600),

@@ -29,6 +29,7 @@ from cbi.db import (
     Instant,
     Result,
     application_url,
+    ask_for_wanted,
     engine,
     last_things_last,
     office_role,
@@ -134,6 +135,7 @@ def transaction(code: str) -> Iterator[Session]:
             if not error.keeps_work:
                 raise
             refused = error
+    ask_for_wanted(session, code)
     if refused:
         raise refused
 

@@ -1,5 +1,7 @@
 """The door for the clock: the single list of what happens when. It only asks for jobs; workers do them."""
 
+import logging
+
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.schedulers.base import BaseScheduler
@@ -9,6 +11,8 @@ from procrastinate import App
 
 from cbi import jobs, offices
 from cbi.queue import defer, queue
+
+log = logging.getLogger(__name__)
 
 
 def run() -> None:
@@ -37,9 +41,14 @@ def fill(scheduler: BaseScheduler, app: App) -> BaseScheduler:
     )
     for name, (_, seconds) in jobs.HOUSEKEEPING.items():
         scheduler.add_job(_ask, IntervalTrigger(seconds=seconds), args=[app, name], id=name)
+    log.info(
+        "Asking for %s",
+        ", ".join(f"{name} every {s} s" for name, (_, s) in jobs.HOUSEKEEPING.items()),
+    )
     return scheduler
 
 
 def _ask(app: App, name: str) -> None:
     for office in offices.office_codes():
-        defer(app, name, office)
+        if not defer(app, name, office):
+            log.info("%s of %s still waits for a worker", name, office)

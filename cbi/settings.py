@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -39,6 +39,9 @@ class Settings(BaseSettings):
 
     recall_minutes: int = 15
     """How long after the last signature a run can still be recalled before it is released."""
+
+    disputed_after_days: int = Field(default=7, ge=1)
+    """How many days after it was sent a payment that nobody knows about is set apart in the books as disputed."""
 
     sms_transport: str = "simulator"
     """How texts leave: `simulator` (files in the data folder), `kannel`, or `http` (any other gateway). See docs/sms.md."""

@@ -4,7 +4,8 @@ import asyncio
 import logging
 import threading
 
-from cbi.queue import queue
+from cbi import db
+from cbi.queue import ask_now, queue
 
 log = logging.getLogger(__name__)
 
@@ -13,11 +14,13 @@ AT_ONCE = 4
 
 def run() -> None:
     """Work until told to stop (Ctrl-C, SIGTERM); jobs under way are finished first."""
+    db.ask_with(ask_now)
     queue().run_worker(concurrency=AT_ONCE, delete_jobs="successful")
 
 
 def run_in_background() -> threading.Thread:
     """Work in a thread of this process, for a small office; it ends with the process."""
+    db.ask_with(ask_now)
 
     async def work() -> None:
         async with queue().open_async() as app:

@@ -29,6 +29,7 @@ from cbi.reconciliation.models import Match, StatementLine
 TREASURER = Actor("user", uuid4(), "a treasurer", grants_of([(Role.TREASURER, None)]))
 SENT = datetime(2026, 3, 5, 9, 0, tzinfo=UTC)
 PAID = datetime(2026, 3, 10, 9, 0, tzinfo=UTC)
+MECHANISM = {"post_office": "cash_over_counter", "sandbox": "mobile_money"}
 DAY = date(2026, 3, 10)
 CURRENCY = "DZD"
 
@@ -115,8 +116,9 @@ def send(
                     "id": payment_id, "run_id": run.id, "number": number, "entitlement_id": uuid4(),
                     "programme_id": run.programme_id, "fund_id": run.fund_id, "period": run.period,
                     "component": "base", "household_id": uuid4(), "person_id": uuid4(), "account_id": uuid4(),
-                    "account_index": b"i", "provider": provider, "mechanism": "any", "amount_minor": amount * 100,
-                    "currency": CURRENCY, "digest": b"d", "state": PaymentState.READY, "live": True, "attempts": 0,
+                    "account_index": b"i", "provider": provider,
+                    "mechanism": MECHANISM[provider], "amount_minor": amount * 100, "currency": CURRENCY,
+                    "digest": b"d", "state": PaymentState.READY, "live": True, "attempts": 0,
                 }
                 for number, (payment_id, amount) in enumerate(zip(ids, amounts, strict=True), start=1)
             ],
@@ -137,11 +139,11 @@ def send_many(
                 " household_id, person_id, account_id, account_index, provider, mechanism, amount_minor, currency,"
                 " digest, state, live, attempts, heard_of) SELECT gen_random_uuid(), :run, n, gen_random_uuid(), :programme,"
                 " :fund, '2026-03', 'base', gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'i', :provider,"
-                " 'any', :amount, 'DZD', 'd', 'ready', true, 0, 0 FROM generate_series(1, :count) n"
+                " :mechanism, :amount, 'DZD', 'd', 'ready', true, 0, 0 FROM generate_series(1, :count) n"
             ),
             {
                 "run": run.id, "programme": run.programme_id, "fund": run.fund_id, "provider": provider,
-                "amount": amount * 100, "count": count,
+                "mechanism": MECHANISM[provider], "amount": amount * 100, "count": count,
             },
         )  # fmt: skip
         _hand_over(session, run, count)

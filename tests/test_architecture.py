@@ -14,7 +14,7 @@ from cbi.helpline.states import COMPLAINT
 from cbi.lifecycle import Lifecycle
 from cbi.messaging.states import MESSAGE
 from cbi.models import metadata
-from cbi.payments.states import PAYMENT, RUN
+from cbi.payments.states import PAYMENT, RECEIVABLE, RUN
 from cbi.redemption.states import CODE
 from cbi.settings import Settings
 
@@ -26,6 +26,8 @@ APPEND_ONLY = {
     "entitlements", "eligibility_decisions", "programme_versions", "matches", "statement_lines",
     "counter_tries", "fund_movements", "run_parts", "rejected_rows",
     "run_summaries", "run_findings", "complaint_texts", "complaint_events",
+    "work_versions", "work_rows", "work_signatures", "work_pay", "work_ties",
+    "decided_facts", "enrolments", "arrears_paid", "household_needs",
 }  # fmt: skip
 
 
@@ -110,6 +112,7 @@ def test_no_trigger_and_no_schema_is_named_in_code() -> None:
     [
         ("A payment run", RUN),
         ("A payment", PAYMENT),
+        ("Money that was paid twice", RECEIVABLE),
         ("A code", CODE),
         ("A text", MESSAGE),
         ("A complaint", COMPLAINT),

@@ -81,7 +81,11 @@ def rows(text: str, columns: Mapping[str, str]) -> Iterator[Row]:
     if not text.strip():
         raise UnreadableStatement(1, "the file is empty.", next_step="Fetch it again.")
     records = _records(text, _delimiter(text))
-    line, heading = next(records)
+    line, heading = next(records, (1, []))
+    if not heading:
+        raise UnreadableStatement(
+            1, "no row of it has anything in it.", next_step="Fetch it again."
+        )
     places = _places(line, heading, columns)
     return _checked(records, len(heading), places)
 

@@ -70,7 +70,7 @@ SYSTEM = Actor(
     frozenset(
         (permission, None)
         for permission in (
-            _P.CYCLE_OPEN, _P.RUN_BUILD, _P.RUN_READ, _P.RUN_RELEASE, _P.PAYMENT_READ, _P.STATEMENT_IMPORT,
+            _P.CYCLE_OPEN, _P.RUN_BUILD, _P.RUN_LOCK, _P.RUN_READ, _P.RUN_RELEASE, _P.PAYMENT_READ, _P.STATEMENT_IMPORT,
             _P.FUND_READ, _P.DISCREPANCY_READ, _P.PROGRAMME_READ, _P.PROOF_READ, _P.REGISTRY_READ,
         )
     ),

@@ -35,6 +35,46 @@ def holding(session: Session, permission: Permission) -> list[Holder]:
     return [Holder(*row) for row in rows]
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A role, for one programme or (None) for all of them."""
+
+    role: Role
+    programme: str | None
+
+    def __str__(self) -> str:
+        return f"{self.role} ({self.programme})" if self.programme else str(self.role)
+
+
+@dataclass(frozen=True, slots=True)
+class Colleague:
+    """A member of staff as the administrator sees them."""
+
+    username: str
+    full_name: str
+    roles: tuple[Held, ...]
+    has_authenticator: bool
+    may_sign_in: bool
+
+
+def colleagues(session: Session) -> list[Colleague]:
+    """Everybody who has an account, by user name, also those whose account is closed."""
+    held: dict[UUID | None, list[Held]] = {}
+    for user_id, role, programme in session.execute(
+        select(RoleGrant.user_id, RoleGrant.role, RoleGrant.programme)
+        .where(RoleGrant.user_id.is_not(None), RoleGrant.revoked_at.is_(None))
+        .order_by(RoleGrant.role, RoleGrant.programme)
+    ):
+        held.setdefault(user_id, []).append(Held(role, programme))
+    return [
+        Colleague(
+            user.username, user.full_name, tuple(held.get(user.id, ())),
+            user.totp_secret is not None, user.disabled_at is None,
+        )
+        for user in session.scalars(select(User).order_by(User.username))
+    ]  # fmt: skip
+
+
 def user_actor(session: Session, user_id: UUID) -> Actor | None:
     """The actor of a member of staff, or None when there is none or the account is disabled."""
     rows = session.execute(

@@ -17,14 +17,26 @@ class Permission(StrEnum):
     FUND_MOVE = "fund.move"
     FUND_READ = "fund.read"
     CYCLE_OPEN = "cycle.open"
+    ENROLMENT_CHANGE = "enrolment.change"
+    CONDITION_NOTE = "condition.note"
+    CONDITION_CONFIRM = "condition.confirm"
+    WORK_READ = "work.read"
+    WORK_ARRANGE = "work.arrange"
+    WORK_ENTER = "work.enter"
+    WORK_SIGN = "work.sign"
     RUN_BUILD = "run.build"
     RUN_READ = "run.read"
     RUN_LOCK = "run.lock"
     RUN_CERTIFY = "run.certify"
     RUN_AUTHORISE = "run.authorise"
+    RUN_SIGN = "run.sign"
+    RUN_SIGN_FINANCE = "run.sign_head_of_finance"
+    RUN_SIGN_DIRECTOR = "run.sign_country_director"
     RUN_RETURN = "run.return"
     RUN_CANCEL = "run.cancel"
     RUN_RELEASE = "run.release"
+    POLICY_READ = "approval_policy.read"
+    POLICY_CHANGE = "approval_policy.change"
     PAYMENT_READ = "payment.read"
     CODE_REISSUE = "code.reissue"
     CARD_READ = "card.read"
@@ -48,8 +60,11 @@ class Role(StrEnum):
 
     REGISTRATION_OFFICER = "registration_officer"
     PROGRAMME_MANAGER = "programme_manager"
+    WORK_SUPERVISOR = "work_supervisor"
     CERTIFIER = "certifier"
     AUTHORISER = "authoriser"
+    HEAD_OF_FINANCE = "head_of_finance"
+    COUNTRY_DIRECTOR = "country_director"
     TREASURER = "treasurer"
     COMPLAINT_HANDLER = "complaint_handler"
     PROTECTION_OFFICER = "protection_officer"
@@ -67,6 +82,14 @@ _READ_THE_BOOKS = {
     _P.RUN_READ,
     _P.PAYMENT_READ,
     _P.DISCREPANCY_READ,
+    _P.POLICY_READ,
+}
+_SIGN_HIGH = {
+    _P.RUN_SIGN,
+    _P.RUN_RETURN,
+    _P.RUN_CANCEL,
+    _P.POLICY_CHANGE,
+    _P.PROOF_READ,
 }
 _HEAR_COMPLAINTS = {
     _P.REGISTRY_READ,
@@ -89,24 +112,39 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
             _P.PRIVACY_CHOOSE,
             _P.CARD_READ,
             _P.CARD_ISSUE,
+            _P.WORK_READ,
+            _P.WORK_ENTER,
+            _P.CONDITION_NOTE,
         }
     ),
     Role.PROGRAMME_MANAGER: frozenset(
         _READ_THE_BOOKS
+        | {_P.ENROLMENT_CHANGE, _P.CONDITION_NOTE, _P.CONDITION_CONFIRM}
         | {_P.REGISTRY_READ, _P.REGISTRY_DECIDE, _P.PROGRAMME_APPLY, _P.CYCLE_OPEN}
-        | {_P.RUN_BUILD, _P.RUN_LOCK, _P.RUN_CANCEL, _P.CODE_REISSUE, _P.PROOF_READ}
+        | {_P.WORK_READ, _P.WORK_ARRANGE, _P.WORK_ENTER}
+        | {_P.RUN_BUILD, _P.RUN_LOCK, _P.RUN_CANCEL, _P.CODE_REISSUE, _P.PROOF_READ, _P.RUN_SIGN}
     ),
-    Role.CERTIFIER: frozenset(_READ_THE_BOOKS | {_P.RUN_CERTIFY, _P.RUN_RETURN, _P.PROOF_READ}),
+    Role.WORK_SUPERVISOR: frozenset({_P.PROGRAMME_READ, _P.WORK_READ, _P.WORK_ENTER, _P.WORK_SIGN}),
+    Role.CERTIFIER: frozenset(
+        _READ_THE_BOOKS | {_P.RUN_SIGN, _P.RUN_CERTIFY, _P.RUN_RETURN, _P.PROOF_READ}
+    ),
     Role.AUTHORISER: frozenset(
         _READ_THE_BOOKS
         | {_P.RUN_AUTHORISE, _P.RUN_RETURN, _P.RUN_CANCEL, _P.RUN_RELEASE, _P.PROOF_READ}
+        | {_P.RUN_SIGN, _P.POLICY_CHANGE}
     ),
+    Role.HEAD_OF_FINANCE: frozenset(_READ_THE_BOOKS | _SIGN_HIGH | {_P.RUN_SIGN_FINANCE}),
+    Role.COUNTRY_DIRECTOR: frozenset(_READ_THE_BOOKS | _SIGN_HIGH | {_P.RUN_SIGN_DIRECTOR}),
     Role.TREASURER: frozenset(
-        _READ_THE_BOOKS | {_P.FUND_MOVE, _P.STATEMENT_IMPORT, _P.DISCREPANCY_SETTLE, _P.PROOF_READ}
+        _READ_THE_BOOKS
+        | {_P.FUND_MOVE, _P.STATEMENT_IMPORT, _P.DISCREPANCY_SETTLE, _P.PROOF_READ}
+        | {_P.RUN_SIGN, _P.POLICY_CHANGE}
     ),
     Role.COMPLAINT_HANDLER: frozenset(_HEAR_COMPLAINTS),
     Role.PROTECTION_OFFICER: frozenset(_HEAR_COMPLAINTS | {_P.COMPLAINT_SENSITIVE}),
-    Role.AUDITOR: frozenset(_READ_THE_BOOKS | {_P.REGISTRY_READ, _P.PROOF_READ, _P.AUDIT_READ}),
+    Role.AUDITOR: frozenset(
+        _READ_THE_BOOKS | {_P.REGISTRY_READ, _P.PROOF_READ, _P.AUDIT_READ, _P.WORK_READ}
+    ),
     Role.ADMINISTRATOR: frozenset({_P.USER_MANAGE, _P.PROOF_READ}),
     Role.TELLER: frozenset({_P.REDEMPTION_PERFORM}),
     Role.TELLER_SUPERVISOR: frozenset({_P.COUNTER_MANAGE, _P.CODE_REISSUE}),
@@ -115,6 +153,14 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     ),
 }
 
+SIGNS: Mapping[Role, Permission] = {
+    Role.CERTIFIER: _P.RUN_CERTIFY,
+    Role.AUTHORISER: _P.RUN_AUTHORISE,
+    Role.HEAD_OF_FINANCE: _P.RUN_SIGN_FINANCE,
+    Role.COUNTRY_DIRECTOR: _P.RUN_SIGN_DIRECTOR,
+}
+"""The roles that sign payment runs, and what lets each do so. `RUN_SIGN` alone signs only in the place of one of them."""
+
 STAFF_ROLES: frozenset[Role] = frozenset(Role) - {Role.TELLER, Role.INTEGRATOR}
 """What a member of staff may hold. Tellers belong to the provider and are kept in redemption; programs are clients."""
 
@@ -122,7 +168,7 @@ CLIENT_ROLES: frozenset[Role] = frozenset({Role.INTEGRATOR})
 """What a program may hold: never anything that approves, moves or hands over money."""
 
 APART: Mapping[Role, frozenset[Role]] = {
-    Role.ADMINISTRATOR: frozenset({Role.CERTIFIER, Role.AUTHORISER, Role.TREASURER}),
+    Role.ADMINISTRATOR: frozenset({*SIGNS, Role.TREASURER}),
     Role.TELLER_SUPERVISOR: STAFF_ROLES - {Role.TELLER_SUPERVISOR},
 }
 """Roles that nobody may hold together: whoever makes users moves no money; a provider's supervisor is not staff."""

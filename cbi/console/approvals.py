@@ -1,18 +1,31 @@
 """Approving payment runs: what waits for a signature, the sheet of a run, and everything that is decided on it."""
 
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Form
+from fastapi import Path as InPath
 from fastapi.responses import Response
 
 from cbi import clock
 from cbi.access.actor import Actor
 from cbi.access.guards import may
 from cbi.access.permissions import Permission
-from cbi.console import approvals_lists
+from cbi.console import approvals_lists, approvals_policy
 from cbi.console.approvals_sheet import STATES, ReadOff, read_off
-from cbi.console.approvals_words import MECHANISMS, NEEDED, PARTS, REFUSALS, STEPS
+from cbi.console.approvals_words import (
+    HAD,
+    MECHANISMS,
+    NEEDED,
+    PARTS,
+    REFUSALS,
+    SIGNED,
+    SIGNED_LAST,
+    SIGNED_NEXT,
+    STEPS,
+    step_name,
+)
 from cbi.console.languages import N_
 from cbi.console.pages import Pages
 from cbi.console.visit import Entry, ThisVisit, Visit
@@ -27,18 +40,19 @@ from cbi.proofs.payments import guards_are_there
 PATH = "/approvals"
 router = Pages()
 router.include_router(approvals_lists.router)
+router.include_router(approvals_policy.router)
 
 MENU = (Entry(N_("Approvals"), PATH, Permission.RUN_READ),)
 __all__ = ["MENU", "REFUSALS", "router"]
 
 Reader = Annotated[Actor, Depends(may(Permission.RUN_READ))]
 Maker = Annotated[Actor, Depends(may(Permission.RUN_LOCK))]
-Certifier = Annotated[Actor, Depends(may(Permission.RUN_CERTIFY))]
-Authoriser = Annotated[Actor, Depends(may(Permission.RUN_AUTHORISE))]
+Signer = Annotated[Actor, Depends(may(Permission.RUN_SIGN))]
 Returner = Annotated[Actor, Depends(may(Permission.RUN_RETURN))]
 Canceller = Annotated[Actor, Depends(may(Permission.RUN_CANCEL))]
 Releaser = Annotated[Actor, Depends(may(Permission.RUN_RELEASE))]
 Code = Annotated[str, Form(max_length=20)]
+Name = Annotated[str, InPath(max_length=40)]
 Seen = Annotated[str, Form(max_length=64)]
 Reason = Annotated[str, Form(max_length=1000)]
 
@@ -64,6 +78,7 @@ def inbox(visit: ThisVisit, session: OfficeSession, actor: Reader) -> Response:
         needed=NEEDED,
         states=STATES,
         steps=STEPS,
+        step_name=partial(step_name, visit),
         now=clock.now(),
     )
 
@@ -81,14 +96,16 @@ def sheet(visit: ThisVisit, session: OfficeSession, actor: Reader, run_id: UUID)
         )
         if actor.may(permission, programme.code) and RUN.allows(run.state, state)
     }
-    waits = waiting.waits(session, actor, run_id)
-    read: ReadOff = read_off(visit, queries.sheet(session, run_id))
+    found = queries.sheet(session, run_id)
+    waits = waiting.waits(session, actor, found)
+    read: ReadOff = read_off(visit, found)
     return visit.show(
         "approvals/sheet.html",
         run=read,
         programme=programme.name,
         waits=waits,
-        part=visit.gettext(PARTS[waits.had]) if waits and waits.had else "",
+        part=visit.gettext(PARTS.get(waits.had, HAD)) if waits and waits.had else "",
+        step_name=partial(step_name, visit),
         can=can,
         may_list=actor.may(Permission.PAYMENT_READ, programme.code),
         guarded=not any(guards_are_there(session)),
@@ -119,41 +136,18 @@ def lock(visit: ThisVisit, session: OfficeSession, actor: Maker, run_id: UUID) -
     return _done(visit, run, said)
 
 
-@router.post(PATH + "/{run_id}/certify")
-def certify(
-    visit: ThisVisit, session: OfficeSession, actor: Certifier, run_id: UUID, code: Code = "", seen: Seen = ""
+@router.post(PATH + "/{run_id}/sign/{step}")
+def sign(
+    visit: ThisVisit, session: OfficeSession, actor: Signer, run_id: UUID, step: Name, code: Code = "",
+    seen: Seen = "",
 ) -> Response:  # fmt: skip
-    """The first signature, over the very digest that the page showed."""
+    """Take the run's next step, over the very digest that the page showed; the last one commits the money."""
     try:
-        run = approval.certify(session, actor, run_id, code, seen=_bytes(seen))
+        run = approval.sign(session, actor, run_id, step, code, seen=_bytes(seen))
     except MoveNotAllowed as error:
         raise _moved_on() from error
-    return _done(
-        visit,
-        run,
-        visit.gettext(
-            "You certified run %(number)s. Now somebody else authorises it.", number=run.number
-        ),
-    )
-
-
-@router.post(PATH + "/{run_id}/authorise")
-def authorise(
-    visit: ThisVisit, session: OfficeSession, actor: Authoriser, run_id: UUID, code: Code = "", seen: Seen = ""
-) -> Response:  # fmt: skip
-    """The second signature, which commits the money."""
-    try:
-        run = approval.authorise(session, actor, run_id, code, seen=_bytes(seen))
-    except MoveNotAllowed as error:
-        raise _moved_on() from error
-    return _done(
-        visit,
-        run,
-        visit.gettext(
-            "You authorised run %(number)s. Its money is committed; until its release it can be called off.",
-            number=run.number,
-        ),
-    )
+    said = SIGNED_LAST if run.state is RunState.APPROVED else SIGNED.get(step, SIGNED_NEXT)
+    return _done(visit, run, visit.gettext(said, number=run.number))
 
 
 @router.post(PATH + "/{run_id}/return")

@@ -1,10 +1,18 @@
 """A run's sheet as it stands on the page: the facts in the reader's words, and the sums that show that they add up."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-from cbi.console.approvals_words import CAUTIONS, CHANGES, RETURNED, STATES, STEPS
+from cbi.console.approvals_words import (
+    CAUTIONS,
+    CHANGES,
+    RETURNED,
+    SIGNED_AGAIN,
+    STATES,
+    STEPS,
+)
 from cbi.console.formats import amount, day, number
 from cbi.console.visit import Visit
 from cbi.money import Money
@@ -54,6 +62,8 @@ class ReadOff:
     rows: tuple[Row, ...]
     moved: Row
     steps: tuple[tuple[str, Step], ...]
+    because: str
+    """Why it takes so many signatures; empty where every run takes these."""
 
     @property
     def facts(self) -> Summary:
@@ -72,7 +82,39 @@ def read_off(visit: Visit, sheet: RunSheet) -> ReadOff:
         rows=_rows(visit, sheet.summary),
         moved=_row(visit, sheet.summary, FindingKind.ACCOUNT),
         steps=tuple((visit.gettext(_word(step)), step) for step in sheet.steps),
+        because=_because(visit, sheet),
     )
+
+
+def _because(visit: Visit, sheet: RunSheet) -> str:
+    """The sum that chose the run's signatures, in words."""
+    needed = sheet.required
+    if needed is None or needed.policy is None or (counted := needed.counted) is None:
+        return ""
+    shown = amount(counted.amount, visit.language)
+    kept = {"amount": "%(amount)s"}  # put in afterwards, because it is markup
+    if counted.because == "maker" and (others := len(counted.maker.runs)):
+        text = visit.ngettext(
+            "This run and %(num)s other of the last seven days by the same maker: %(amount)s.",
+            "This run and %(num)s others of the last seven days by the same maker: %(amount)s.",
+            others,
+            **kept,
+        )
+    elif counted.because == "programme" and (others := len(counted.programme.runs)):
+        text = visit.ngettext(
+            "This run and %(num)s other of the last seven days of the same programme: %(amount)s.",
+            "This run and %(num)s others of the last seven days of the same programme: %(amount)s.",
+            others,
+            **kept,
+        )
+    else:
+        text = visit.gettext("This run: %(amount)s.", **kept)
+    told = _put(text, {"amount": shown})
+    if counted.household:
+        values = {"amount": amount(counted.household, visit.language)}
+        more = visit.gettext("One household gets up to %(amount)s in seven days.", **kept)
+        told = told + " " + _put(more, values)
+    return told
 
 
 def _told(visit: Visit, sheet: RunSheet, caution: Caution) -> Told:
@@ -95,7 +137,7 @@ def _told(visit: Visit, sheet: RunSheet, caution: Caution) -> Told:
     )
 
 
-def _put(text: str, values: dict[str, str]) -> str:
+def _put(text: str, values: Mapping[str, str]) -> str:
     """The text with its values, as markup when one of them is."""
     return Markup(escape(text)) % values  # noqa: S704 - escaped in the same breath
 
@@ -128,5 +170,8 @@ def _rows(visit: Visit, facts: Summary) -> tuple[Row, ...]:
 
 
 def _word(step: Step) -> str:
-    is_back = step.after == RunState.DRAFT and step.before is not None
-    return RETURNED if is_back else STEPS[RunState(step.after)]
+    if step.after == RunState.DRAFT and step.before is not None:
+        return RETURNED
+    if step.before == step.after == RunState.CERTIFIED:
+        return SIGNED_AGAIN
+    return STEPS[RunState(step.after)]

@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from cbi.access.permissions import Role
 from cbi.console.languages import N_
+from cbi.console.overview_roles import ROLES
 from cbi.console.refusals import Table
+from cbi.console.visit import Visit
 from cbi.fsp.messages import DeliveryMechanism
 from cbi.payments import cautions
 from cbi.payments.sheet_models import FindingKind
@@ -39,6 +42,7 @@ NEEDED: Mapping[Act, str] = {
     Act.LOCK: N_("to be locked"),
     Act.CERTIFY: N_("to be certified"),
     Act.AUTHORISE: N_("to be authorised"),
+    Act.SIGN: N_("to be signed"),
     Act.RELEASE: N_("to be released"),
 }
 """What a run waits for, after “It waits”."""
@@ -48,6 +52,25 @@ PARTS: Mapping[str, str] = {
     "certifier": N_("You certified this run, so somebody else authorises it."),
     "authoriser": N_("You authorised this run."),
 }
+HAD = N_("You signed this run, or somebody did in your place.")
+
+SIGNED: Mapping[str, str] = {
+    Role.CERTIFIER: N_("You certified run %(number)s. Now somebody else authorises it."),
+}
+SIGNED_NEXT = N_("You signed run %(number)s. Somebody else signs it next.")
+SIGNED_LAST = N_(
+    "You authorised run %(number)s. Its money is committed; until its release it can be called off."
+)
+
+
+def step_name(visit: Visit, step: str) -> str:
+    """What a step is called in the reader's language."""
+    if step in set(Role):
+        return visit.gettext(ROLES[Role(step)])
+    return step.replace("_", " ").replace("-", " ")
+
+
+SIGNED_AGAIN = N_("Signed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +179,8 @@ REFUSALS: Table = {
         N_("Read the sheet as it is now, then sign that one."),
     ),
     "payment_run.two_parts": (
-        N_("You had another part in this run already. Whoever makes, certifies and authorises a run must be different"
-           " people."),
+        N_("You, or whoever you stand in for, had another part in this run already. All who make and sign a run must be"
+           " different people."),
         N_("Ask a colleague."),
     ),
     "payment_run.content_altered": (
@@ -185,6 +208,37 @@ REFUSALS: Table = {
     "payment_run.not_locked": (
         N_("Run %(number)s is not locked: its list can still change."),
         N_("Lock it first; then there is a list to sign."),
+    ),
+    "payment_run.requirement_altered": (
+        N_("What is kept of the signatures that run %(number)s takes is not what was worked out."),
+        N_("Do not sign it. Tell the auditor, then return the run and have it locked again."),
+    ),
+    "approval_policy.no_band": (
+        N_("The approval policy does not say who signs so much, so nobody can."),
+        N_("Make the run smaller, or propose a policy that says who signs so much."),
+    ),
+    "approval_policy.altered": (
+        N_("The approval policy is not what was accepted: somebody altered it."),
+        N_("Sign nothing. Tell the auditor."),
+    ),
+    "approval_policy.unknown": (
+        N_("Version %(version)s of the approval policy does not wait to be accepted."),
+        N_("See below how it stands now."),
+    ),
+    "approval_policy.own": (N_("You proposed this policy, so somebody else accepts it."), N_("Ask a colleague.")),
+    "delegation.not_valid": (
+        N_("You cannot sign this run in the place of another: what you were given does not reach it."),
+        N_("Look under “Who signs what” up to which amount, for what and until when it goes."),
+    ),
+    "delegation.unusable": (
+        N_("Somebody can stand in for you only if they may sign runs, for days to come, and up to an amount above zero."),
+        N_("Correct what does not fit, and try again."),
+    ),
+    "delegation.own": (
+        N_("Neither of the two whom a delegation concerns accepts it."), N_("Ask a third person."),
+    ),
+    "delegation.unknown": (
+        N_("There is no such delegation, or it was withdrawn or accepted."), N_("See below how it stands now."),
     ),
     "audit.unusable_reason": (
         N_("A reason has 3 to 500 characters, and no telephone, document or code number."),

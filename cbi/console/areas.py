@@ -10,6 +10,7 @@ from cbi.console import (
     approvals,
     assets,
     counter,
+    decisions,
     doorway,
     first_administrator,
     overview,
@@ -21,7 +22,7 @@ from cbi.console.visit import Visit
 from cbi.http import problems
 from cbi.http.routing import API
 
-AREAS = (overview, approvals, counter, doorway, own_account, first_administrator)
+AREAS = (overview, approvals, decisions, counter, doorway, own_account, first_administrator)
 """Each has a `router`, a `MENU` of entries and `REFUSALS` in its own words, in the order of the menu."""
 
 PUBLIC = frozenset(

@@ -1,7 +1,13 @@
 """The counter of a post office: from a code to cash and a receipt, and what its supervisor looks after."""
 
 from cbi.access.permissions import Permission
-from cbi.console import counter_paying, counter_refusals, counter_supervising
+from cbi.console import (
+    counter_cash,
+    counter_password,
+    counter_paying,
+    counter_refusals,
+    counter_supervising,
+)
 from cbi.console.languages import N_
 from cbi.console.pages import Pages
 from cbi.console.refusals import Table
@@ -9,7 +15,9 @@ from cbi.console.visit import Entry
 
 router = Pages()
 router.include_router(counter_paying.router)
+router.include_router(counter_password.router)
 router.include_router(counter_supervising.router)
+router.include_router(counter_cash.router)
 
 MENU = (
     Entry(N_("Counter"), counter_paying.COUNTER, Permission.REDEMPTION_PERFORM),

@@ -14,8 +14,8 @@ from cbi.access.permissions import Permission
 from cbi.errors import NotFound
 from cbi.money import Money
 from cbi.offices import office_of
-from cbi.redemption import limits
-from cbi.redemption.counters import UnknownCounterOffice, rules_of
+from cbi.redemption import limits, shortages
+from cbi.redemption.counters import UnknownCounterOffice, UnknownTeller, rules_of
 from cbi.redemption.limits import Standing
 from cbi.redemption.models import (
     Authorisation,
@@ -25,6 +25,7 @@ from cbi.redemption.models import (
     Payout,
     Teller,
 )
+from cbi.redemption.shortages import Shortage
 from cbi.redemption.states import TryResult
 
 
@@ -67,14 +68,50 @@ def payment_of(session: Session, actor: Actor, locator: str) -> UUID:
 
 
 def office(session: Session, actor: Actor, office_id: UUID) -> CounterOffice:
-    """One office of a provider. Raises NotPermitted, UnknownCounterOffice."""
+    """One office of a provider, for its supervisor. Raises NotPermitted, UnknownCounterOffice."""
     actor.require(Permission.COUNTER_MANAGE)
+    return _office(session, office_id)
+
+
+def office_with_cash(session: Session, actor: Actor, office_id: UUID) -> CounterOffice:
+    """One office of a provider, for whoever sees where the money is. Raises NotPermitted, UnknownCounterOffice."""
+    actor.require(Permission.FUND_READ)
+    return _office(session, office_id)
+
+
+def _office(session: Session, office_id: UUID) -> CounterOffice:
     found = session.get(CounterOffice, office_id)
     if found is None:
         raise UnknownCounterOffice(
             "There is no such office.", next_step="Choose one from the list."
         )
     return found
+
+
+def teller(session: Session, actor: Actor, teller_id: UUID) -> Teller:
+    """One teller of a provider. Raises NotPermitted, UnknownTeller."""
+    actor.require(Permission.COUNTER_MANAGE)
+    found = session.get(Teller, teller_id)
+    if found is None:
+        raise UnknownTeller("There is no such teller.", next_step="Choose one from the list.")
+    return found
+
+
+def shortage_of(session: Session, actor: Actor, office_id: UUID) -> Shortage | None:
+    """That the office has not enough cash, if it said so and has paid nobody since. Raises NotPermitted."""
+    found = shortages.short_of_cash(session, actor)
+    return next((each for each in found if each.office_id == office_id), None)
+
+
+def day_of(session: Session, office_id: UUID) -> Day:
+    """What was paid at one office today, whoever paid it."""
+    rows = session.execute(
+        select(Payout.office_id, Payout.currency, func.count(), func.sum(Payout.amount_minor))
+        .where(Payout.office_id == office_id, Payout.paid_at >= _midnight(session))
+        .group_by(Payout.office_id, Payout.currency)
+    )
+    days = _days((office, currency, count, total) for office, currency, count, total in rows)
+    return days.get(office_id, Day(0, ()))
 
 
 def days_of(session: Session, actor: Actor, offices: Iterable[UUID]) -> dict[UUID, Day]:

@@ -17,13 +17,15 @@ from cbi.console import counter_queries, counter_refusals, counter_words
 from cbi.console.pages import Pages
 from cbi.console.visit import ThisVisit, Visit
 from cbi.http.requests import OfficeSession
+from cbi.money import Money
 from cbi.offices import office_of
-from cbi.redemption import codes, counter, queries, refusals
+from cbi.redemption import codes, counter, queries, refusals, shortages
 from cbi.redemption.codes import SECRET_DIGITS, SHORTEST_LOCATOR
 from cbi.redemption.refusals import Refused
 
 router = Pages()
 COUNTER = "/counter"
+NO_CASH = "/counter/no-cash"
 LATEST = 5
 """How many receipts of today are at hand for printing again."""
 
@@ -79,7 +81,8 @@ def hold(visit: ThisVisit, session: OfficeSession, actor: AtCounter, hold_id: UU
     slip = counter_queries.slip(session, actor, hold_id=hold_id)
     if slip.standing == "paid":
         return show(visit, "counter/receipt.html", slip=slip, is_copy=False)
-    return show(visit, "counter/hold.html", slip=slip, held=slip.standing == "held")
+    near = shortages.elsewhere(session, slip.office_id) if slip.standing == "no_cash" else ()
+    return show(visit, "counter/hold.html", slip=slip, held=slip.standing == "held", near=near)
 
 
 @router.post("/counter/holds/{hold_id}/confirm")
@@ -97,6 +100,33 @@ def release(visit: ThisVisit, session: OfficeSession, actor: AtCounter, hold_id:
         COUNTER,
         visit.gettext("Given up: nothing was paid. The code can be used at any counter at once."),
     )
+
+
+@router.post("/counter/holds/{hold_id}/no-cash")
+def no_cash_for(
+    visit: ThisVisit, session: OfficeSession, actor: AtCounter, hold_id: UUID
+) -> Response:
+    """There is not enough cash for this amount: give the code up, and say so to whoever places money here."""
+    shortages.turn_away(session, actor, authorisation_id=hold_id)
+    return visit.go(_address(hold_id), _noted(visit))
+
+
+@router.get(NO_CASH)
+def come_back(visit: ThisVisit, session: OfficeSession, actor: AtCounter) -> Response:
+    """What to say to a person who is sent away without cash."""
+    place = counter_queries.place(session, actor)
+    return show(visit, "counter/no_cash.html", near=shortages.elsewhere(session, place.office_id))
+
+
+@router.post(NO_CASH)
+def no_cash(
+    visit: ThisVisit, session: OfficeSession, actor: AtCounter, amount: Typed = ""
+) -> Response:
+    """There is not enough cash, whoever asks: no code is needed to say so."""
+    currency = office_of(session).currency
+    asked_for = Money.parse(amount, currency) if amount.strip() else None
+    shortages.turn_away(session, actor, asked_for=asked_for)
+    return visit.go(NO_CASH, _noted(visit))
 
 
 @router.get("/counter/receipts/{receipt}")
@@ -141,6 +171,10 @@ def _lost_receipt(session: Session, actor: Actor, code: str) -> UUID | None:
     """
     locator = codes.read(code, office_of(session).locator_digits).locator
     return counter_queries.just_paid(session, actor, locator, clock.now() - LOST_WITHIN)
+
+
+def _noted(visit: Visit) -> str:
+    return visit.gettext("Noted: whoever sees to the cash of this office is told.")
 
 
 def _address(hold_id: UUID) -> str:

@@ -1,10 +1,10 @@
 """What a teller is shown of their own work: where they are, their holds, and their receipts."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from cbi import clock
@@ -17,6 +17,7 @@ from cbi.payments.states import PaymentState
 from cbi.redemption.counter import UnknownAuthorisation
 from cbi.redemption.models import (
     Authorisation,
+    CashShortage,
     CodeIssue,
     CounterOffice,
     Payout,
@@ -39,13 +40,15 @@ class Place:
     office: str
     number: str
     teller: str
+    office_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
 class Slip:
     """One hold of a teller's, and its receipt once it is paid.
 
-    `standing` is `held`, `paid`, `given_up`, `over`, `locked` or `suspended`: for showing, while confirming decides.
+    `standing` is `held`, `paid`, `no_cash`, `given_up`, `over`, `locked` or `suspended`: for showing, while confirming
+    decides. `last_day` is the code's.
     """
 
     id: UUID
@@ -57,13 +60,15 @@ class Slip:
     office: str
     number: str
     teller: str
+    office_id: UUID
+    last_day: date
 
 
 def place(session: Session, actor: Actor) -> Place:
     """Where this teller works."""
     actor.require(Permission.REDEMPTION_PERFORM)
     row = session.execute(
-        select(CounterOffice.name, CounterOffice.code, Teller.full_name)
+        select(CounterOffice.name, CounterOffice.code, Teller.full_name, CounterOffice.id)
         .join(CounterOffice, CounterOffice.id == Teller.office_id)
         .where(Teller.id == actor.id)
     ).one()
@@ -76,7 +81,10 @@ def slip(
     """A hold of this teller's, by its id or, once paid, by its receipt. Raises UnknownAuthorisation, NoSuchReceipt."""
     actor.require(Permission.REDEMPTION_PERFORM)
     row = session.execute(
-        select(Authorisation, CodeIssue, Payment.state, Payout.paid_at, CounterOffice, Teller.full_name)
+        select(
+            Authorisation, CodeIssue, Payment.state, Payout.paid_at, CounterOffice, Teller.full_name,
+            exists().where(CashShortage.authorisation_id == Authorisation.id),
+        )
         .join(CodeIssue, CodeIssue.id == Authorisation.code_issue_id)
         .join(Payment, Payment.id == CodeIssue.payment_id)
         .join(CounterOffice, CounterOffice.id == Authorisation.office_id)
@@ -96,26 +104,29 @@ def slip(
         raise UnknownAuthorisation(
             "There is no such authorisation of yours.", next_step="Type the code again."
         )
-    held, issue, payment_state, paid_at, office, teller = row
+    held, issue, payment_state, paid_at, office, teller, no_cash = row
+    standing = _standing(held, issue, payment_state, paid=paid_at is not None, no_cash=no_cash)
     return Slip(
-        held.id, held.receipt, Money(held.amount_minor, held.currency), held.held_until,
-        _standing(held, issue, payment_state, paid=paid_at is not None), paid_at, office.name, office.code, teller,
+        held.id, held.receipt, Money(held.amount_minor, held.currency), held.held_until, standing, paid_at, office.name,
+        office.code, teller, office.id, issue.expires_on,
     )  # fmt: skip
 
 
 def _standing(
-    held: Authorisation, issue: CodeIssue, payment_state: PaymentState, *, paid: bool
+    held: Authorisation, issue: CodeIssue, payment_state: PaymentState, *, paid: bool, no_cash: bool
 ) -> str:
     if paid:
         return "paid"
+    payable = issue.state is CodeState.ISSUED and payment_state is PaymentState.ACCEPTED
+    if no_cash and payable:
+        return "no_cash"
     if held.state is HoldState.RELEASED:
         return "given_up"
     if issue.state is CodeState.LOCKED:
         return "locked"
     if held.held_until <= clock.now() or held.state is HoldState.LAPSED:
         return "over"
-    mine = issue.hold_id == held.id and issue.state is CodeState.ISSUED
-    return "held" if mine and payment_state is PaymentState.ACCEPTED else "suspended"
+    return "held" if payable and issue.hold_id == held.id else "suspended"
 
 
 def just_paid(session: Session, actor: Actor, locator: str, since: datetime) -> UUID | None:

@@ -164,6 +164,15 @@ _SUPERVISION: Table = {
     "redemption.unknown_office": (N_("There is no such office."), N_("Choose one from the list.")),
     "redemption.office_closed": (N_("This office is closed."), N_("Choose another office.")),
     "redemption.unknown_teller": (N_("There is no such teller."), N_("Choose one from the list.")),
+    "redemption.teller_disabled": (
+        N_("This teller's sign-in was taken away."), N_("Register them again, under another user name."),
+    ),
+    "redemption.nothing_asked_for": (
+        N_("What was asked for is more than nothing."), N_("Leave the amount out if you do not know it."),
+    ),
+    "money.unusable_amount": (
+        N_("That is not an amount."), N_("Type it in figures alone, such as 25000."),
+    ),
     "redemption.no_counters": (
         N_("This provider does not pay over a counter."), N_("Ask whoever runs the server."),
     ),

@@ -17,8 +17,9 @@ from cbi.console.visit import ThisVisit
 from cbi.errors import Invalid
 from cbi.http.pages import page
 from cbi.http.requests import OfficeSession
+from cbi.money import Money
 from cbi.offices import office_of
-from cbi.redemption import counters, queries, reissuing, vouching
+from cbi.redemption import counters, queries, reissuing, shortages, vouching
 from cbi.redemption.models import CounterOffice
 
 router = Pages()
@@ -62,7 +63,8 @@ def office(
     """The tellers of one office and their day."""
     place = office_queries.office(session, actor, office_id)
     at_work = office_queries.at_work(session, actor, place)
-    return show(visit, "counter/office.html", place=place, at_work=at_work)
+    short = office_queries.shortage_of(session, actor, office_id)
+    return show(visit, "counter/office.html", place=place, at_work=at_work, short=short)
 
 
 @router.post("/post-offices/{office_id}/tellers")
@@ -89,6 +91,49 @@ def unlock(
     """Let a teller go on who typed too many wrong codes or passwords."""
     counters.unlock_teller(session, actor, teller_id)
     return visit.go(_address(office_id), visit.gettext("The teller can go on."))
+
+
+@router.get("/post-offices/{office_id}/tellers/{teller_id}/password")
+def password(
+    visit: ThisVisit, session: OfficeSession, actor: Supervisor, office_id: UUID, teller_id: UUID
+) -> Response:
+    """The form for the new password of a teller who forgot it."""
+    place = office_queries.office(session, actor, office_id)
+    teller = office_queries.teller(session, actor, teller_id)
+    return show(visit, "counter/password.html", place=place, teller=teller)
+
+
+@router.post("/post-offices/{office_id}/tellers/{teller_id}/password")
+def set_password(
+    visit: ThisVisit,
+    session: OfficeSession,
+    actor: Supervisor,
+    office_id: UUID,
+    teller_id: UUID,
+    password: Password = "",
+) -> Response:
+    """Give the teller the new password; what they had open ends."""
+    counters.set_password(session, actor, teller_id, password)
+    return visit.go(
+        _address(office_id), visit.gettext("The teller can sign in with the new password now.")
+    )
+
+
+@router.post("/post-offices/{office_id}/no-cash")
+def no_cash(
+    visit: ThisVisit,
+    session: OfficeSession,
+    actor: Supervisor,
+    office_id: UUID,
+    amount: Typed = "",
+) -> Response:
+    """Say for the whole office that there is not enough cash."""
+    asked_for = Money.parse(amount, office_of(session).currency) if amount.strip() else None
+    shortages.report(session, actor, office_id, asked_for)
+    return visit.go(
+        _address(office_id),
+        visit.gettext("Noted: whoever sees to the cash of this office is told."),
+    )
 
 
 @router.post("/post-offices/{office_id}/tellers/{teller_id}/disable")
@@ -140,6 +185,25 @@ def new_code(
     return visit.go(
         HELP,
         visit.gettext("A new code is on its way to the telephone on record. The old one is dead."),
+    )
+
+
+@router.post(f"{HELP}/lost-code")
+def lost_code(
+    visit: ThisVisit,
+    session: OfficeSession,
+    actor: Supervisor,
+    begins: Typed = "",
+    because: Typed = "",
+) -> Response:
+    """Lock a code that was lost or seen by others; the person is told by text, and nobody can cash it."""
+    payment_id = office_queries.payment_of(session, actor, _public_digits(begins))
+    reissuing.lock_code(session, actor, payment_id, because)
+    return visit.go(
+        HELP,
+        visit.gettext(
+            "The code is locked: nobody can cash it. Once the person has the telephone on record in hand, send a new code."
+        ),
     )
 
 

@@ -44,7 +44,7 @@ def instant(value: datetime, language: str, timezone: ZoneInfo) -> Markup:
 
 
 def age(since: datetime, language: str) -> str:
-    """How long ago, in the largest unit that fits: minutes, hours or days."""
+    """How long ago, in the largest unit that fits: minutes, hours or days; `just now` within a minute."""
     gone = max(clock.now() - since, timedelta())
     ngettext = texts(language).ngettext
     if gone >= timedelta(days=1):
@@ -55,6 +55,8 @@ def age(since: datetime, language: str) -> str:
     if hours:
         return ngettext("%(num)s hour", "%(num)s hours", hours) % {"num": hours}
     minutes = gone // timedelta(minutes=1)
+    if not minutes:
+        return texts(language).gettext("just now")
     return ngettext("%(num)s minute", "%(num)s minutes", minutes) % {"num": minutes}
 
 

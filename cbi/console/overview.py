@@ -18,6 +18,7 @@ from cbi.console import (
     overview_statements,
 )
 from cbi.console.languages import N_
+from cbi.console.overview_roles import ROLES
 from cbi.console.overview_words import STUCK
 from cbi.console.pages import Pages
 from cbi.console.visit import Entry, ThisVisit, Visit
@@ -99,7 +100,9 @@ def front_page(
     return visit.show(
         "overview/front.html",
         found=found,
-        is_informed=any(part is not None for part in (found.cycles, found.funds))
+        is_informed=any(
+            part is not None for part in (found.cycles, found.funds, found.registry, found.staff)
+        )
         or bool(found.stuck),
         stuck=[_stuck(visit, each) for each in found.stuck],
         cycles=[_steps(visit, line) for line in found.cycles or ()],
@@ -110,6 +113,7 @@ def front_page(
         else [],
         ages=[ages(visit, place) for place in range(len(AGES))],
         funds_together=together(found.funds or ()),
+        role_words=lambda role: visit.gettext(ROLES[role]),
     )
 
 
@@ -118,10 +122,19 @@ def _stuck(visit: Visit, stuck: Stuck) -> StuckLine:
     provider = (stuck.provider or "").replace("_", " ")
     return StuckLine(
         visit.gettext(
-            words.why, run=stuck.run, programme=stuck.programme, period=stuck.period, provider=provider
+            words.why, run=stuck.run, programme=stuck.programme, period=stuck.period, provider=provider,
+            office=stuck.office, count=stuck.count, since=_since(visit, stuck),
         ),
         visit.gettext(words.next), _when(visit, stuck), stuck,
     )  # fmt: skip
+
+
+def _since(visit: Visit, stuck: Stuck) -> str:
+    """When it began, on the office's clock: the time, and the day if that was another than today."""
+    assert visit.office is not None
+    zone = visit.office.timezone
+    began = (stuck.since or clock.now()).astimezone(zone)
+    return f"{began:%H:%M}" if began.date() == clock.today(zone) else f"{began:%d/%m/%Y %H:%M}"
 
 
 def _when(visit: Visit, stuck: Stuck) -> str:

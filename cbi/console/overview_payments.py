@@ -11,6 +11,7 @@ from sqlalchemy import Select
 from cbi.access.actor import Actor
 from cbi.access.guards import may
 from cbi.access.permissions import Permission
+from cbi.console.decisions import standing
 from cbi.console.languages import N_
 from cbi.console.overview_discrepancies import lines_about, names_of
 from cbi.console.overview_words import CODES, EVENTS, FAILURES, RUNS, SOURCES, STATES
@@ -24,7 +25,8 @@ from cbi.payments import unpaid
 from cbi.payments.models import Payment, PaymentEvent
 from cbi.payments.queries import run_of
 from cbi.payments.runs import find, programme_of
-from cbi.payments.states import PaymentState
+from cbi.payments.states import IN_DOUBT, PaymentState
+from cbi.payments.story import Story
 from cbi.redemption import queries as codes
 from cbi.redemption import reissuing
 from cbi.redemption.reissuing import NoCode
@@ -97,7 +99,7 @@ def one(visit: ThisVisit, session: OfficeSession, actor: Reader, payment_id: UUI
     finding = told.finding
     people = [_person(event) for event in told.events]
     names = names_of(session, [*people, *((finding.reported_by, finding.confirmed_by) if finding else ())])  # fmt: skip
-    in_doubt = told.payment.state is PaymentState.UNKNOWN
+    in_doubt = told.payment.state in IN_DOUBT
     may_settle = actor.may(Permission.DISCREPANCY_SETTLE, told.programme)
     may_confirm = actor.may(Permission.RUN_AUTHORISE, told.programme)
     return visit.show(
@@ -106,7 +108,8 @@ def one(visit: ThisVisit, session: OfficeSession, actor: Reader, payment_id: UUI
         state=STATES[told.payment.state],
         run_state=RUNS[told.run.state],
         may_read_run=actor.may(Permission.RUN_READ, told.programme),
-        events=[_event(visit, event, names) for event in told.events],
+        events=[_event(visit, told, event, names) for event in told.events],
+        standing=standing(visit, session, actor, told),
         code=code,
         code_state=CODES[code.state] if code else None,
         discrepancies=lines_about(visit, session, actor, payment_id),
@@ -115,6 +118,9 @@ def one(visit: ThisVisit, session: OfficeSession, actor: Reader, payment_id: UUI
         may_report=in_doubt and may_settle and finding is None,
         may_confirm=in_doubt and may_confirm and finding is not None and finding.reported_by != actor.id,
         in_doubt=in_doubt,
+        may_lock=code is not None
+        and code.state is CodeState.ISSUED
+        and actor.may(Permission.CODE_REISSUE, told.programme),
         may_reissue=code is not None
         and code.state in {CodeState.ISSUED, CodeState.LOCKED}
         and actor.may(Permission.CODE_REISSUE, told.programme),
@@ -170,22 +176,46 @@ def send_new_code(
     return visit.go(to, visit.gettext("A new code is on its way to the recipient's telephone."))
 
 
+@router.post("/payments/{payment_id}/code/lock")
+def lock_code(
+    visit: ThisVisit,
+    session: OfficeSession,
+    actor: Annotated[Actor, Depends(may(Permission.CODE_REISSUE))],
+    payment_id: UUID,
+    why: Typed = "",
+) -> Response:
+    """Lock a code that was lost or seen by others: nobody can cash it any more."""
+    reissuing.lock_code(session, actor, payment_id, why)
+    to = f"/payments/{payment_id}" if visit.may(Permission.PAYMENT_READ) else "/"
+    return visit.go(
+        to,
+        visit.gettext(
+            "The code is locked: nobody can cash it. If the recipient has the telephone on record in hand, send a new "
+            "code. If that telephone is gone, the money waits until the code's last day, and is then paid anew."
+        ),
+    )
+
+
 def _person(event: PaymentEvent) -> UUID | None:
     kind, _, who = event.source.partition(":")
     return UUID(who) if kind == "user" and who else None
 
 
-def _event(visit: Visit, event: PaymentEvent, names: dict[UUID, str]) -> dict[str, object]:
+def _event(
+    visit: Visit, told: Story, event: PaymentEvent, names: dict[UUID, str]
+) -> dict[str, object]:
     """One move as a sentence: what happened, who said so, and why it failed."""
     source = event.source.partition(":")[0]
     person = _person(event)
     failure = FAILURES.get(event.failure or "")
+    decided = told.decided.get(event.source)
     return {
         "at": event.at,
         "attempt": event.attempt,
         "what": visit.gettext(EVENTS[event.after]),
         "who": visit.gettext(SOURCES.get(source, SOURCES["system"])),
-        "name": names.get(person) if person else None,
+        "name": decided.by if decided else names.get(person) if person else None,
+        "reason": decided.reason if decided else None,
         "why": visit.gettext(failure) if failure else None,
         "code": event.provider_code,
     }

@@ -6,6 +6,10 @@ from cbi.console.refusals import Table
 REFUSALS: Table = {
     "discrepancy.unknown": (N_("There is no such discrepancy."), N_("Go back to the list.")),
     "discrepancy.already_settled": (N_("This discrepancy has been settled already."), N_("Read its explanation.")),
+    "discrepancy.ended_by_money": (
+        N_("Words do not settle this: money is owed, or missing, in the books."),
+        N_("The treasurer books that it came back, covers it, or proposes to write it off."),
+    ),
     "discrepancy.no_such_owner": (
         N_("There is no such member of staff."), N_("Name somebody whose account is in use."),
     ),

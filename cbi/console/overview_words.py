@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from cbi.console.languages import N_
 from cbi.fsp.messages import FailureReason
+from cbi.payments.discrepancies import PAID_TWICE, WITHOUT_COVER
 from cbi.payments.recipients import ACCOUNT_CHANGED
 from cbi.payments.states import PaymentState, RunState
 from cbi.redemption.states import CodeState
@@ -121,6 +122,16 @@ KINDS: Mapping[str, Kind] = {
         N_("The provider says that it also paid an attempt which we had given up."),
         N_("The recipient may have been paid twice. Ask the provider for both receipts, and claim one back."),
     ),
+    PAID_TWICE: Kind(
+        N_("Paid twice"),
+        N_("The provider paid two attempts for what is owed once: one of them is owed back."),
+        N_("Ask the provider to give one back. The treasurer books what comes back; two people may write it off."),
+    ),
+    WITHOUT_COVER: Kind(
+        N_("Paid after its money was spent"),
+        N_("A payment that was called off was paid after all, and its budget had been spent meanwhile."),
+        N_("Give the programme more money; then the treasurer covers the payment."),
+    ),
 }  # fmt: skip
 
 CLAIMED: Mapping[str, Kind] = {
@@ -162,6 +173,7 @@ STATES: Mapping[PaymentState, tuple[str, str]] = {
     PaymentState.PAID: (N_("paid"), "good"),
     PaymentState.FAILED: (N_("failed, not paid"), "bad"),
     PaymentState.UNKNOWN: (N_("nobody knows"), "bad"),
+    PaymentState.DISPUTED: (N_("nobody has known for days"), "bad"),
     PaymentState.RETURNED: (N_("money came back"), "bad"),
     PaymentState.EXPIRED: (N_("not collected in time"), "bad"),
     PaymentState.CANCELLED: (N_("called off"), "plain"),
@@ -193,6 +205,9 @@ EVENTS: Mapping[str, str] = {
     "paid": N_("The money was handed over."),
     "failed": N_("It failed: no money moved."),
     "unknown": N_("No clear answer: it may have been paid, or not. It is not sent again."),
+    "disputed": N_(
+        "Nobody has known for days: its money is set apart in the books. It is still asked about."
+    ),
     "returned": N_("The money came back after it was paid."),
     "expired": N_("It was not collected in time. The money waits for a decision."),
     "ready": N_("It waits to be sent again."),
@@ -212,7 +227,10 @@ SOURCES: Mapping[str, str] = {
     "statement": N_("the provider's statement"),
     "teller": N_("a teller at the counter"),
     "expiry": N_("the calendar"),
+    "age": N_("the calendar"),
+    "receivable": N_("the engine, as an earlier attempt had been paid"),
     "finding": N_("two colleagues, on the provider's written word"),
+    "decision": N_("a colleague"),
     "user": N_("a colleague"),
     "system": N_("the engine"),
 }
@@ -239,6 +257,10 @@ class StuckWords:
 
 
 STUCK: Mapping[Reason, StuckWords] = {
+    Reason.CYCLE_DUE: StuckWords(
+        N_("%(programme)s, %(period)s should have opened by itself, and did not."),
+        N_("The programme manager opens it, and reads why not"),
+    ),
     Reason.NO_RUN: StuckWords(
         N_("%(programme)s, %(period)s: decided, but in no payment run."), N_("The programme manager builds the run."),
     ),
@@ -250,6 +272,9 @@ STUCK: Mapping[Reason, StuckWords] = {
     ),
     Reason.AUTHORISE: StuckWords(
         N_("Run %(run)s (%(programme)s, %(period)s) waits for the second signature."), N_("Look at the run"),
+    ),
+    Reason.SIGN: StuckWords(
+        N_("Run %(run)s (%(programme)s, %(period)s) waits for another signature."), N_("Look at the run"),
     ),
     Reason.RELEASE: StuckWords(
         N_("Run %(run)s (%(programme)s, %(period)s) is approved, and nobody has released it."),
@@ -271,19 +296,27 @@ STUCK: Mapping[Reason, StuckWords] = {
         N_("Nobody can say whether %(provider)s paid these."), N_("Look at each payment"),
     ),
     Reason.FAILED: StuckWords(
-        N_("Run %(run)s (%(programme)s, %(period)s): %(provider)s could not pay these."), N_("See which, and why"),
+        N_("Run %(run)s (%(programme)s, %(period)s): %(provider)s could not pay these."), N_("See which, and decide"),
     ),
     Reason.RETURNED: StuckWords(
-        N_("Run %(run)s (%(programme)s, %(period)s): money came back from %(provider)s."), N_("See which, and why"),
+        N_("Run %(run)s (%(programme)s, %(period)s): money came back from %(provider)s."), N_("See which, and decide"),
+    ),
+    Reason.DUPLICATES: StuckWords(
+        N_("Households may be registered twice; nobody has decided yet, and some of them are not paid until then."),
+        N_("See which, and decide"),
     ),
     Reason.EXPIRED: StuckWords(
-        N_("Run %(run)s (%(programme)s, %(period)s): not collected in time."), N_("See which"),
+        N_("Run %(run)s (%(programme)s, %(period)s): not collected in time."), N_("See which, and decide"),
     ),
     Reason.CODES_LOCKED: StuckWords(
         N_("Codes are locked: too many wrong tries, or reported lost."), N_("Send new codes"),
     ),
     Reason.CODES_EXPIRING: StuckWords(
         N_("Codes will soon be void, and nobody has cashed them."), N_("Remind these people, by a visit or by telephone."),
+    ),
+    Reason.NO_CASH: StuckWords(
+        N_("Office %(office)s said it had no cash: %(count)s × since %(since)s, and has paid nobody after that."),
+        N_("Look at the office's cash, and call the provider"),
     ),
     Reason.TEXTS_FAILED: StuckWords(
         N_("Texts did not reach their telephones."), N_("Find out the right numbers."),

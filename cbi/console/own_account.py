@@ -64,7 +64,7 @@ def register(
 def password(visit: ThisVisit, actor: Anybody) -> Response:
     """The form for another password."""
     _member(actor)
-    return visit.show("access/password.html", username=actor.name)
+    return visit.show("access/password.html", username=actor.name, action=PASSWORD)
 
 
 @router.post(PASSWORD)

@@ -75,7 +75,8 @@ def _suited(case: Case, template: str, values: dict[str, str]) -> Told:
 def listed(cases: Sequence[Case], language: str) -> Told:
     """The references of several payments, each with a word for how it stands."""
     words = [render(_LISTED_AS[case.kind], language, {"ref": case.ref}) for case in cases[:LISTED]]
-    return Told("STATUS_MANY", {"refs": "; ".join(words)}, language)
+    between = "؛ " if language == "ar" else "; "
+    return Told("STATUS_MANY", {"refs": between.join(words)}, language)
 
 
 def offices(names: Sequence[str]) -> Told:

@@ -20,6 +20,14 @@ class AccountKind:
 
 BANK = AccountKind("1000", "Bank", Plane.CASH, "debit", guarded=False, of=())
 FLOAT = AccountKind("1100", "Provider float", Plane.CASH, "debit", guarded=False, of=("provider",))
+RECEIVABLE = AccountKind(
+    "1310",
+    "Receivable: duplicates and overpayments",
+    Plane.CASH,
+    "debit",
+    guarded=True,
+    of=("provider",),
+)
 ASSISTANCE = AccountKind(
     "5000",
     "Assistance delivered",
@@ -27,6 +35,9 @@ ASSISTANCE = AccountKind(
     "debit",
     guarded=True,
     of=("programme_id", "fund_id"),
+)
+LOSSES = AccountKind(
+    "5300", "Losses written off", Plane.CASH, "debit", guarded=True, of=("programme_id", "fund_id")
 )
 FUND = AccountKind(
     "2000", "Donor fund, unallocated", Plane.RESTRICTION, "credit", guarded=True, of=("fund_id",)
@@ -55,6 +66,10 @@ IN_TRANSIT = AccountKind(
     guarded=True,
     of=("run_id", "programme_id", "fund_id", "provider"),
 )
+DISPUTED = AccountKind(
+    "2350", "In transit, unknown for days", Plane.RESTRICTION, "credit", guarded=True,
+    of=("run_id", "programme_id", "fund_id", "provider"),
+)  # fmt: skip
 AWAITING = AccountKind(
     "2400", "Returned or expired, awaiting a decision", Plane.RESTRICTION, "credit", guarded=True,
     of=("run_id", "programme_id", "fund_id"),
@@ -62,8 +77,18 @@ AWAITING = AccountKind(
 DELIVERED = AccountKind(
     "2900", "Delivered", Plane.RESTRICTION, "credit", guarded=True, of=("programme_id", "fund_id")
 )
+WRITTEN_OFF = AccountKind(
+    "2920", "Written off", Plane.RESTRICTION, "credit", guarded=True, of=("programme_id", "fund_id")
+)
+UNCOVERED = AccountKind(
+    "2950", "Delivered without cover", Plane.RESTRICTION, "debit", guarded=True,
+    of=("programme_id", "fund_id"),
+)  # fmt: skip
 
-CHART = (BANK, FLOAT, FUND, BUDGET, COMMITTED, IN_TRANSIT, AWAITING, DELIVERED, ASSISTANCE)
+CHART = (
+    BANK, FLOAT, RECEIVABLE, FUND, BUDGET, COMMITTED, IN_TRANSIT, DISPUTED, AWAITING, DELIVERED, WRITTEN_OFF,
+    UNCOVERED, ASSISTANCE, LOSSES,
+)  # fmt: skip
 
 
 class Entry(StrEnum):
@@ -78,11 +103,28 @@ class Entry(StrEnum):
     TAKE_BACK = "take_back"
     CONFIRM = "confirm"
     FAIL = "fail"
+    AGE = "age"
+    CONFIRM_AGED = "confirm_aged"
+    FAIL_AGED = "fail_aged"
+    LATE_COMMITTED = "late_committed"
+    LATE_AWAITING = "late_awaiting"
+    LATE_RELEASED = "late_released"
+    LATE_UNCOVERED = "late_uncovered"
+    COVER = "cover"
+    PAID_TWICE = "paid_twice"
+    ADOPT = "adopt"
+    RECOVER = "recover"
+    RECOVER_BANK = "recover_bank"
+    WRITE_OFF = "write_off"
+    RECOVER_WRITTEN_OFF = "recover_written_off"
+    RECOVER_WRITTEN_OFF_BANK = "recover_written_off_bank"
     EXPIRE = "expire"
     RETURN = "return"
     RELEASE_FAILED = "release_failed"
     RELEASE_AWAITING = "release_awaiting"
+    RELEASE_EXPIRED = "release_expired"
     RETRY_AWAITING = "retry_awaiting"
+    RETRY_EXPIRED = "retry_expired"
 
 
 LEGS: dict[Entry, tuple[tuple[AccountKind, AccountKind], ...]] = {
@@ -96,12 +138,39 @@ LEGS: dict[Entry, tuple[tuple[AccountKind, AccountKind], ...]] = {
     Entry.TAKE_BACK: ((IN_TRANSIT, COMMITTED),),  # certain that nothing was sent
     Entry.CONFIRM: ((IN_TRANSIT, DELIVERED), (ASSISTANCE, FLOAT)),
     Entry.FAIL: ((IN_TRANSIT, COMMITTED),),
+    Entry.AGE: ((IN_TRANSIT, DISPUTED),),
+    Entry.CONFIRM_AGED: ((DISPUTED, DELIVERED), (ASSISTANCE, FLOAT)),
+    Entry.FAIL_AGED: ((DISPUTED, COMMITTED),),
+    # The provider had paid although our books said otherwise: from wherever the payment's money lies now.
+    Entry.LATE_COMMITTED: ((COMMITTED, DELIVERED), (ASSISTANCE, FLOAT)),
+    Entry.LATE_AWAITING: ((AWAITING, DELIVERED), (ASSISTANCE, FLOAT)),
+    Entry.LATE_RELEASED: ((BUDGET, DELIVERED), (ASSISTANCE, FLOAT)),
+    Entry.LATE_UNCOVERED: ((UNCOVERED, DELIVERED), (ASSISTANCE, FLOAT)),
+    Entry.COVER: ((BUDGET, UNCOVERED),),
+    # What was paid a second time is nobody's expense: somebody owes it to us.
+    Entry.PAID_TWICE: ((RECEIVABLE, FLOAT),),
+    Entry.ADOPT: (
+        (FLOAT, RECEIVABLE),
+    ),  # and a late entry beside it: it was the only payment after all
+    Entry.RECOVER: ((FLOAT, RECEIVABLE),),
+    Entry.RECOVER_BANK: ((BANK, RECEIVABLE),),
+    Entry.WRITE_OFF: ((LOSSES, RECEIVABLE), (BUDGET, WRITTEN_OFF)),
+    Entry.RECOVER_WRITTEN_OFF: ((FLOAT, LOSSES), (WRITTEN_OFF, BUDGET)),
+    Entry.RECOVER_WRITTEN_OFF_BANK: ((BANK, LOSSES), (WRITTEN_OFF, BUDGET)),
     Entry.EXPIRE: ((IN_TRANSIT, AWAITING),),
     Entry.RETURN: ((DELIVERED, AWAITING), (FLOAT, ASSISTANCE)),
     Entry.RELEASE_FAILED: ((COMMITTED, BUDGET),),
+    # What came back and what expired have entries apart: an attempt can expire, be found paid, and then come back.
     Entry.RELEASE_AWAITING: ((AWAITING, BUDGET),),
+    Entry.RELEASE_EXPIRED: ((AWAITING, BUDGET),),
     Entry.RETRY_AWAITING: ((AWAITING, COMMITTED),),
+    Entry.RETRY_EXPIRED: ((AWAITING, COMMITTED),),
 }
+
+DELIVERING = tuple(
+    entry for entry, legs in LEGS.items() if any(credit is DELIVERED for _, credit in legs)
+)
+"""The entries by which an attempt counts as the one that paid; each attempt has at most one of them."""
 
 RESTING_PLACE: dict[str, AccountKind | None] = {
     # Where the ledger must hold a payment's money while its lifecycle says this; None: nowhere of its own.
@@ -109,6 +178,7 @@ RESTING_PLACE: dict[str, AccountKind | None] = {
     "sending": IN_TRANSIT,
     "accepted": IN_TRANSIT,
     "unknown": IN_TRANSIT,
+    "disputed": DISPUTED,
     "paid": DELIVERED,
     "failed": None,  # back inside the run's committed total
     "returned": AWAITING,

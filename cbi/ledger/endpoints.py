@@ -1,5 +1,6 @@
 """The books over HTTP: money received and placed, fund positions, the trial balance."""
 
+from datetime import date, datetime
 from typing import Annotated
 
 from fastapi import Depends
@@ -9,7 +10,7 @@ from cbi.access.guards import may
 from cbi.access.permissions import Permission
 from cbi.http.requests import OfficeSession
 from cbi.http.routing import Router
-from cbi.ledger import funds, queries
+from cbi.ledger import funds, past, queries
 from cbi.ledger.schemas import BalanceOut, FundPositionOut, Moved, MoveMoney
 from cbi.money import Money
 
@@ -23,9 +24,19 @@ def list_funds(session: OfficeSession, actor: Reader) -> list[FundPositionOut]:
     return [FundPositionOut.of(fund) for fund in queries.fund_positions(session)]
 
 
-@router.get("/trial-balance", summary="Debits and credits of every account")
-def trial_balance(session: OfficeSession, actor: Reader) -> list[BalanceOut]:
-    return [BalanceOut.of(line) for line in queries.trial_balance(session)]
+@router.get(
+    "/trial-balance", summary="Debits and credits of every account, now or on an earlier day"
+)
+def trial_balance(
+    session: OfficeSession,
+    actor: Reader,
+    through: date | None = None,
+    as_known: datetime | None = None,
+) -> list[BalanceOut]:
+    if through is None and as_known is None:
+        return [BalanceOut.of(line) for line in queries.trial_balance(session)]
+    lines = past.trial_balance(session, through=through, as_known=as_known)
+    return [BalanceOut.of(line) for line in lines]
 
 
 @router.post("/funds/{code}/receipts", status_code=201, summary="Book money received from a donor")

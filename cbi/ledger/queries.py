@@ -14,10 +14,15 @@ from cbi.ledger.chart import (
     CHART,
     COMMITTED,
     DELIVERED,
+    DELIVERING,
+    DISPUTED,
     FLOAT,
     FUND,
     IN_TRANSIT,
-    Entry,
+    RECEIVABLE,
+    UNCOVERED,
+    WRITTEN_OFF,
+    AccountKind,
 )
 from cbi.ledger.models import Account, Fund, Transfer
 from cbi.money import Money
@@ -37,7 +42,11 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class FundPosition:
-    """Where one fund's money is. `received` equals the sum of all that follow it."""
+    """Where one fund's money is. `received` equals the sum of all that follow it.
+
+    `in_transit` holds what has been unknown for days, too. `uncovered` is below zero: delivered, though its budget was
+    spent already.
+    """
 
     code: str
     name: str
@@ -49,6 +58,8 @@ class FundPosition:
     in_transit: Money
     awaiting: Money
     delivered: Money
+    written_off: Money
+    uncovered: Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +74,6 @@ class PaidOnDay:
 
 def trial_balance(session: Session) -> list[Balance]:
     """Debits and credits of every kind of account, by currency, in the chart's order."""
-    names = {kind.code: kind for kind in CHART}
     rows = session.execute(
         select(
             Account.code,
@@ -74,33 +84,42 @@ def trial_balance(session: Session) -> list[Balance]:
         .group_by(Account.code, Account.currency)
         .order_by(Account.currency, Account.code)
     )
-    found = []
-    for code, currency, debits, credits in rows:
-        kind = names[code]
-        balance = debits - credits if kind.normal == "debit" else credits - debits
-        found.append(
-            Balance(
-                code, kind.name, kind.plane, Money(int(debits), currency), Money(int(credits), currency),
-                Money(int(balance), currency),
-            )
-        )  # fmt: skip
-    return found
+    return [balance_line(*row) for row in rows]
+
+
+def balance_line(code: str, currency: str, debits: int, credits: int) -> Balance:
+    """One line of a trial balance: all accounts with this code in this currency."""
+    kind = _KINDS[code]
+    balance = debits - credits if kind.normal == "debit" else credits - debits
+    return Balance(
+        code, kind.name, kind.plane, Money(int(debits), currency), Money(int(credits), currency),
+        Money(int(balance), currency),
+    )  # fmt: skip
+
+
+_KINDS = {kind.code: kind for kind in CHART}
 
 
 def fund_positions(session: Session) -> list[FundPosition]:
     """Every fund with what was granted, what came in, and how far it has gone."""
-    stages = (FUND, BUDGET, COMMITTED, IN_TRANSIT, AWAITING, DELIVERED)
+    stages = (
+        (FUND,), (BUDGET,), (COMMITTED,), (IN_TRANSIT, DISPUTED), (AWAITING,), (DELIVERED,), (WRITTEN_OFF,),
+        (UNCOVERED,),
+    )  # fmt: skip
     held = [
         func.coalesce(
             func.sum(
                 case(
-                    (Account.code == kind.code, Account.credits_minor - Account.debits_minor),
+                    (
+                        Account.code.in_([kind.code for kind in kinds]),
+                        Account.credits_minor - Account.debits_minor,
+                    ),
                     else_=0,
                 )
             ),
             0,
         )
-        for kind in stages
+        for kinds in stages
     ]
     rows = session.execute(
         select(Fund, *held)
@@ -146,7 +165,8 @@ def paid_by_day(
         )
         .join(paid_from, paid_from.id == Transfer.credit_account_id)
         .where(
-            Transfer.entry == Entry.CONFIRM.value, paid_from.code == FLOAT.code, Transfer.effective_on >= since
+            Transfer.entry.in_([entry.value for entry in DELIVERING]), paid_from.code == FLOAT.code,
+            Transfer.effective_on >= since,
         )
         .group_by(Transfer.effective_on, paid_from.provider, Transfer.currency)
         .order_by(Transfer.effective_on, paid_from.provider, Transfer.currency)
@@ -163,10 +183,11 @@ def paid_by_day(
 
 @dataclass(frozen=True, slots=True)
 class Float:
-    """What lies with one provider, and how much of it has been sent out without news of it yet."""
+    """What lies with one provider, how much was sent out without news of it yet, and what is owed back."""
 
     held: Money
     in_transit: Money
+    owed_back: Money
 
 
 def floats(session: Session, providers: Collection[str], currency: str) -> dict[str, Float]:
@@ -179,22 +200,24 @@ def floats(session: Session, providers: Collection[str], currency: str) -> dict[
             func.sum(Account.credits_minor),
         )
         .where(
-            Account.code.in_([FLOAT.code, IN_TRANSIT.code]),
+            Account.code.in_([FLOAT.code, IN_TRANSIT.code, DISPUTED.code, RECEIVABLE.code]),
             Account.currency == currency,
             Account.provider.in_(providers),
         )
         .group_by(Account.provider, Account.code)
     )
-    held = {
-        (provider, code): int(debits - credits if code == FLOAT.code else credits - debits)
-        for provider, code, debits, credits in rows
-    }
+    held = {(provider, code): int(debits - credits) for provider, code, debits, credits in rows}
+
+    def amount(provider: str, *kinds: AccountKind) -> Money:
+        minor = sum(held.get((provider, kind.code), 0) for kind in kinds)
+        return Money(minor if kinds[0].normal == "debit" else -minor, currency)
+
     return {
         provider: Float(
-            *(Money(held.get((provider, kind.code), 0), currency) for kind in (FLOAT, IN_TRANSIT))
+            amount(provider, FLOAT), amount(provider, IN_TRANSIT, DISPUTED), amount(provider, RECEIVABLE)
         )
         for provider in providers
-    }
+    }  # fmt: skip
 
 
 def available(session: Session, programme_id: UUID, fund_id: UUID, currency: str) -> Money:

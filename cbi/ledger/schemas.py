@@ -62,6 +62,8 @@ class FundPositionOut(BaseModel):
     in_transit: Amount
     awaiting: Amount
     delivered: Amount
+    written_off: Amount
+    uncovered: Amount
 
     @classmethod
     def of(cls, fund: FundPosition) -> "FundPositionOut":

@@ -11,7 +11,7 @@ from sqlalchemy import exists, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, aliased
 
-from cbi import clock
+from cbi import clock, db
 from cbi.keys import Keyring, seal, unseal
 from cbi.messaging import numbers
 from cbi.messaging.models import InboundText
@@ -67,6 +67,8 @@ def receive(
         .on_conflict_do_nothing(index_elements=["channel", "external_id"])
         .returning(InboundText.id)
     )
+    if kept is not None:
+        db.soon(session, "answer")
     return kept is not None
 
 

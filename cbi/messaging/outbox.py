@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from cbi import clock, money
+from cbi import clock, db, money
 from cbi.errors import Invalid
 from cbi.keys import Keyring, seal, unseal
 from cbi.messaging.models import Message
@@ -105,6 +105,7 @@ def _add(session: Session, row: dict[str, Any]) -> None:
     session.execute(
         insert(Message).values(row | begun).on_conflict_do_nothing(index_elements=["dedupe"])
     )
+    db.soon(session, "hand_over")
 
 
 def sealed_number(keys: Keyring, message_id: UUID, number: str) -> bytes:
@@ -166,6 +167,8 @@ def queue_built(session: Session, statement: Select[Any], values: Mapping[str, o
     for template, names_a_code, kinds_given, count in shapes:
         _check(template, kinds_given or {}, names_a_code=names_a_code)
         total += count
+    if total:
+        db.soon(session, "hand_over")
     return total
 
 

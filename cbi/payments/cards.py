@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import String, cast, exists, select
 from sqlalchemy.orm import Session
 
 from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
+from cbi.audit.models import AuditEntry
 from cbi.audit.record import record
 from cbi.errors import CbiError, Conflict, NotFound
 from cbi.fsp.adapter import IssuesCards
@@ -23,6 +24,7 @@ from cbi.offices import office_of
 from cbi.payments import providers
 from cbi.registry import personal
 from cbi.registry.models import Household, PaymentAccount, Person
+from cbi.registry.queries import ACTIVE
 
 Answer = TypeVar("Answer")
 log = logging.getLogger(__name__)
@@ -101,6 +103,35 @@ def issue(
         recipient,
         lambda: issuer.issue_card(holder, wanted),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Cardless:
+    """A household whose recipient is to be paid by card and was never given one."""
+
+    household_id: UUID
+    registration_number: str
+
+
+def without_card(session: Session, actor: Actor, provider: str) -> list[Cardless]:
+    """Everybody who waits for a first card from this provider, by registration number. Raises NotPermitted, NoCards."""
+    actor.require(Permission.CARD_ISSUE)
+    _issuer(provider)
+    given = exists().where(
+        AuditEntry.subject_kind == "person", AuditEntry.subject_id == cast(Person.id, String),
+        AuditEntry.act == "card.issued", AuditEntry.details["provider"].astext == provider,
+    )  # fmt: skip
+    waiting = session.execute(
+        select(Household.id, Household.source_id)
+        .join(Person, Person.household_id == Household.id)
+        .join(PaymentAccount, PaymentAccount.person_id == Person.id)
+        .where(
+            Household.status == ACTIVE, Person.is_recipient, PaymentAccount.kind == personal.CARD,
+            PaymentAccount.replaced_at.is_(None), ~given,
+        )
+        .order_by(Household.source_id, Household.id)
+    )  # fmt: skip
+    return [Cardless(*row) for row in waiting]
 
 
 def hand_over(session: Session, actor: Actor, provider: str, household_id: UUID) -> Card:

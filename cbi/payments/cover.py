@@ -1,5 +1,6 @@
 """Whether the money for a run is there now: its fund, the programme's budget, and each provider's float."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 
@@ -11,9 +12,9 @@ from cbi.ledger import queries as books
 from cbi.ledger.models import Fund
 from cbi.money import Money
 from cbi.offices import office_of
-from cbi.payments.models import PaymentRun, RunRoute
+from cbi.payments.models import Payment, PaymentRun, RunRoute
 from cbi.payments.runs import routes_of
-from cbi.payments.states import RunState
+from cbi.payments.states import PaymentState, RunState
 
 UNCOMMITTED = frozenset({RunState.DRAFT, RunState.LOCKED, RunState.CERTIFIED})
 """Runs whose total is still in the programme's budget."""
@@ -29,7 +30,7 @@ class FloatLine:
     part: Money
     held: Money
     promised: Money
-    """In transit, and the parts of other runs that are approved and wait for release."""
+    """In transit, and what other runs that are approved or being released are still to send."""
     after: Money
 
     @property
@@ -77,24 +78,38 @@ def of(session: Session, run: PaymentRun) -> Cover:
 def _floats(session: Session, run: PaymentRun) -> tuple[FloatLine, ...]:
     routes = routes_of(session, run.id)
     held = books.floats(session, [route.provider for route in routes], run.currency)
-    others = dict(
-        session.execute(
-            select(RunRoute.provider, func.sum(RunRoute.total_minor))
-            .join(PaymentRun, PaymentRun.id == RunRoute.run_id)
-            .where(
-                PaymentRun.state == RunState.APPROVED, PaymentRun.id != run.id, PaymentRun.currency == run.currency,
-                RunRoute.provider.in_([route.provider for route in routes]),
-            )
-            .group_by(RunRoute.provider)
-        ).all()
-    )  # fmt: skip
+    others, own = _still_to_send(session, run)
     found = []
     for route in routes:
         there = held[route.provider]
         part = Money(route.total_minor, run.currency)
-        promised = there.in_transit + Money(int(others.get(route.provider, 0)), run.currency)
-        still_to_go = part if run.state in WAITING else Money.zero(run.currency)
+        promised = there.in_transit + Money(others[route.provider], run.currency)
+        still_to_go = part if run.state in WAITING else Money(own[route.provider], run.currency)
         found.append(
             FloatLine(route.provider, part, there.held, promised, there.held - promised - still_to_go)
         )  # fmt: skip
     return tuple(found)
+
+
+def _still_to_send(session: Session, run: PaymentRun) -> tuple[Counter[str], Counter[str]]:
+    """What is approved and has not gone out yet, in minor units by provider: of other runs, and of this one."""
+    approved = (
+        select(RunRoute.run_id, RunRoute.provider, RunRoute.total_minor)
+        .join(PaymentRun, PaymentRun.id == RunRoute.run_id)
+        .where(PaymentRun.state == RunState.APPROVED, PaymentRun.currency == run.currency)
+    )
+    # Between the release and the sending a payment's money is neither in transit nor part of a run that waits.
+    releasing = (
+        select(Payment.run_id, Payment.provider, func.sum(Payment.amount_minor))
+        .join(PaymentRun, PaymentRun.id == Payment.run_id)
+        .where(
+            PaymentRun.state == RunState.RELEASING, PaymentRun.currency == run.currency,
+            Payment.live, Payment.state == PaymentState.READY,
+        )
+        .group_by(Payment.run_id, Payment.provider)
+    )  # fmt: skip
+    others: Counter[str] = Counter()
+    own: Counter[str] = Counter()
+    for run_id, provider, minor in session.execute(approved.union_all(releasing)):
+        (own if run_id == run.id else others)[provider] += int(minor)
+    return others, own

@@ -4,7 +4,17 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, FromClause, LargeBinary, Select, String, cast, func, select
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    LargeBinary,
+    Select,
+    String,
+    cast,
+    func,
+    or_,
+    select,
+)
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
 
@@ -35,8 +45,16 @@ def payment_digest(payment: FromClause = PAYMENTS) -> ColumnElement[bytes]:
     return func.sha256(func.convert_to(content(payment), "UTF8"), type_=LargeBinary)
 
 
+def signed() -> ColumnElement[bool]:
+    """Whether a payment belongs to what is signed: it is live, or was given up only after it had been tried.
+
+    One that was taken out of a draft was never tried. So giving up a payment changes no digest.
+    """
+    return or_(Payment.live, Payment.attempts > 0)
+
+
 def signed_text(session: Session, run: PaymentRun) -> Iterator[bytes]:
-    """What is signed, byte for byte: a line about the run, then one for every live payment in order.
+    """What is signed, byte for byte: a line about the run, then one for every signed payment in order.
 
     Streamed in blocks: memory does not grow with the run.
     """
@@ -48,7 +66,7 @@ def signed_text(session: Session, run: PaymentRun) -> Iterator[bytes]:
     yield from lines(
         session,
         select(content(PAYMENTS))
-        .where(Payment.run_id == run.id, Payment.live)
+        .where(Payment.run_id == run.id, signed())
         .order_by(Payment.number),
     )
 

@@ -21,6 +21,15 @@ from cbi.programmes.models import Programme
 
 LONGEST_RESOLUTION = 1000
 
+PAID_TWICE = "paid_twice"
+"""Two attempts were paid for one entitlement: one of them is owed back."""
+
+WITHOUT_COVER = "delivered_without_cover"
+"""A payment that was called off turned out to be paid, and its money had been spent meanwhile."""
+
+ENDED_BY_MONEY = (PAID_TWICE, WITHOUT_COVER)
+"""Words alone do not settle these: an entry in the books does."""
+
 
 class UnknownDiscrepancy(NotFound):
     """No such discrepancy."""
@@ -32,6 +41,12 @@ class AlreadySettled(Conflict):
     """Somebody, or the engine, has settled it."""
 
     code = "discrepancy.already_settled"
+
+
+class EndedByMoney(Conflict):
+    """Only money, or its writing off, settles it."""
+
+    code = "discrepancy.ended_by_money"
 
 
 class NoSuchOwner(Invalid):
@@ -112,9 +127,14 @@ def settle_set(session: Session, rows: Select[UUID, str]) -> int:
 def settle(session: Session, actor: Actor, discrepancy_id: UUID, resolution: str) -> None:
     """Settle one discrepancy with the words of the person who explained it.
 
-    Raises UnknownDiscrepancy, NotPermitted, UnusableReason, AlreadySettled.
+    Raises UnknownDiscrepancy, NotPermitted, UnusableReason, AlreadySettled, EndedByMoney.
     """
     found = _find(session, actor, discrepancy_id)
+    if found.kind in ENDED_BY_MONEY and found.settled_at is None:
+        raise EndedByMoney(
+            "Words do not settle this: money is owed, or missing, in the books.",
+            next_step="Book that it came back or write it off (cbi receivable), or cover it (cbi payment cover).",
+        )
     words = reasons.plain(resolution, longest=LONGEST_RESOLUTION)
     settled = session.scalar(
         update(Discrepancy)

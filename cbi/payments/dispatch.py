@@ -6,10 +6,11 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, String, and_, cast, func, insert, literal, select, true
 from sqlalchemy.orm import Session
 
-from cbi import clock
+from cbi import clock, db
 from cbi.access.actor import SYSTEM, Actor
 from cbi.access.permissions import Permission
 from cbi.errors import Conflict
+from cbi.lifecycle import MoveNotAllowed
 from cbi.payments import disputes
 from cbi.payments.approval import check_approved
 from cbi.payments.models import Attempt, Payment, PaymentRun, RunRoute
@@ -51,6 +52,11 @@ def begin_release(session: Session, actor: Actor, run_id: UUID) -> PaymentRun:
     run = find(session, run_id, lock=True)
     actor.require(Permission.RUN_RELEASE, programme_of(session, run).code)
     RUN.check(run.state, RunState.RELEASING)
+    if run.state is RunState.RELEASED:
+        raise MoveNotAllowed(
+            f"Run {run.number} is released already.",
+            next_step=f"What of it was not paid can be tried anew: cbi run undecided {run.number}",
+        )
     if run.release_after is None or clock.now() < run.release_after:
         raise TooEarly(
             f"Run {run.number} can still be recalled until {run.release_after:%H:%M} UTC.",
@@ -59,6 +65,7 @@ def begin_release(session: Session, actor: Actor, run_id: UUID) -> PaymentRun:
         )
     check_approved(session, run)
     move_run(session, actor, run, RunState.RELEASING)
+    db.soon(session, "releases")
     return run
 
 

@@ -1,17 +1,22 @@
 """Payments of which the provider says something else than our books: nothing more is sent until somebody explains it.
 
-A payment that waits for a new attempt may have been paid by an earlier one. While a discrepancy says so, it waits.
+A payment that waits for a new attempt may have been paid by an earlier one. While a discrepancy says so, it waits; and
+while money is owed back that may have reached its household, so does every payment for the same entitlement.
 """
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from cbi import clock
+from cbi.money import Money
+from cbi.payments.discrepancies import open_discrepancy
 from cbi.payments.models import Discrepancy, Payment
-from cbi.payments.states import PaymentState
+from cbi.payments.receivable_models import Receivable
+from cbi.payments.states import PaymentState, ReceivableState
 
 SAID_TO_HAVE_FAILED = "said_to_have_failed"
 """News of a failure, until the provider, asked, says the same."""
@@ -21,6 +26,27 @@ ANOTHER_AMOUNT = "paid_another_amount"
 
 EARLIER_ATTEMPT_PAID = "earlier_attempt_paid"
 """News that an attempt which was given up paid after all."""
+
+
+def dispute(
+    session: Session,
+    payment: Payment,
+    attempt: int,
+    claimed: PaymentState,
+    source: str,
+    provider_reference: str | None,
+    kind: str = "",
+    said: Money | None = None,
+    state: PaymentState | None = None,
+) -> None:
+    """Keep news that our books had otherwise until somebody explains it; `state` is what the payment was before it."""
+    state = state or payment.state
+    open_discrepancy(
+        session, kind or contradiction(claimed, state), f"payment:{payment.id}:{attempt}", provider=payment.provider,
+        payment_id=payment.id, amount=Money(payment.amount_minor, payment.currency), attempt=attempt,
+        state=state.value, claimed=claimed.value, source=source, provider_reference=provider_reference,
+        noticed_at=f"{clock.now():%F %T}", said_amount=str(said) if said else None,
+    )  # fmt: skip
 
 
 def contradiction(claimed: PaymentState, state: PaymentState) -> str:
@@ -41,7 +67,8 @@ HOLDING = (
 """While one of these is open, or one about a line of a statement that names the payment, its money may have moved."""
 
 
-def _in_dispute() -> Select[UUID | None]:
+def in_dispute() -> Select[UUID | None]:
+    """The payments that an open discrepancy holds."""
     return select(Discrepancy.payment_id).where(
         Discrepancy.settled_at.is_(None),
         Discrepancy.payment_id.is_not(None),
@@ -49,12 +76,26 @@ def _in_dispute() -> Select[UUID | None]:
     )
 
 
+def owed_back() -> Select[UUID]:
+    """The entitlements for which money was paid that may turn out to be the payment."""
+    return select(Receivable.entitlement_id).where(Receivable.state == ReceivableState.OPEN)
+
+
+def unquestioned(provider: str) -> ColumnElement[bool]:
+    """Whether nothing says that a payment by this provider may itself have been paid."""
+    own = select(Receivable.payment_id).where(Receivable.state == ReceivableState.OPEN)
+    return and_(
+        Payment.id.not_in(in_dispute().where(Discrepancy.provider == provider)),
+        Payment.id.not_in(own),
+    )
+
+
 def undisputed(provider: str) -> ColumnElement[bool]:
-    """Whether no discrepancy holds a payment by this provider.
+    """Whether nothing holds a payment by this provider, and no other has been paid in its place.
 
     NOT IN, not NOT EXISTS: the few payments in dispute are read once for a whole chunk, whatever the statistics say.
     """
-    return Payment.id.not_in(_in_dispute().where(Discrepancy.provider == provider))
+    return and_(unquestioned(provider), Payment.entitlement_id.not_in(owed_back()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +114,7 @@ def held(session: Session, run_ids: Collection[UUID]) -> list[Held]:
         select(Payment.run_id, Payment.provider, func.count(), func.sum(Payment.amount_minor))
         .where(
             Payment.run_id.in_(run_ids), Payment.live, Payment.state == PaymentState.READY,
-            Payment.id.in_(_in_dispute()),
+            or_(Payment.id.in_(in_dispute()), Payment.entitlement_id.in_(owed_back())),
         )
         .group_by(Payment.run_id, Payment.provider)
     )  # fmt: skip

@@ -25,6 +25,7 @@ from cbi.payments.schemas import (
     RunSheetOut,
     Signature,
     StateTotalOut,
+    StepSignature,
     UnpaidReport,
 )
 
@@ -76,7 +77,7 @@ def lock(
     return _out(session, runs.lock(session, actor, run_id))
 
 
-@router.post("/payment-runs/{run_id}/certify", summary="First signature")
+@router.post("/payment-runs/{run_id}/certify", summary="Sign as certifier")
 def certify(
     session: OfficeSession,
     actor: Annotated[Actor, Depends(may(Permission.RUN_CERTIFY))],
@@ -87,7 +88,7 @@ def certify(
     return _out(session, run)
 
 
-@router.post("/payment-runs/{run_id}/authorise", summary="Second signature; commits the funds")
+@router.post("/payment-runs/{run_id}/authorise", summary="Sign as authoriser")
 def authorise(
     session: OfficeSession,
     actor: Annotated[Actor, Depends(may(Permission.RUN_AUTHORISE))],
@@ -95,6 +96,20 @@ def authorise(
     body: Signature,
 ) -> RunOut:
     run = approval.authorise(session, actor, run_id, body.one_time_code, seen=body.seen)
+    return _out(session, run)
+
+
+@router.post(
+    "/payment-runs/{run_id}/sign",
+    summary="Take the run's next step; the last one commits the funds",
+)
+def sign(
+    session: OfficeSession,
+    actor: Annotated[Actor, Depends(may(Permission.RUN_SIGN))],
+    run_id: UUID,
+    body: StepSignature,
+) -> RunOut:
+    run = approval.sign(session, actor, run_id, body.step, body.one_time_code, seen=body.seen)
     return _out(session, run)
 
 

@@ -72,17 +72,20 @@ def last_cycle(session: Session, run: PaymentRun) -> LastCycle | None:
     period = session.scalar(select(func.max(PaymentRun.period)).where(earlier))
     if period is None:
         return None
-    rows = session.execute(
-        select(PaymentRun.id, PaymentRun.number, PaymentRun.payment_count, PaymentRun.total_minor)
-        .where(earlier, PaymentRun.period == period)
-        .order_by(PaymentRun.number)
-    ).all()
-    return LastCycle(
-        period,
-        {row.id: row.number for row in rows},
-        sum(row.payment_count for row in rows),
-        sum(row.total_minor for row in rows),
+    runs = dict(
+        session.execute(
+            select(PaymentRun.id, PaymentRun.number)
+            .where(earlier, PaymentRun.period == period)
+            .order_by(PaymentRun.number)
+        ).all()
     )
+    # What was given up in one run and paid in a follow-up counts once.
+    payments, total = session.execute(
+        select(func.count(), func.coalesce(func.sum(Payment.amount_minor), 0)).where(
+            Payment.run_id.in_(runs), Payment.live
+        )
+    ).one()
+    return LastCycle(period, runs, payments, int(total))
 
 
 def keep(session: Session, run: PaymentRun, last: LastCycle | None, median_minor: int) -> None:

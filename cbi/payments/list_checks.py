@@ -45,7 +45,7 @@ class NotThatList(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A file that is exactly a run's list. `is_approved`: two people have signed it, and the audit log says so, too."""
+    """A file that is exactly a run's list. `is_approved`: everybody who must has signed it, and the audit log says so."""
 
     number: int
     digest: str
@@ -70,14 +70,13 @@ def check(session: Session, content: BinaryIO) -> Checked:
         rows[number] = hashlib.sha256(line.encode()).digest()
     if whole.digest() != run.digest:
         raise _not_that_list(session, run, whole.hexdigest(), rows, doubled)
-    said = approval.signed_and_said(session, run)
     return Checked(
         number=run.number,
         digest=whole.hexdigest(),
         payments=len(rows),
         total=Money(run.total_minor, run.currency),
         signed=tuple(signatures(session, run)),
-        is_approved=len(said) == 2 and all(known for _, known in said),
+        is_approved=approval.is_signed(session, run),
     )
 
 
@@ -101,7 +100,7 @@ def _not_that_list(
     """Says which rows differ, where it is rows that do."""
     known = dict(
         session.execute(
-            select(Payment.number, Payment.digest).where(Payment.run_id == run.id, Payment.live)
+            select(Payment.number, Payment.digest).where(Payment.run_id == run.id, digest.signed())
         ).all()
     )
     differ = sorted(

@@ -102,9 +102,9 @@ def signatures(session: Session, run: PaymentRun) -> list[Signature]:
         select(Approval.part, User.full_name, Approval.approved_at)
         .join(User, User.id == Approval.user_id)
         .where(Approval.run_id == run.id, Approval.revision == run.revision)
-        .order_by(Approval.approved_at, Approval.part.desc())  # the certifier before the authoriser
+        .order_by(Approval.place)
     )
-    return [Signature(part.value, name, at) for part, name, at in rows]
+    return [Signature(part, name, at) for part, name, at in rows]
 
 
 def as_lines(blocks: Iterator[bytes]) -> Iterator[str]:

@@ -1,7 +1,6 @@
 """Payment runs, the people who signed them, their payments, every attempt and every change of state."""
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +21,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from cbi.db import Base, CurrencyCode, Instant, Key, MinorUnits, Ordinal, may_update
 from cbi.payments.states import PaymentState, RunState
+from cbi.programmes.models import CODE_PATTERN
 
 
 class PaymentRun(Base):
@@ -33,8 +33,8 @@ class PaymentRun(Base):
     __tablename__ = "payment_runs"
     __table_args__ = {
         "info": may_update(
-            "state", "revision", "payment_count", "total_minor", "digest", "locked_at", "release_after", "released_at",
-            "closed_at",
+            "state", "revision", "providers", "payment_count", "total_minor", "digest", "locked_at", "release_after",
+            "released_at", "closed_at",
         )
     }  # fmt: skip
 
@@ -90,28 +90,30 @@ class RunRoute(Base):
     """When the provider may next be offered something."""
 
 
-class Part(StrEnum):
-    """What a person is to a run. A person is one thing only, for ever."""
-
-    MAKER = "maker"
-    CERTIFIER = "certifier"
-    AUTHORISER = "authoriser"
+MAKER = "maker"
+"""The part of whoever built, edited or locked a run. Every other part is the name of a signature's step."""
 
 
 class RunPart(Base):
-    """Who had which part in a run. The primary key is what keeps maker, certifier and authoriser different people."""
+    """Who had which part in a run, for ever. The primary key is what keeps its makers and signers different people."""
 
     __tablename__ = "run_parts"
-    __table_args__ = (UniqueConstraint("run_id", "user_id", "part"),)
+    __table_args__ = (
+        UniqueConstraint("run_id", "user_id", "part"),
+        CheckConstraint(f"part ~ '{CODE_PATTERN}'", name="part"),
+    )
 
     run_id: Mapped[UUID] = mapped_column(ForeignKey("payment_runs.id"), primary_key=True)
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
-    part: Mapped[Part]
+    part: Mapped[str]
     since: Mapped[Instant]
 
 
 class Approval(Base):
-    """One signature over one digest. Append-only."""
+    """One signature over one digest, `place` counting them from 1. Append-only.
+
+    With a delegation, the signer stood in for somebody, who has the same part in the run from then on.
+    """
 
     __tablename__ = "approvals"
     __table_args__ = (
@@ -119,14 +121,18 @@ class Approval(Base):
             ["run_id", "user_id", "part"],
             ["run_parts.run_id", "run_parts.user_id", "run_parts.part"],
         ),
-        CheckConstraint("part IN ('certifier', 'authoriser')", name="approving_part"),
+        CheckConstraint(f"part <> '{MAKER}'", name="approving_part"),
+        CheckConstraint("place > 0", name="place"),
         UniqueConstraint("run_id", "revision", "user_id"),
+        UniqueConstraint("run_id", "revision", "place"),
     )
 
     run_id: Mapped[UUID] = mapped_column(primary_key=True)
     revision: Mapped[int] = mapped_column(primary_key=True)
-    part: Mapped[Part] = mapped_column(primary_key=True)
+    part: Mapped[str] = mapped_column(primary_key=True)
+    place: Mapped[int]
     user_id: Mapped[UUID] = mapped_column(Uuid)
+    delegation_id: Mapped[UUID | None] = mapped_column(ForeignKey("delegations.id"))
     digest: Mapped[bytes] = mapped_column(LargeBinary)
     approved_at: Mapped[Instant]
 

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import (
     ColumnElement,
     DateTime,
+    Integer,
     Select,
     String,
     bindparam,
@@ -32,6 +33,9 @@ BOOKED: dict[tuple[PaymentState, PaymentState], Entry] = {
     (PaymentState.SENDING, PaymentState.PAID): Entry.CONFIRM,
     (PaymentState.ACCEPTED, PaymentState.PAID): Entry.CONFIRM,
     (PaymentState.UNKNOWN, PaymentState.PAID): Entry.CONFIRM,
+    (PaymentState.UNKNOWN, PaymentState.DISPUTED): Entry.AGE,
+    (PaymentState.DISPUTED, PaymentState.PAID): Entry.CONFIRM_AGED,
+    (PaymentState.DISPUTED, PaymentState.FAILED): Entry.FAIL_AGED,
     (PaymentState.SENDING, PaymentState.FAILED): Entry.FAIL,
     (PaymentState.ACCEPTED, PaymentState.FAILED): Entry.FAIL,
     (PaymentState.UNKNOWN, PaymentState.FAILED): Entry.FAIL,
@@ -39,9 +43,14 @@ BOOKED: dict[tuple[PaymentState, PaymentState], Entry] = {
     (PaymentState.PAID, PaymentState.RETURNED): Entry.RETURN,
     (PaymentState.FAILED, PaymentState.CANCELLED): Entry.RELEASE_FAILED,
     (PaymentState.RETURNED, PaymentState.CANCELLED): Entry.RELEASE_AWAITING,
-    (PaymentState.EXPIRED, PaymentState.CANCELLED): Entry.RELEASE_AWAITING,
+    (PaymentState.EXPIRED, PaymentState.CANCELLED): Entry.RELEASE_EXPIRED,
     (PaymentState.RETURNED, PaymentState.READY): Entry.RETRY_AWAITING,
-    (PaymentState.EXPIRED, PaymentState.READY): Entry.RETRY_AWAITING,
+    (PaymentState.EXPIRED, PaymentState.READY): Entry.RETRY_EXPIRED,
+    (PaymentState.READY, PaymentState.PAID): Entry.LATE_COMMITTED,
+    (PaymentState.FAILED, PaymentState.PAID): Entry.LATE_COMMITTED,
+    (PaymentState.RETURNED, PaymentState.PAID): Entry.LATE_AWAITING,
+    (PaymentState.EXPIRED, PaymentState.PAID): Entry.LATE_AWAITING,
+    (PaymentState.CANCELLED, PaymentState.PAID): Entry.LATE_RELEASED,
 }
 
 
@@ -90,16 +99,19 @@ def move_one(
     provider_code: str | None = None,
     failure: str | None = None,
     totals_at_last: bool = False,
+    attempt: int | None = None,
+    entry: Entry | None = None,
 ) -> bool:
     """`move` for a single payment, while somebody waits; whether it moved.
 
-    `totals_at_last` is for the end of a transaction at a counter, as in `post_payments`.
+    `totals_at_last` is for the end of a transaction at a counter, as in `post_payments`. `attempt` is the one that did
+    it, where that is not the present one. `entry` books it otherwise than usual.
     """
-    statement, named = _moving_one(before, after), {"one": payment_id}
+    statement = _moving_one(before, after)
     return bool(
         _move(
             session, run, provider, statement, before, after, source, provider_code, failure,
-            totals_at_last=totals_at_last, **named,
+            totals_at_last=totals_at_last, entry=entry, one=payment_id, by_attempt=attempt,
         )
     )  # fmt: skip
 
@@ -116,13 +128,15 @@ def _move(
     failure: str | None,
     *,
     totals_at_last: bool = False,
+    entry: Entry | None = None,
+    by_attempt: int | None = None,
     **named: object,
 ) -> int:
     values = {
         "run": run.id, "by": provider, "said_by": source, "said_code": provider_code, "said_failure": failure,
-        "moved_at": clock.now(), **named,
+        "moved_at": clock.now(), "by_attempt": by_attempt, **named,
     }  # fmt: skip
-    entry = BOOKED.get((before, after))
+    entry = entry or BOOKED.get((before, after))
     if entry is None:
         return int(session.connection().scalar(statement, values) or 0)
     if after is PaymentState.PAID:
@@ -153,7 +167,7 @@ def _moving(
             Payment.state == before, chosen,
         )
         .values(**changes)
-        .returning(*notices.CONCERNS)
+        .returning(_attempt(before), *notices.CONCERNS)
         .cte("moved")
     )  # fmt: skip
     events = (
@@ -161,7 +175,7 @@ def _moving(
         .from_select(
             ["payment_id", "attempt", "before", "after", "source", "provider_code", "failure", "at"],
             select(
-                moved.c.id, moved.c.attempts, literal(before.value), literal(after.value),
+                moved.c.id, moved.c.attempt, literal(before.value), literal(after.value),
                 *(bindparam(name, type_=String) for name in ("said_by", "said_code", "said_failure")),
                 bindparam("moved_at", type_=DateTime(timezone=True)),
             ),
@@ -171,4 +185,25 @@ def _moving(
     if (before, after) not in BOOKED:
         return select(func.count()).select_from(moved).add_cte(events)
     along = (events, notices.paid(moved)) if after is PaymentState.PAID else (events,)
-    return booking(select(moved.c.id, moved.c.attempts, moved.c.amount_minor), *along)
+    return booking(select(moved.c.id, moved.c.attempt, moved.c.amount_minor), *along)
+
+
+def _attempt(before: PaymentState) -> ColumnElement[int]:
+    """The attempt that a move is about: the present one, unless it is said otherwise or another one came back."""
+    given = bindparam("by_attempt", type_=Integer)
+    if before is not PaymentState.RETURNED:
+        return func.coalesce(given, Payment.attempts).label("attempt")
+    came_back = (
+        select(func.max(PaymentEvent.id))
+        .where(
+            PaymentEvent.payment_id == Payment.id,
+            PaymentEvent.after == PaymentState.RETURNED.value,
+        )
+        .correlate(Payment)
+    )
+    its_attempt = (
+        select(PaymentEvent.attempt)
+        .where(PaymentEvent.id == came_back.scalar_subquery())
+        .correlate(Payment)
+    )
+    return func.coalesce(given, its_attempt.scalar_subquery(), Payment.attempts).label("attempt")

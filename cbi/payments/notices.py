@@ -35,10 +35,10 @@ TICKET_DIGITS = 6
 """How much of the receipt number the text shows: its last digits."""
 
 CONCERNS = (
-    Payment.id, Payment.attempts, Payment.amount_minor, Payment.currency, Payment.mechanism, Payment.household_id,
+    Payment.id, Payment.amount_minor, Payment.currency, Payment.mechanism, Payment.household_id,
     Payment.person_id, Payment.account_id,
 )  # fmt: skip
-"""What the statement that moves payments has to return of them."""
+"""What the statement that moves payments has to return of them, beside the `attempt` that moved them."""
 
 
 def values_for(currency: str) -> Mapping[str, object]:
@@ -75,7 +75,7 @@ def paid(moved: CTE) -> CTE:
             (has_receipt, func.jsonb_build_object("amount", amount, "ticket", ticket)),
             else_=func.jsonb_build_object("amount", amount),
         ),
-        "dedupe": func.concat("paid:", moved.c.id, literal(":", String), moved.c.attempts),
+        "dedupe": func.concat("paid:", moved.c.id, literal(":", String), moved.c.attempt),
         "state": literal(MESSAGE.initial, Message.state.type),
         "waiting": true(),
         "tries": literal(0),
@@ -88,7 +88,7 @@ def paid(moved: CTE) -> CTE:
             select(*row.values())
             .join_from(moved, Household, Household.id == moved.c.household_id)
             .outerjoin(
-                Attempt, and_(Attempt.payment_id == moved.c.id, Attempt.number == moved.c.attempts)
+                Attempt, and_(Attempt.payment_id == moved.c.id, Attempt.number == moved.c.attempt)
             )
             .outerjoin(went_to, and_(went_to.id == moved.c.account_id, went_to.kind == PHONE))
             .outerjoin(

@@ -4,26 +4,27 @@ from collections.abc import Sequence
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import Select, Table, bindparam, literal, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import Select, literal, select
+from sqlalchemy.orm import Session
 
-from cbi import clock
 from cbi.errors import NotFound
 from cbi.fsp.keys import UnusableKey, idempotency_key, read_idempotency_key
 from cbi.fsp.messages import Outcome, ProviderUpdate
 from cbi.money import Money
+from cbi.payments import late, receivables
 from cbi.payments.discrepancies import open_discrepancy, settle_set
 from cbi.payments.dispatch import Chunk
 from cbi.payments.disputes import (
     ANOTHER_AMOUNT,
     EARLIER_ATTEMPT_PAID,
     SAID_TO_HAVE_FAILED,
-    contradiction,
+    dispute,
 )
 from cbi.payments.models import Attempt, Discrepancy, Payment
 from cbi.payments.moves import move, move_one
+from cbi.payments.naming import keep_ticket, name_attempt
 from cbi.payments.runs import find
-from cbi.payments.states import PAYMENT, PaymentState
+from cbi.payments.states import ON_ITS_WAY, PAYMENT, PaymentState
 
 
 class Applied(StrEnum):
@@ -51,9 +52,6 @@ STATE_OF: dict[Outcome, PaymentState] = {
 ASKED = "query"
 """The source of news that we asked for."""
 
-_PROGRESS = {PaymentState.ACCEPTED, PaymentState.UNKNOWN}
-"""News that says nothing final: late or repeated, it is no contradiction."""
-
 
 def accept_chunk(session: Session, chunk: Chunk, source: str) -> int:
     """The provider, or for codes the engine itself, has taken every sending payment of the chunk."""
@@ -72,7 +70,7 @@ def confirm_paid(
     """
     payment = _find(session, payment_id)
     run = find(session, payment.run_id)
-    if payment.attempts == attempt and PAYMENT.allows(payment.state, PaymentState.PAID):
+    if payment.attempts == attempt and payment.state in ON_ITS_WAY:
         key = idempotency_key(payment_id, attempt)
         name_attempt(session, payment.provider, key, provider_reference)
         # The totals of the books come last: every counter waits for them.
@@ -80,10 +78,13 @@ def confirm_paid(
             session, run, payment_id, payment.state, PaymentState.PAID, provider=payment.provider, source=source,
             totals_at_last=True,
         )  # fmt: skip
+        if attempt > 1:
+            receivables.note_paid_twice(session, payment, source)
         return True
     if payment.attempts == attempt and payment.state is PaymentState.PAID:
         return False
-    _dispute(session, payment, attempt, PaymentState.PAID, source, provider_reference)
+    kind = "" if payment.attempts == attempt else EARLIER_ATTEMPT_PAID
+    dispute(session, payment, attempt, PaymentState.PAID, source, provider_reference, kind)
     return False
 
 
@@ -110,9 +111,10 @@ def apply(
 ) -> Applied:
     """Take in what a provider said about one attempt, whatever the order or the number of times it is said.
 
-    What the lifecycle allows is booked; what adds nothing is ignored; what contradicts it opens a discrepancy.
-    `can_ask`: it said so of its own accord, and can be asked. Then a failure is not believed before it is: what has
-    failed may be paid anew, and what was called back as failed may be called back as paid a moment later.
+    What is new is booked, also where our books had it otherwise (`late`); what adds nothing is ignored; what is not
+    believed opens a discrepancy. `can_ask`: it said so of its own accord, and can be asked. Then a failure is not
+    believed before it is: what has failed may be paid anew, and what was called back as failed may be called back as
+    paid a moment later.
     """
     payment, attempt = _named(session, news, provider)
     if payment is None:
@@ -121,51 +123,111 @@ def apply(
             outcome=news.outcome.value, source=source,
         )  # fmt: skip
         return Applied.DISPUTED
-    _keep_ticket(session, payment.id, attempt, news.ticket)
-    run = find(session, payment.run_id)
-    after = STATE_OF[news.outcome]
-    if attempt == payment.attempts:
-        kind = _doubt(payment, news, source, can_ask=can_ask)
-        if kind is not None:
-            return _doubted(session, payment, attempt, news, source, kind)
-        if payment.state is PaymentState.PAID and after is PaymentState.FAILED:
-            after = PaymentState.RETURNED  # what was paid and then "failed" came back
-        if payment.state is after:
-            return Applied.NOTHING_NEW
-        if PAYMENT.allows(payment.state, after):
-            name_attempt(session, provider, news.idempotency_key, news.provider_reference)
-            move_one(
-                session, run, payment.id, payment.state, after, provider=provider, source=source,
-                provider_code=news.provider_code, failure=news.failure,
-            )  # fmt: skip
-            if after is PaymentState.FAILED:
-                settle_set(session, _confirmed_failure(payment.id, attempt))
-            return Applied.MOVED
-    if after in _PROGRESS or (attempt != payment.attempts and after is PaymentState.FAILED):
+    keep_ticket(session, payment.id, attempt, news.ticket)
+    kind = _doubt(session, payment, attempt, news, source, can_ask=can_ask)
+    if kind is not None:
+        return _doubted(session, payment, attempt, news, source, kind)
+    match news.outcome:
+        case Outcome.PAID:
+            return _paid(session, payment, attempt, news, source)
+        case Outcome.RETURNED:
+            return _returned(session, payment, attempt, news, source)
+        case Outcome.FAILED:
+            return _failed(session, payment, attempt, news, source)
+        case Outcome.ACCEPTED | Outcome.UNKNOWN:
+            # It says nothing final: late or repeated, it is no contradiction.
+            after = STATE_OF[news.outcome]
+            if attempt != payment.attempts or not PAYMENT.allows(payment.state, after):
+                return Applied.NOTHING_NEW
+            return _move(session, payment, after, news, source)
+
+
+def _paid(
+    session: Session, payment: Payment, attempt: int, news: ProviderUpdate, source: str
+) -> Applied:
+    if attempt == payment.attempts and payment.state in ON_ITS_WAY:
+        _move(session, payment, PaymentState.PAID, news, source)
+        if attempt > 1:
+            receivables.note_paid_twice(session, payment, source)
+        return Applied.MOVED
+    if late.known_paid(session, payment.id, attempt):
         return Applied.NOTHING_NEW
-    _dispute(session, payment, attempt, after, source, news.provider_reference)
-    return Applied.DISPUTED
+    name_attempt(session, payment.provider, news.idempotency_key, news.provider_reference)
+    moved = late.book_paid(
+        session, payment, attempt, source=source, reference=news.provider_reference
+    )
+    return Applied.MOVED if moved else Applied.DISPUTED
 
 
-def _doubt(payment: Payment, news: ProviderUpdate, source: str, *, can_ask: bool) -> str | None:
+def _returned(
+    session: Session, payment: Payment, attempt: int, news: ProviderUpdate, source: str
+) -> Applied:
+    if late.known_returned(session, payment.id, attempt):
+        return Applied.NOTHING_NEW
+    name_attempt(session, payment.provider, news.idempotency_key, news.provider_reference)
+    moved = late.book_returned(
+        session, payment, attempt, source=source, reference=news.provider_reference
+    )
+    return Applied.MOVED if moved else Applied.DISPUTED
+
+
+def _failed(
+    session: Session, payment: Payment, attempt: int, news: ProviderUpdate, source: str
+) -> Applied:
+    if attempt == payment.attempts and payment.state in ON_ITS_WAY:
+        _move(session, payment, PaymentState.FAILED, news, source)
+        settle_set(session, _confirmed_failure(payment.id, attempt))
+        session.refresh(payment)
+        late.adopt(session, payment)
+        return Applied.MOVED
+    if source == ASKED and late.known_paid(session, payment.id, attempt):
+        # What was paid and then "failed" came back.
+        return _returned(session, payment, attempt, news, source)
+    return Applied.NOTHING_NEW
+
+
+def _move(
+    session: Session, payment: Payment, after: PaymentState, news: ProviderUpdate, source: str
+) -> Applied:
+    """Move a payment by news about its present attempt that the lifecycle allows."""
+    name_attempt(session, payment.provider, news.idempotency_key, news.provider_reference)
+    move_one(
+        session, find(session, payment.run_id), payment.id, payment.state, after, provider=payment.provider,
+        source=source, provider_code=news.provider_code, failure=news.failure,
+    )  # fmt: skip
+    return Applied.MOVED
+
+
+def _doubt(
+    session: Session,
+    payment: Payment,
+    attempt: int,
+    news: ProviderUpdate,
+    source: str,
+    *,
+    can_ask: bool,
+) -> str | None:
     """Why the news is not believed as it stands: the kind of discrepancy that it opens; None when it is."""
     if news.amount is not None and news.amount != Money(payment.amount_minor, payment.currency):
         return ANOTHER_AMOUNT
     if news.outcome is not Outcome.FAILED or source == ASKED:
         return None
-    may_fail = can_ask and PAYMENT.allows(payment.state, PaymentState.FAILED)
-    return SAID_TO_HAVE_FAILED if may_fail or payment.state is PaymentState.PAID else None
+    if attempt == payment.attempts and payment.state in ON_ITS_WAY:
+        return SAID_TO_HAVE_FAILED if can_ask else None
+    if late.known_returned(session, payment.id, attempt):
+        return None
+    return SAID_TO_HAVE_FAILED if late.known_paid(session, payment.id, attempt) else None
 
 
 def _doubted(
     session: Session, payment: Payment, attempt: int, news: ProviderUpdate, source: str, kind: str
 ) -> Applied:
     """Keep news that is not believed; a payment that is still open is unknown from now on, so that it is asked about."""
-    _dispute(
+    dispute(
         session, payment, attempt, STATE_OF[news.outcome], source, news.provider_reference, kind, news.amount
     )  # fmt: skip
     unknown = PaymentState.UNKNOWN
-    if payment.state is not unknown and PAYMENT.allows(payment.state, unknown):
+    if attempt == payment.attempts and PAYMENT.allows(payment.state, unknown):
         name_attempt(session, payment.provider, news.idempotency_key, news.provider_reference)
         move_one(
             session, find(session, payment.run_id), payment.id, payment.state, unknown, provider=payment.provider,
@@ -199,79 +261,3 @@ def _named(session: Session, news: ProviderUpdate, provider: str) -> tuple[Payme
     if sent is None or sent.provider != provider:
         return None, attempt
     return _find(session, payment_id), attempt
-
-
-def _keep_ticket(session: Session, payment_id: UUID, attempt: int, ticket: str | None) -> None:
-    """Keep what the provider gave us to ask by: the latest, whatever became of the news that it came with."""
-    if ticket is not None:
-        session.execute(
-            update(Attempt)
-            .where(
-                Attempt.payment_id == payment_id, Attempt.number == attempt,
-                Attempt.ticket.is_distinct_from(ticket),
-            )
-            .values(ticket=ticket),
-            execution_options={"synchronize_session": False},
-        )  # fmt: skip
-
-
-def name_attempt(session: Session, provider: str, key: str, reference: str | None) -> None:
-    """Keep the provider's own name for an attempt of ours that has none yet.
-
-    A provider that gives two attempts one name has made a mistake, which opens a discrepancy and stops nothing.
-    """
-    if not reference:
-        return
-    given = {"given_by": provider, "key": key, "reference": reference}
-    if session.connection().scalar(_NAME, given) is not None:
-        return
-    owner = session.execute(_NAMED_SO, given).one_or_none()
-    if owner is not None:
-        open_discrepancy(
-            session, "reference_repeated", f"attempt:{key}", provider=provider,
-            payment_id=read_idempotency_key(key)[0], provider_reference=reference,
-            first_payment=str(owner.payment_id), first_attempt=owner.number,
-        )  # fmt: skip
-
-
-_ATTEMPTS: Table = Attempt.__table__  # type: ignore[assignment]
-_OTHER = aliased(Attempt)
-_NAMED_SO = select(_OTHER.payment_id, _OTHER.number).where(
-    _OTHER.provider == bindparam("given_by"),
-    _OTHER.provider_reference == bindparam("reference"),
-    _OTHER.idempotency_key != bindparam("key"),
-)
-_NAME = (
-    update(_ATTEMPTS)
-    .where(
-        _ATTEMPTS.c.idempotency_key == bindparam("key"),
-        _ATTEMPTS.c.provider_reference.is_(None),
-        ~_NAMED_SO.exists(),
-    )
-    .values(provider_reference=bindparam("reference"))
-    .returning(_ATTEMPTS.c.number)
-)
-
-
-def _dispute(
-    session: Session,
-    payment: Payment,
-    attempt: int,
-    claimed: PaymentState,
-    source: str,
-    provider_reference: str | None,
-    kind: str = "",
-    said: Money | None = None,
-) -> None:
-    """Keep news that the lifecycle forbids: it is a fact about money until somebody explains it."""
-    kind = kind or (
-        EARLIER_ATTEMPT_PAID
-        if attempt != payment.attempts
-        else contradiction(claimed, payment.state)
-    )
-    open_discrepancy(
-        session, kind, f"payment:{payment.id}:{attempt}", provider=payment.provider, payment_id=payment.id,
-        amount=Money(payment.amount_minor, payment.currency), attempt=attempt, state=payment.state.value,
-        claimed=claimed.value, source=source, provider_reference=provider_reference, noticed_at=f"{clock.now():%F %T}",
-        said_amount=str(said) if said else None,
-    )  # fmt: skip

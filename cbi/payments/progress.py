@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from cbi import clock
 from cbi.money import Money
 from cbi.payments.models import Attempt, Payment, PaymentRun, RunEvent
-from cbi.payments.states import PaymentState, RunState
+from cbi.payments.states import IN_DOUBT, PaymentState, RunState
 from cbi.programmes.models import Cycle, Entitlement, Programme
 
 STAYS = timedelta(days=30)
@@ -156,7 +156,7 @@ def _runs(session: Session, cycle_ids: Collection[UUID]) -> dict[UUID, OpenRun]:
         select(
             RunEvent.run_id,
             func.max(RunEvent.at).label("since"),
-            func.min(RunEvent.at).filter(RunEvent.after == RunState.RELEASING.value).label("began"),
+            func.max(RunEvent.at).filter(RunEvent.after == RunState.RELEASING.value).label("began"),
         )
         .where(RunEvent.run_id == PaymentRun.id)
         .group_by(RunEvent.run_id)
@@ -214,7 +214,7 @@ def _progress(board: Board, cycle: OpenCycle) -> CycleProgress:
         handed_over=in_state(*HANDED_OVER),
         paid=in_state(PaymentState.PAID),
         undecided=in_state(*UNDECIDED),
-        unknown=in_state(PaymentState.UNKNOWN),
+        unknown=in_state(*IN_DOUBT),
     )
 
 
@@ -229,7 +229,7 @@ class InDoubt:
 
 def in_doubt(session: Session, board: Board, patience: timedelta) -> list[InDoubt]:
     """The board's unknown payments whose attempt began longer ago than `patience`."""
-    runs = {part.run_id for part in board.portions if part.state is PaymentState.UNKNOWN}
+    runs = {part.run_id for part in board.portions if part.state in IN_DOUBT}
     if not runs:
         return []
     rows = session.execute(
@@ -239,7 +239,7 @@ def in_doubt(session: Session, board: Board, patience: timedelta) -> list[InDoub
         )
         .join(Attempt, and_(Attempt.payment_id == Payment.id, Attempt.number == Payment.attempts))
         .where(
-            Payment.run_id.in_(runs), Payment.state == PaymentState.UNKNOWN,
+            Payment.run_id.in_(runs), Payment.state.in_(IN_DOUBT),
             Attempt.started_at < clock.now() - patience,
         )
         .group_by(Payment.provider, Payment.currency)

@@ -1,21 +1,26 @@
 """What people ask about runs and payments: the list, the run sheet, one payment's story."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from cbi.access.actor import Actor
 from cbi.access.models import User
 from cbi.access.permissions import Permission
 from cbi.money import Money
-from cbi.payments import cautions, cover, disputes, summaries
+from cbi.payments import cautions, cover, decisions, disputes, follow_ups, required, summaries
 from cbi.payments.cautions import Caution
 from cbi.payments.cover import Cover
+from cbi.payments.decisions import Told
+from cbi.payments.follow_ups import Followed
 from cbi.payments.models import Approval, Payment, PaymentEvent, PaymentRun, RunEvent, RunPart
+from cbi.payments.required import Required
 from cbi.payments.runs import UnknownRun, routes_of
+from cbi.payments.signing_models import Delegation
 from cbi.payments.states import PaymentState, RunState
 from cbi.payments.summaries import Summary
 from cbi.programmes.models import Programme
@@ -63,6 +68,18 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class SignedStep:
+    """One signature that a run takes: the step, and once it is taken by whom, in whose place, and when."""
+
+    step: str
+    role: str
+    user_id: UUID | None = None
+    by: str | None = None
+    instead_of: str | None = None
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RunSheet:
     """What an approver sees: cautions first, the facts, the money before and after, who did what."""
 
@@ -75,8 +92,12 @@ class RunSheet:
     money: Cover
     cautions: tuple[Caution, ...]
     steps: tuple[Step, ...]
-    signed: tuple[tuple[str, UUID], ...]
+    required: Required | None
+    """Which signatures it takes, and why; None for a draft."""
+    signatures: tuple[SignedStep, ...]
     parts: tuple[tuple[str, UUID], ...]
+    follows: tuple[Followed, ...]
+    """What of it was given up in earlier runs of the cycle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +157,7 @@ def sheet(session: Session, run_id: UUID) -> RunSheet:
         raise UnknownRun("There is no such payment run.", next_step="See: cbi run list")
     run = session.get_one(PaymentRun, run_id)
     summary, money = summaries.of(session, run), cover.of(session, run)
-    signatures = session.execute(
-        select(Approval.part, Approval.user_id)
-        .where(Approval.run_id == run_id, Approval.revision == run.revision)
-        .order_by(Approval.approved_at)
-    )
+    needed = required.of(session, run)
     parts = session.execute(select(RunPart.part, RunPart.user_id).where(RunPart.run_id == run_id))
     return RunSheet(
         line=found[0],
@@ -152,8 +169,25 @@ def sheet(session: Session, run_id: UUID) -> RunSheet:
         money=money,
         cautions=cautions.of(run, summary, money),
         steps=steps(session, run_id),
-        signed=tuple((part.value, user_id) for part, user_id in signatures),
-        parts=tuple((part.value, user_id) for part, user_id in parts),
+        required=needed,
+        signatures=_signatures(session, run, needed) if needed else (),
+        parts=tuple((part, user_id) for part, user_id in parts),
+        follows=follow_ups.of(session, run),
+    )
+
+
+def _signatures(session: Session, run: PaymentRun, needed: Required) -> tuple[SignedStep, ...]:
+    signer, absent = aliased(User), aliased(User)
+    rows = session.execute(
+        select(Approval.part, Approval.user_id, signer.full_name, absent.full_name, Approval.approved_at)
+        .join(signer, signer.id == Approval.user_id)
+        .outerjoin(Delegation, Delegation.id == Approval.delegation_id)
+        .outerjoin(absent, absent.id == Delegation.from_id)
+        .where(Approval.run_id == run.id, Approval.revision == run.revision)
+    )  # fmt: skip
+    given = {part: signature for part, *signature in rows}
+    return tuple(
+        SignedStep(step.name, step.role, *given.get(step.name, ())) for step in needed.steps
     )
 
 
@@ -215,11 +249,18 @@ def story(session: Session, payment_id: UUID) -> list[tuple[datetime, str]]:
     """What happened to one payment, in order, in words."""
     events = session.scalars(
         select(PaymentEvent).where(PaymentEvent.payment_id == payment_id).order_by(PaymentEvent.id)
-    )
+    ).all()
+    decided = decisions.behind(session, events)
     return [
-        (event.at, f"attempt {event.attempt}: {event.before} → {event.after} ({event.source})")
+        (event.at, f"attempt {event.attempt}: {event.before} → {event.after} ({_said(event, decided)})")
         for event in events
-    ]
+    ]  # fmt: skip
+
+
+def _said(event: PaymentEvent, decided: Mapping[str, Told]) -> str:
+    """Who said so; of a decision also why."""
+    told = decided.get(event.source)
+    return f"{told.by} decided so: {told.reason}" if told else event.source
 
 
 def waiting(session: Session, *states: RunState) -> list[UUID]:

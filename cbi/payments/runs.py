@@ -13,12 +13,12 @@ from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
 from cbi.audit import reasons
 from cbi.audit.record import record
-from cbi.errors import Conflict, Forbidden, Invalid, NotFound
+from cbi.errors import Conflict, Forbidden, NotFound
 from cbi.fsp.messages import DeliveryMechanism
-from cbi.money import Money
-from cbi.payments import digest, providers, summaries
-from cbi.payments.models import Part, Payment, PaymentRun, RunEvent, RunPart, RunRoute
+from cbi.payments import digest, disputes, follow_ups, required, summaries
+from cbi.payments.models import MAKER, Payment, PaymentRun, RunEvent, RunPart, RunRoute
 from cbi.payments.moves import move_one
+from cbi.payments.payable import check_payable
 from cbi.payments.states import RUN, PaymentState, RunState
 from cbi.programmes.models import Cycle, Entitlement, Programme
 from cbi.programmes.queries import definition
@@ -42,12 +42,6 @@ class NothingToPay(Conflict):
     """Everybody in the cycle is in a run already, or has no account to pay to."""
 
     code = "payment_run.nothing_to_pay"
-
-
-class ProviderCannotPay(Invalid):
-    """The provider does not pay such amounts, or in such a way."""
-
-    code = "payment_run.provider_cannot_pay"
 
 
 class TwoParts(Forbidden):
@@ -78,6 +72,8 @@ def programme_of(session: Session, run: PaymentRun) -> Programme:
 
 def build(session: Session, actor: Actor, cycle_id: UUID) -> PaymentRun:
     """A draft run with a payment for every entitlement of the cycle that no live payment covers yet.
+
+    What was given up in an earlier run is paid here, to the account of today, unless the earlier payment is in dispute.
 
     Raises UnknownCycle, NothingToPay, ProviderCannotPay.
     """
@@ -110,8 +106,8 @@ def build(session: Session, actor: Actor, cycle_id: UUID) -> PaymentRun:
             f"Nobody in {programme.code} {cycle.period} is waiting for a payment run.",
             next_step="Everybody eligible is in a run already, or has no telephone on file.",
         )
-    _check_payable(session, run)
-    take_part(session, run, actor, Part.MAKER)
+    check_payable(session, run)
+    take_part(session, run, actor, MAKER)
     session.add(
         RunEvent(run_id=run.id, before=None, after=run.state, actor_id=actor.id, at=clock.now())
     )
@@ -126,7 +122,8 @@ def _add_payments(
     """One INSERT … SELECT, each row with its own digest; numbered route by route, so that a route is one range."""
     provider, mechanism = by_route(routes), mechanism_of(list(routes))
     place = by_route({mechanism: f"{place:03d}" for place, mechanism in enumerate(routes)})
-    covered = aliased(Payment)
+    covered, disputed = aliased(Payment), aliased(Payment)
+    may_be_paid = select(disputed.entitlement_id).where(disputed.id.in_(disputes.in_dispute()))
     owed = (
         select(
             func.gen_random_uuid().label("id"),
@@ -145,7 +142,10 @@ def _add_payments(
             ),
         )
         .outerjoin(covered, and_(covered.entitlement_id == Entitlement.id, covered.live))
-        .where(Entitlement.cycle_id == run.cycle_id, covered.id.is_(None))
+        .where(
+            Entitlement.cycle_id == run.cycle_id, covered.id.is_(None), Entitlement.id.not_in(may_be_paid),
+            Entitlement.id.not_in(disputes.owed_back()),
+        )
         .cte("owed")
         .prefix_with("MATERIALIZED", dialect="postgresql")
     )  # fmt: skip
@@ -204,28 +204,6 @@ def routes_of(session: Session, run_id: UUID) -> Sequence[RunRoute]:
     ).all()
 
 
-def _check_payable(session: Session, run: PaymentRun) -> None:
-    """Refuse now what a provider's profile says it cannot pay, not when ten thousand people wait."""
-    amounts = session.execute(
-        select(Payment.provider, Payment.mechanism, Payment.amount_minor, func.count())
-        .where(Payment.run_id == run.id)
-        .group_by(Payment.provider, Payment.mechanism, Payment.amount_minor)
-        .order_by(Payment.provider, Payment.amount_minor)
-    ).all()
-    refused = []
-    for provider, mechanism, minor, count in amounts:
-        profile, amount = providers.adapter(provider).profile, Money(minor, run.currency)
-        if mechanism not in profile.delivery_mechanisms:
-            raise ProviderCannotPay(f"{provider} does not deliver by {mechanism}.")
-        if not profile.admits(amount):
-            refused.append(f"{amount} by {provider} ({count} payments)")
-    if refused:
-        raise ProviderCannotPay(
-            f"These amounts are not paid by their provider: {', '.join(refused[:5])}.",
-            next_step="Change the rate card so that the amounts fit, or choose another provider.",
-        )
-
-
 def exclude(session: Session, actor: Actor, run_id: UUID, payment_id: UUID, reason: str) -> None:
     """Take one payment out of a draft run; its entitlement is free for another run."""
     run = find(session, run_id, lock=True)
@@ -235,7 +213,7 @@ def exclude(session: Session, actor: Actor, run_id: UUID, payment_id: UUID, reas
             "Only a draft run can be edited.",
             next_step="Have an approver return it with a reason first.",
         )
-    take_part(session, run, actor, Part.MAKER)
+    take_part(session, run, actor, MAKER)
     payment = session.get(Payment, payment_id)
     if payment is None or payment.run_id != run.id or not move_one(
         session, run, payment_id, PaymentState.READY, PaymentState.CANCELLED, provider=payment.provider,
@@ -258,15 +236,17 @@ def lock(session: Session, actor: Actor, run_id: UUID) -> PaymentRun:
     run = find(session, run_id, lock=True)
     actor.require(Permission.RUN_LOCK, programme_of(session, run).code)
     RUN.check(run.state, RunState.LOCKED)
-    take_part(session, run, actor, Part.MAKER)
+    take_part(session, run, actor, MAKER)
     if not _adds_up(session, run):
         raise NothingToPay("This run has no payments left.", next_step="Cancel it.")
     run.digest = digest.run_digest(session, run)
     run.locked_at = clock.now()
+    follow_ups.keep(session, run)
     seal = summaries.keep(session, run)
+    needed = required.keep(session, run)
     move_run(
         session, actor, run, RunState.LOCKED, payments=run.payment_count, digest=run.digest.hex(),
-        summary=seal.hex(),
+        summary=seal.hex(), required=needed.hex(),
     )  # fmt: skip
     return run
 
@@ -288,26 +268,31 @@ def _adds_up(session: Session, run: PaymentRun) -> int:
     return run.payment_count
 
 
-def take_part(session: Session, run: PaymentRun, actor: Actor, part: Part) -> None:
-    """Note that this person is the run's maker or approver; one person has one part, for ever. Raises TwoParts.
+def take_part(session: Session, run: PaymentRun, actor: Actor, part: str) -> None:
+    """Note that this person is the run's maker or signs a step; one person has one part, for ever. Raises TwoParts.
 
-    Programs and the scheduler can only make runs, never approve, so they are not noted.
+    Programs and the scheduler can only make runs, never sign, so they are not noted.
     """
-    if actor.kind != "user":
+    if actor.kind != "user" or actor.id is None:
         return
-    session.execute(
-        upsert(RunPart)
-        .values(run_id=run.id, user_id=actor.id, part=part, since=clock.now())
-        .on_conflict_do_nothing(index_elements=["run_id", "user_id"])
-    )
-    had = session.scalars(
-        select(RunPart.part).where(RunPart.run_id == run.id, RunPart.user_id == actor.id)
-    ).one()
-    if had is not part:
+    had = part_of(session, run, actor.id, part)
+    if had != part:
         raise TwoParts(
             f"You are this run's {had} and cannot also be its {part}.",
-            next_step="Ask a colleague: whoever makes, certifies and authorises a run must be different people.",
+            next_step="Ask a colleague: all who make and sign a run must be different people.",
         )
+
+
+def part_of(session: Session, run: PaymentRun, user_id: UUID, part: str) -> str:
+    """Give somebody a part in a run, unless they have one; returns the part that they have."""
+    session.execute(
+        upsert(RunPart)
+        .values(run_id=run.id, user_id=user_id, part=part, since=clock.now())
+        .on_conflict_do_nothing(index_elements=["run_id", "user_id"])
+    )
+    return session.scalars(
+        select(RunPart.part).where(RunPart.run_id == run.id, RunPart.user_id == user_id)
+    ).one()
 
 
 def move_run(

@@ -6,7 +6,8 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from cbi.ledger.schemas import Amount
-from cbi.payments.queries import RouteLine, RunLine, RunSheet
+from cbi.payments.queries import RouteLine, RunLine, RunSheet, SignedStep
+from cbi.payments.required import Required
 from cbi.payments.sheet_models import FindingKind
 from cbi.payments.summaries import Change
 
@@ -37,6 +38,12 @@ class Signature(BaseModel):
     def seen(self) -> bytes | None:
         """The digest as bytes."""
         return bytes.fromhex(self.digest_seen) if self.digest_seen else None
+
+
+class StepSignature(Signature):
+    """Which step is taken, by its name on the run sheet; another one than is next is refused."""
+
+    step: str = Field(min_length=2, max_length=40)
 
 
 class UnpaidReport(BaseModel):
@@ -131,6 +138,56 @@ class CautionOut(BaseModel):
     provider: str | None
 
 
+class SignatureOut(BaseModel):
+    """One signature that the run takes; `by` is null until it is given, `instead_of` says for whom somebody stood in."""
+
+    step: str
+    role: str
+    by: str | None
+    instead_of: str | None
+    at: datetime | None
+
+    @classmethod
+    def of(cls, signature: SignedStep) -> "SignatureOut":
+        return cls(
+            step=signature.step, role=signature.role, by=signature.by, instead_of=signature.instead_of,
+            at=signature.at,
+        )  # fmt: skip
+
+
+class CountedOut(BaseModel):
+    """Why it takes these: what was counted over seven days, this run included, and the band that it chose.
+
+    `runs` are the other runs in the sum. No `policy`: every run takes these signatures.
+    """
+
+    policy: int | None
+    band: int | None
+    because: str
+    amount: Amount
+    runs: list[int]
+    household: Amount | None
+
+    @classmethod
+    def of(cls, needed: Required | None) -> "CountedOut | None":
+        if needed is None or (counted := needed.counted) is None:
+            return None
+        others = {"maker": counted.maker.runs, "programme": counted.programme.runs}
+        return cls(
+            policy=needed.policy, band=needed.band, because=counted.because, amount=Amount.of(counted.amount),
+            runs=list(others.get(counted.because, ())),
+            household=counted.household and Amount.of(counted.household),
+        )  # fmt: skip
+
+
+class FollowedOut(BaseModel):
+    """So many payments that were given up in that earlier run, and are paid in this one."""
+
+    run: int
+    payments: int
+    total: Amount
+
+
 class RunSheetOut(RunOut):
     """What an approver signs. Give `digest` back as `digest_seen` with the signature."""
 
@@ -146,6 +203,9 @@ class RunSheetOut(RunOut):
     budget_after: Amount
     changes: ChangesOut
     signed: dict[str, UUID]
+    signatures: list[SignatureOut]
+    counted: CountedOut | None
+    follows: list[FollowedOut]
 
     @classmethod
     def from_sheet(cls, sheet: RunSheet) -> "RunSheetOut":
@@ -175,7 +235,13 @@ class RunSheetOut(RunOut):
                 amount_changed=ChangeOut.of(facts.of(FindingKind.AMOUNT)),
                 account_changed=ChangeOut.of(facts.of(FindingKind.ACCOUNT)),
             ),
-            signed=dict(sheet.signed),
+            signed={each.step: each.user_id for each in sheet.signatures if each.user_id},
+            signatures=[SignatureOut.of(each) for each in sheet.signatures],
+            counted=CountedOut.of(sheet.required),
+            follows=[
+                FollowedOut(run=each.run, payments=each.payments, total=Amount.of(each.total))
+                for each in sheet.follows
+            ],
         )  # fmt: skip
 
 

@@ -33,7 +33,8 @@ from cbi.money import Money
 from cbi.payments.dispatch import finish_release, next_chunk, start_chunk
 from cbi.payments.models import Payment, PaymentRun, RunRoute
 from cbi.payments.moves import move
-from cbi.payments.outcomes import Applied, apply, name_attempt
+from cbi.payments.naming import name_attempt
+from cbi.payments.outcomes import Applied, apply
 from cbi.payments.recipients import goes_where_approved, hold_back
 from cbi.payments.runs import find
 from cbi.payments.states import PaymentState
@@ -206,7 +207,8 @@ def _send_chunk(
     run = offices.transact(office, lambda session: find(session, run_id))
     in_a_row = 0
     for instruction in instructions:
-        offices.transact(office, lambda s, i=instruction: _hand_to_provider(s, i))  # type: ignore[misc]
+        if not offices.transact(office, lambda s, i=instruction: _hand_to_provider(s, i)):  # type: ignore[misc]
+            continue
         outcome = _submit(office, run, provider, adapter, instruction)
         refused, silent = outcome is None, outcome is Outcome.UNKNOWN
         in_a_row = in_a_row + 1 if refused or silent else 0
@@ -224,8 +226,11 @@ def _send_chunk(
     return done
 
 
-def _hand_to_provider(session: Session, instruction: PaymentInstruction) -> None:
-    """Mark that from now on the provider may have heard of this attempt. Raises TakenOver."""
+def _hand_to_provider(session: Session, instruction: PaymentInstruction) -> bool:
+    """Mark that from now on the provider may have heard of this attempt. Raises TakenOver.
+
+    False when an earlier attempt turned out to have been paid at this very moment: this one never leaves.
+    """
     marked = session.execute(
         update(Payment)
         .where(
@@ -236,11 +241,15 @@ def _hand_to_provider(session: Session, instruction: PaymentInstruction) -> None
         .returning(Payment.id),
         execution_options={"synchronize_session": False},
     )  # fmt: skip
-    if marked.first() is None:
-        raise TakenOver(
-            "Another process has taken over the sending of this run.",
-            next_step="Nothing needs doing: what this process did not send, the other one does.",
-        )
+    if marked.first() is not None:
+        return True
+    state = session.scalar(select(Payment.state).where(Payment.id == instruction.payment_id))
+    if state is PaymentState.PAID:
+        return False
+    raise TakenOver(
+        "Another process has taken over the sending of this run.",
+        next_step="Nothing needs doing: what this process did not send, the other one does.",
+    )
 
 
 def _submit(

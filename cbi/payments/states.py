@@ -23,6 +23,7 @@ class PaymentState(StrEnum):
     PAID = "paid"
     FAILED = "failed"
     UNKNOWN = "unknown"
+    DISPUTED = "disputed"
     RETURNED = "returned"
     EXPIRED = "expired"
     CANCELLED = "cancelled"
@@ -34,12 +35,14 @@ RUN = Lifecycle(
     moves={
         RunState.DRAFT: {RunState.LOCKED: "content fixed", RunState.CANCELLED: ""},
         RunState.LOCKED: {
-            RunState.CERTIFIED: "first approver",
+            RunState.CERTIFIED: "signed, and others have yet to",
+            RunState.APPROVED: "the only signature, funds committed",
             RunState.DRAFT: "returned with a reason",
             RunState.CANCELLED: "",
         },
         RunState.CERTIFIED: {
-            RunState.APPROVED: "second approver, funds committed",
+            RunState.CERTIFIED: "signed again, and others have yet to",
+            RunState.APPROVED: "last signature, funds committed",
             RunState.DRAFT: "returned with a reason",
             RunState.CANCELLED: "",
         },
@@ -48,15 +51,25 @@ RUN = Lifecycle(
             RunState.CANCELLED: "recalled, funds released",
         },
         RunState.RELEASING: {RunState.RELEASED: "every payment handed over"},
-        RunState.RELEASED: {RunState.CLOSED: "every payment settled"},
+        RunState.RELEASED: {
+            RunState.CLOSED: "every payment settled",
+            RunState.RELEASING: "payments to be tried anew",
+        },
+        RunState.CLOSED: {RunState.RELEASED: "money came back"},
     },
 )
+
+_LATE = "late: found to have been paid"
 
 PAYMENT = Lifecycle(
     name="payment",
     initial=PaymentState.READY,
     moves={
-        PaymentState.READY: {PaymentState.SENDING: "", PaymentState.CANCELLED: ""},
+        PaymentState.READY: {
+            PaymentState.SENDING: "",
+            PaymentState.CANCELLED: "",
+            PaymentState.PAID: _LATE,
+        },
         PaymentState.SENDING: {
             PaymentState.ACCEPTED: "",
             PaymentState.PAID: "",
@@ -74,10 +87,54 @@ PAYMENT = Lifecycle(
             PaymentState.ACCEPTED: "",
             PaymentState.PAID: "",
             PaymentState.FAILED: "",
+            PaymentState.DISPUTED: "nobody knew for days",
         },
+        PaymentState.DISPUTED: {PaymentState.PAID: "", PaymentState.FAILED: ""},
         PaymentState.PAID: {PaymentState.RETURNED: ""},
-        PaymentState.FAILED: {PaymentState.READY: "new attempt", PaymentState.CANCELLED: ""},
-        PaymentState.RETURNED: {PaymentState.READY: "new attempt", PaymentState.CANCELLED: ""},
-        PaymentState.EXPIRED: {PaymentState.READY: "new attempt", PaymentState.CANCELLED: ""},
+        PaymentState.FAILED: {
+            PaymentState.READY: "new attempt",
+            PaymentState.CANCELLED: "",
+            PaymentState.PAID: _LATE,
+        },
+        PaymentState.RETURNED: {
+            PaymentState.READY: "new attempt",
+            PaymentState.CANCELLED: "",
+            PaymentState.PAID: "another attempt was paid too",
+        },
+        PaymentState.EXPIRED: {
+            PaymentState.READY: "new attempt",
+            PaymentState.CANCELLED: "",
+            PaymentState.PAID: _LATE,
+        },
+        PaymentState.CANCELLED: {PaymentState.PAID: _LATE},
+    },
+)
+
+ON_ITS_WAY = frozenset(
+    {PaymentState.SENDING, PaymentState.ACCEPTED, PaymentState.UNKNOWN, PaymentState.DISPUTED}
+)
+"""The present attempt has not ended: it may still be paid, and nobody may make another."""
+
+IN_DOUBT = frozenset({PaymentState.UNKNOWN, PaymentState.DISPUTED})
+"""Nobody knows what became of the present attempt."""
+
+
+class ReceivableState(StrEnum):
+    OPEN = "open"
+    RECOVERED = "recovered"
+    WRITTEN_OFF = "written_off"
+    DELIVERED = "delivered"
+
+
+RECEIVABLE = Lifecycle(
+    name="receivable",
+    initial=ReceivableState.OPEN,
+    moves={
+        ReceivableState.OPEN: {
+            ReceivableState.RECOVERED: "the money came back",
+            ReceivableState.WRITTEN_OFF: "given up by two people",
+            ReceivableState.DELIVERED: "nothing else was paid: it is the payment",
+        },
+        ReceivableState.WRITTEN_OFF: {ReceivableState.RECOVERED: "the money came back after all"},
     },
 )

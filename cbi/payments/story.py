@@ -1,6 +1,6 @@
 """One payment's whole story: what it is, every attempt and every move; and lists of payments that somebody looks into."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -10,16 +10,20 @@ from sqlalchemy.orm import Session
 from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
 from cbi.money import Money
+from cbi.payments.decisions import Told, behind
 from cbi.payments.models import Attempt, Payment, PaymentEvent, PaymentRun, UnpaidFinding
 from cbi.payments.queries import run_of
 from cbi.payments.runs import find_for, programme_of
-from cbi.payments.states import PaymentState, RunState
+from cbi.payments.states import IN_DOUBT, PaymentState, RunState
 from cbi.programmes.models import Programme
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """A payment with all that happened to it. `finding` is what colleagues found about its present attempt."""
+    """A payment with all that happened to it. `finding` is what colleagues found about its present attempt.
+
+    `decided`: who decided to try it anew or to give it up, and why, by the event's source.
+    """
 
     payment: Payment
     run: PaymentRun
@@ -27,6 +31,7 @@ class Story:
     attempts: Sequence[Attempt]
     events: Sequence[PaymentEvent]
     finding: UnpaidFinding | None
+    decided: Mapping[str, Told]
 
     @property
     def amount(self) -> Money:
@@ -45,12 +50,22 @@ def story(session: Session, actor: Actor, payment_id: UUID) -> Story:
         select(Attempt).where(Attempt.payment_id == payment_id).order_by(Attempt.number)
     ).all()
     finding = session.get(UnpaidFinding, (payment_id, payment.attempts), populate_existing=True)
-    return Story(payment, run, programme_of(session, run).code, attempts, events, finding)
+    return Story(
+        payment,
+        run,
+        programme_of(session, run).code,
+        attempts,
+        events,
+        finding,
+        behind(session, events),
+    )
 
 
 def in_state(actor: Actor, state: PaymentState, provider: str | None = None) -> Select[Payment]:
     """The payments in that state, of runs that are not closed, that the actor may see."""
-    found = select(Payment).where(Payment.state == state, *released(actor))
+    # A payment that nobody has known about for days is listed with those that nobody knows about.
+    states = IN_DOUBT if state in IN_DOUBT else {state}
+    found = select(Payment).where(Payment.state.in_(states), *released(actor))
     return found if provider is None else found.where(Payment.provider == provider)
 
 

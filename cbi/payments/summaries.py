@@ -17,7 +17,7 @@ from cbi.db import planned_for_sets
 from cbi.errors import Conflict
 from cbi.money import Money
 from cbi.offices import office_of
-from cbi.payments import findings
+from cbi.payments import digest, findings
 from cbi.payments.findings import Found
 from cbi.payments.models import Payment, PaymentRun
 from cbi.payments.sheet_models import FindingKind, RunSummary
@@ -139,7 +139,7 @@ def is_sealed(session: Session, summary: RunSummary) -> bool:
 
 def content_of(session: Session, run: PaymentRun) -> Facts:
     """What follows from the run's own payments alone, so that it can be worked out again at any time."""
-    mine = and_(Payment.run_id == run.id, Payment.live)
+    mine = and_(Payment.run_id == run.id, digest.signed())
     amount = Payment.amount_minor
     row = session.execute(
         select(

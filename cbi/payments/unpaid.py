@@ -20,12 +20,12 @@ from cbi.audit.record import record
 from cbi.errors import Conflict, Forbidden
 from cbi.fsp.adapter import QueriesStatus
 from cbi.fsp.messages import FailureReason
-from cbi.payments import providers
+from cbi.payments import late, providers
 from cbi.payments.models import Attempt, Payment, UnpaidFinding
 from cbi.payments.moves import move_one
 from cbi.payments.outcomes import UnknownPayment
 from cbi.payments.runs import find, programme_of
-from cbi.payments.states import PaymentState
+from cbi.payments.states import IN_DOUBT, PaymentState
 
 QUIET = timedelta(hours=24)
 """So long after its attempt began nobody may find a payment unpaid: the money may still be on its way."""
@@ -80,7 +80,7 @@ def report(session: Session, actor: Actor, payment_id: UUID, proof: str) -> Unpa
 def confirm(session: Session, actor: Actor, payment_id: UUID, code: str) -> None:
     """Confirm a colleague's report with a fresh one-time code: the payment has failed, and its money is not in transit.
 
-    Should the provider say later that it paid after all, that is a discrepancy. Raises UnknownPayment, NotPermitted,
+    Should the provider say later that it paid after all, that is booked (`late`). Raises UnknownPayment, NotPermitted,
     WrongCode, NotInDoubt, NothingReported, OwnReport.
     """
     payment = _in_doubt(session, actor, payment_id, Permission.RUN_AUTHORISE)
@@ -106,9 +106,11 @@ def confirm(session: Session, actor: Actor, payment_id: UUID, code: str) -> None
             next_step="The treasurer reports it first, with the provider's written word.",
         )
     move_one(
-        session, find(session, payment.run_id), payment.id, PaymentState.UNKNOWN, PaymentState.FAILED,
+        session, find(session, payment.run_id), payment.id, payment.state, PaymentState.FAILED,
         provider=payment.provider, source=SOURCE, failure=FailureReason.PROVIDER_ERROR,
     )  # fmt: skip
+    session.refresh(payment)
+    late.adopt(session, payment)
     record(session, actor, "payment.confirmed_unpaid", "payment", payment.id, attempt=confirmed)
 
 
@@ -122,7 +124,7 @@ def _in_doubt(session: Session, actor: Actor, payment_id: UUID, permission: Perm
         actor.require(permission)
         raise UnknownPayment("There is no such payment.")
     actor.require(permission, programme_of(session, find(session, payment.run_id)).code)
-    if payment.state is not PaymentState.UNKNOWN:
+    if payment.state not in IN_DOUBT:
         raise NotInDoubt(
             f"What became of this payment is known: it is {payment.state}.",
             next_step="Read its events; only a payment that is unknown can be found unpaid.",

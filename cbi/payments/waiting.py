@@ -1,6 +1,6 @@
 """Which runs wait for whom: what each of them needs next, since when, and who can do it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -10,13 +10,15 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from cbi.access.actor import Actor
-from cbi.access.holders import Holder, holding
+from cbi.access.holders import holding
 from cbi.access.models import User
-from cbi.access.permissions import Permission
+from cbi.access.permissions import SIGNS, Permission, Role
 from cbi.money import Money
-from cbi.payments import queries
-from cbi.payments.models import Part, PaymentRun, RunEvent, RunPart
-from cbi.payments.queries import RunLine, Step
+from cbi.payments import delegations, queries, required
+from cbi.payments.approval_policy import Step as Signature
+from cbi.payments.delegations import Able
+from cbi.payments.models import MAKER, PaymentRun, RunEvent, RunPart
+from cbi.payments.queries import RunLine, RunSheet, Step
 from cbi.payments.states import RunState
 
 _MOST = 200
@@ -30,24 +32,32 @@ class Act(StrEnum):
     LOCK = "lock"
     CERTIFY = "certify"
     AUTHORISE = "authorise"
+    SIGN = "sign"
     RELEASE = "release"
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """An act, the permission for it, and the part that whoever does it has in the run from then on."""
+    """An act, the permission for it, and the part that whoever does it has in the run from then on.
+
+    For a signature: how many there have yet to be, this one included, and who gives it.
+    """
 
     act: Act
     permission: Permission
-    part: Part | None
+    part: str | None
+    role: Role | None = None
+    left: int = 0
 
 
-NEEDS = {
-    RunState.DRAFT: Need(Act.LOCK, Permission.RUN_LOCK, Part.MAKER),
-    RunState.LOCKED: Need(Act.CERTIFY, Permission.RUN_CERTIFY, Part.CERTIFIER),
-    RunState.CERTIFIED: Need(Act.AUTHORISE, Permission.RUN_AUTHORISE, Part.AUTHORISER),
+_NEEDS = {
+    RunState.DRAFT: Need(Act.LOCK, Permission.RUN_LOCK, MAKER),
     RunState.APPROVED: Need(Act.RELEASE, Permission.RUN_RELEASE, None),
 }
+_UNSIGNED = (RunState.LOCKED, RunState.CERTIFIED)
+_WAITING = (*_NEEDS, *_UNSIGNED)
+_ACTS = {Role.CERTIFIER.value: Act.CERTIFY, Role.AUTHORISER.value: Act.AUTHORISE}
+"""What signing is called where the step has one of these names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +69,7 @@ class Waiting:
     last: Step
     who: tuple[str, ...]
     is_mine: bool
-    had: Part | None
+    had: str | None
     """The part that the asker has in it."""
     release_after: datetime | None
 
@@ -88,14 +98,24 @@ def inbox(session: Session, actor: Actor) -> Inbox:
 
 def all_waiting(session: Session, actor: Actor) -> list[Waiting]:
     """The runs of the asker's programmes that need something from a person, oldest first."""
-    lines = queries.runs(session, PaymentRun.state.in_(NEEDS), *queries.visible(actor), limit=_MOST)
+    lines = queries.runs(
+        session, PaymentRun.state.in_(_WAITING), *queries.visible(actor), limit=_MOST
+    )
     return _waiting(session, actor, lines)
 
 
-def waits(session: Session, actor: Actor, run_id: UUID) -> Waiting | None:
-    """What one run waits for; None when it needs nothing from a person."""
-    lines = queries.runs(session, PaymentRun.id == run_id, PaymentRun.state.in_(NEEDS))
-    return next(iter(_waiting(session, actor, lines)), None)
+def waits(session: Session, actor: Actor, sheet: RunSheet) -> Waiting | None:
+    """What the run of a sheet waits for; None when it needs nothing from a person."""
+    line, needed = sheet.line, sheet.required
+    if line.state not in _WAITING:
+        return None
+    taken = {each.step for each in sheet.signatures if each.at}
+    steps = tuple(step for step in needed.steps if step.name not in taken) if needed else ()
+    amount = needed.counted.amount.minor if needed and needed.counted else 0
+    parts = {(line.id, user_id): part for part, user_id in sheet.parts}
+    need, counts = _need(line, {line.id: (steps, amount)})
+    able = _able(session, need)
+    return _told(actor, line, need, counts, able, parts, sheet.steps[-1], sheet.release_after)
 
 
 def totals(lines: Iterable[RunLine]) -> dict[str, tuple[int, Money]]:
@@ -118,33 +138,76 @@ def _waiting(session: Session, actor: Actor, lines: Sequence[RunLine]) -> list[W
             select(RunPart.run_id, RunPart.user_id, RunPart.part).where(RunPart.run_id.in_(ids))
         )
     }
-    after = dict(
-        session.execute(
-            select(PaymentRun.id, PaymentRun.release_after).where(PaymentRun.id.in_(ids))
-        ).all()
+    known = {
+        run_id: (revision, after)
+        for run_id, revision, after in session.execute(
+            select(PaymentRun.id, PaymentRun.revision, PaymentRun.release_after).where(
+                PaymentRun.id.in_(ids)
+            )
+        )
+    }
+    unsigned = required.pending(
+        session, {line.id: known[line.id][0] for line in lines if line.state in _UNSIGNED}
     )
-    states = {line.state for line in lines}
-    able_to = {state: holding(session, NEEDS[state].permission) for state in states}
+    able_to: dict[Need | Role, list[Able]] = {}
     found = []
     for line in lines:
-        need = NEEDS[line.state]
-        able = {
-            each.user_id: each.full_name
-            for each in able_to[line.state]
-            if _can(each, line, need, parts.get((line.id, each.user_id)))
-        }
-        had = parts.get((line.id, actor.id)) if actor.id else None
+        need, counts = _need(line, unsigned)
+        who = need.role or need
+        if who not in able_to:
+            able_to[who] = _able(session, need)
         found.append(
-            Waiting(
-                line, need, last[line.id], tuple(able.values()), actor.id in able, had, after[line.id]
+            _told(
+                actor, line, need, counts, able_to[who], parts, last[line.id], known[line.id][1]
             )
         )  # fmt: skip
     return sorted(found, key=lambda each: each.last.at)
 
 
-def _can(person: Holder, line: RunLine, need: Need, had: Part | None) -> bool:
-    covers = person.programme in {None, line.programme}
-    return covers and (need.part is None or had in {None, need.part})
+def _told(
+    actor: Actor, line: RunLine, need: Need, counts: Money, able_to: Iterable[Able],
+    parts: Mapping[tuple[UUID, UUID], str], last: Step, release_after: datetime | None,
+) -> Waiting:  # fmt: skip
+    able = {
+        each.user_id: each.full_name for each in able_to if _can(each, line, need, counts, parts)
+    }
+    had = parts.get((line.id, actor.id)) if actor.id else None
+    return Waiting(line, need, last, tuple(able.values()), actor.id in able, had, release_after)
+
+
+def _need(
+    line: RunLine, unsigned: Mapping[UUID, tuple[tuple[Signature, ...], int]]
+) -> tuple[Need, Money]:
+    """What a run needs next, and the amount that counts for whoever stands in for another."""
+    if line.state in _NEEDS:
+        return _NEEDS[line.state], line.total
+    steps, minor = unsigned[line.id]
+    step = steps[0]
+    act = _ACTS.get(step.name, Act.SIGN)
+    counts = max(line.total, Money(minor, line.total.currency))
+    return Need(act, SIGNS[step.role], step.name, step.role, len(steps)), counts
+
+
+def _able(session: Session, need: Need) -> list[Able]:
+    if need.role:
+        return delegations.able(session, need.role)
+    return [
+        Able(each.user_id, each.full_name, each.programme)
+        for each in holding(session, need.permission)
+    ]
+
+
+def _can(
+    person: Able, line: RunLine, need: Need, counts: Money, parts: Mapping[tuple[UUID, UUID], str]
+) -> bool:
+    if person.programme not in {None, line.programme}:
+        return False
+    if person.limit and (person.limit.currency != counts.currency or counts > person.limit):
+        return False
+    people = [each for each in (person.user_id, person.for_id) if each]
+    return need.part is None or all(
+        parts.get((line.id, each)) in {None, need.part} for each in people
+    )
 
 
 def _last_steps(session: Session, run_ids: Sequence[UUID]) -> dict[UUID, Step]:

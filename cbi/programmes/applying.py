@@ -15,8 +15,10 @@ from cbi.audit.record import record
 from cbi.errors import Conflict
 from cbi.ledger.models import Fund
 from cbi.money import Money
-from cbi.programmes.definition import Definition, FundTerms, read, stored
+from cbi.programmes.definition import Definition, read, stored
+from cbi.programmes.kept import check_counting, check_kept
 from cbi.programmes.models import Cycle, Programme, ProgrammeVersion
+from cbi.programmes.terms import FundTerms
 from cbi.settings import settings
 
 Row = TypeVar("Row", Fund, Programme)
@@ -54,11 +56,12 @@ def apply(session: Session, actor: Actor, text: str) -> Applied:
     """Make the programme that the file describes, or its next version; nothing when it says what is on record.
 
     The fund is made with it, as a promise: its money is booked when it arrives. Raises ProgrammeFileErrors,
-    FixedForGood, FundDiffers, FundTooSmall.
+    FixedForGood, FundDiffers, FundTooSmall, RestsOnIt, CannotCount.
     """
     definition = read(text, settings().providers)
     code = definition.programme.code
     actor.require(Permission.PROGRAMME_APPLY, code)
+    check_counting(session, definition)
     # Whoever comes second at the same moment waits here, and then sees what the first one did.
     fund, fund_is_new = _fund(session, definition)
     programme, is_new = _programme(session, definition, fund)
@@ -72,6 +75,7 @@ def apply(session: Session, actor: Actor, text: str) -> Applied:
             return Applied(code, programme.version, changed=False, what_changed=())
         _check_fixed(definition, programme, fund)
         before = stored(latest.definition)
+        check_kept(session, programme, before, definition)
         _change_fund(session, fund, before.fund, definition.fund)
         changes = list(_differences(before.canonical(), definition.canonical()))
         programme.version += 1

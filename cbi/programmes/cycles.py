@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, and_, exists, select
+from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -18,17 +18,18 @@ from cbi.programmes import queries
 from cbi.programmes.deciding import decide_all
 from cbi.programmes.definition import Definition
 from cbi.programmes.models import Cycle, Programme
+from cbi.programmes.opening import Opening
 from cbi.programmes.periods import Period
 
 
 class PeriodNotScheduled(Invalid):
-    """The programme does not run in that month."""
+    """The programme does not run in that period."""
 
     code = "programmes.period_not_scheduled"
 
 
 class FundNotValid(Conflict):
-    """The programme's fund may not be spent in that month."""
+    """The programme's fund may not be spent in that period."""
 
     code = "programmes.fund_not_valid"
 
@@ -48,8 +49,9 @@ class OpenedCycle:
 def open_cycle(session: Session, actor: Actor, programme: str, period: str) -> OpenedCycle:
     """Decide every household registered by now and write down what each is owed; once per programme and period.
 
-    `programme` is its code, `period` a month such as 2026-01. Opening it again changes nothing, whatever has been
-    registered since. Raises UnknownProgramme, UnusablePeriod, PeriodNotScheduled, FundNotValid.
+    `programme` is its code, `period` a month such as 2026-01 (or a quarter or week, as it is paid). Opening it again
+    changes nothing, whatever has been registered since. Raises UnknownProgramme, UnusablePeriod,
+    PeriodNotScheduled, FundNotValid.
     """
     actor.require(Permission.CYCLE_OPEN, programme)
     found = queries.find(session, programme)
@@ -57,19 +59,38 @@ def open_cycle(session: Session, actor: Actor, programme: str, period: str) -> O
     fund = session.get_one(
         Fund, found.fund_id, with_for_update={"read": True}, populate_existing=True
     )
-    session.refresh(found, with_for_update={"read": True})
+    definition = _settled(session, found)
     month = Period.parse(period)
     this = and_(Cycle.programme_id == found.id, Cycle.period == str(month))
     if not session.scalar(select(exists().where(this))):
-        definition = queries.definition(session, found)
         _check_month(session, found, definition, fund, month)
         cycle_id = _insert(session, actor, found, month)
         if cycle_id is not None:
-            decide_all(session, cycle_id, found.id, str(month), definition)
+            decide_all(session, Opening(cycle_id, found.id, month, found.version, definition))
             opened = _opened(session, this, already_open=False)
             _record(session, actor, found, month, opened)
             return opened
     return _opened(session, this, already_open=True)
+
+
+def _settled(session: Session, programme: Programme) -> Definition:
+    """The rules as they are until this transaction ends.
+
+    Two cycles of one programme wait for each other: what one owes for good, the other must see. So do cycles of
+    programmes that share a ceiling. They are locked in one order.
+    """
+    this = Programme.id == programme.id
+    before = queries.definition(session, programme)
+    while True:
+        together = or_(this, Programme.code.in_(before.counting))
+        locked = select(Programme).where(together).order_by(Programme.id)
+        session.scalars(
+            locked.with_for_update(key_share=True).execution_options(populate_existing=True)
+        ).all()
+        definition = queries.definition(session, programme)
+        if set(definition.counting) <= set(before.counting):
+            return definition
+        before = definition  # the file was changed while we waited, and counts with others now
 
 
 def _insert(session: Session, actor: Actor, programme: Programme, month: Period) -> UUID | None:
@@ -95,6 +116,11 @@ def _check_month(
     session: Session, programme: Programme, definition: Definition, fund: Fund, month: Period
 ) -> None:
     schedule = definition.schedule
+    if month.every != schedule.every:
+        raise PeriodNotScheduled(
+            f"The programme {programme.code} is paid every {schedule.every}; {month} is a {month.every}.",
+            next_step=f"Write the {schedule.every} as in {schedule.first}.",
+        )
     if not schedule.first <= month <= schedule.last:
         opened = session.scalars(
             select(Cycle.period).where(Cycle.programme_id == programme.id).order_by(Cycle.period)

@@ -1,179 +1,202 @@
 """Decides every household of the registry as a set: each combination of facts once, by the pure rules."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from functools import cache
+from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
-    ColumnElement,
     DateTime,
     FromClause,
-    Select,
     String,
     Text,
     and_,
     bindparam,
     column,
-    exists,
-    false,
     func,
     insert,
     literal,
-    or_,
     select,
-    true,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
-from cbi import clock
-from cbi.fsp.messages import DeliveryMechanism
-from cbi.programmes.definition import Definition
-from cbi.programmes.eligibility import Criteria, Facts, decide
-from cbi.programmes.models import EligibilityDecision, Entitlement
-from cbi.programmes.routing import account_kind_of, mechanism_of
-from cbi.programmes.transfer_value import compute
-from cbi.registry.models import Consent, Household, PaymentAccount, Person
-from cbi.registry.queries import ACTIVE, blocked_households
+from cbi import clock, db
+from cbi.programmes import queries, work_paying
+from cbi.programmes.eligibility import Facts
+from cbi.programmes.household_models import ArrearsPaid
+from cbi.programmes.judging import Judgement, judge
+from cbi.programmes.models import DecidedFacts, EligibilityDecision, Entitlement, Programme
+from cbi.programmes.observing import as_facts, observed
+from cbi.programmes.opening import Opening
 
-_TYPES: Mapping[type, type[Boolean | BigInteger]] = {bool: Boolean, int: BigInteger}
-_FACTS = {name: _TYPES[kind] for name, kind in Facts.__annotations__.items()}
+_TYPES: Mapping[type, type[Boolean | BigInteger | Text]] = {
+    bool: Boolean,
+    int: BigInteger,
+    str: Text,
+}
 
 
-def decide_all(
-    session: Session, cycle_id: UUID, programme_id: UUID, period: str, definition: Definition
-) -> None:
-    """Write a decision for every household registered by now, and an entitlement for each that is in.
+@dataclass(frozen=True, slots=True)
+class Combination:
+    """One combination of facts that households have, and what the rules make of it."""
+
+    number: int
+    facts: Facts
+    judgement: Judgement
+
+
+def decide_all(session: Session, opening: Opening) -> None:
+    """Write a decision for every household registered by now, and entitlements for those that are in.
 
     The facts are taken down once, so all decisions rest on the same moment. However many households there are, they
-    differ in a few hundred combinations of facts; `decide` and `compute` see each combination once.
+    differ in few combinations of facts; the rules see each combination once, and it is kept.
     """
-    criteria = definition.criteria
-    taking = _observed(criteria).into("observed_households", temporary=True)
-    session.execute(taking)
-    observed = taking.table
-    facts = _facts(session, observed, criteria)
-    combinations = session.execute(select(*(facts.c[name] for name in _FACTS)).distinct())
-    outcomes = _outcomes([Facts(*row) for row in combinations], definition)
-    same = and_(*(facts.c[name] == outcomes.c[name] for name in _FACTS))
+    taking = observed(opening).into("observed_households", temporary=True)
+    with db.planned_for_sets(session):
+        session.execute(taking)
+    facts = as_facts(session, taking.table, opening.definition)
+    names = [each.name for each in facts.c if each.name != "household_id"]
+    found = session.execute(select(*(facts.c[name] for name in names)).distinct())
+    numbered = {number: Facts.of(dict(row)) for number, row in enumerate(found.mappings(), 1)}
+    combinations = combined(session, opening, numbered)
+    if combinations:
+        session.execute(
+            insert(DecidedFacts),
+            [
+                {"cycle_id": opening.cycle_id, "number": each.number, "facts": each.facts.kept()}
+                for each in combinations
+            ],
+        )
+        _decide(session, opening, facts, names, combinations)
+        with db.planned_for_sets(session):
+            _owe(session, opening, combinations)
+        if opening.definition.work is not None:
+            work_paying.entitle(session, opening)
+    taking.table.drop(session.connection())
+
+
+def combined(session: Session, opening: Opening, facts: Mapping[int, Facts]) -> list[Combination]:
+    """What the rules make of each combination of facts, by its number."""
+    wanted = {missed.version for each in facts.values() for missed in each.missed}
+    programme = session.get_one(Programme, opening.programme_id)
+    versions = {version: queries.definition(session, programme, version) for version in wanted}
+    return [
+        Combination(number, each, judge(each, opening.period.days, opening.definition, versions))
+        for number, each in facts.items()
+    ]
+
+
+def owed_table(combinations: Sequence[Combination], name: str = "owed") -> FromClause:
+    """What each combination is owed, as a table to join with: one row for each component."""
+    rows = [
+        {
+            "number": each.number,
+            "component": owed.component,
+            "amount_minor": owed.amount.minor,
+            "trace": owed.trace,
+            "once": owed.once,
+        }
+        for each in combinations
+        for owed in each.judgement.owed
+    ]
+    return _table(
+        name, rows, number=BigInteger, component=Text, amount_minor=BigInteger, trace=Text, once=Boolean
+    )  # fmt: skip
+
+
+def judged_table(combinations: Sequence[Combination], names: Sequence[str] = ()) -> FromClause:
+    """What is decided of each combination, as a table to join with: its number, reasons, and the facts of these names."""
+    rows = []
+    for each in combinations:
+        kept = each.facts.kept()
+        reasons = [str(reason) for reason in each.judgement.reasons]
+        rows.append(
+            {"number": each.number, "reasons": reasons} | {name: kept[name] for name in names}
+        )
+    kinds = {name: _TYPES.get(Facts.__annotations__[name], JSONB) for name in names}
+    return _table("judged", rows, number=BigInteger, reasons=JSONB, **kinds)
+
+
+def _decide(
+    session: Session,
+    opening: Opening,
+    facts: FromClause,
+    names: Sequence[str],
+    combinations: Sequence[Combination],
+) -> None:
+    judged = judged_table(combinations, names)
+    same = and_(*(facts.c[name] == judged.c[name] for name in names))
     session.execute(
         insert(EligibilityDecision).from_select(
-            ["cycle_id", "household_id", "eligible", "reasons", "decided_at"],
+            ["cycle_id", "household_id", "eligible", "reasons", "decided_at", "facts_number"],
             select(
-                literal(cycle_id),
+                literal(opening.cycle_id),
                 facts.c.household_id,
-                outcomes.c.eligible,
-                outcomes.c.reasons,
+                func.jsonb_array_length(judged.c.reasons) == 0,
+                judged.c.reasons,
                 literal(clock.now(), DateTime(timezone=True)),
-            ).join_from(facts, outcomes, same),
+                judged.c.number,
+            ).join_from(facts, judged, same),
             include_defaults=False,
         )
     )
+
+
+def _owe(session: Session, opening: Opening, combinations: Sequence[Combination]) -> None:
+    """Write what is owed by the decisions that are there, and which earlier periods it makes up for."""
+    owed = owed_table(combinations)
+    decided = and_(
+        EligibilityDecision.cycle_id == opening.cycle_id,
+        EligibilityDecision.facts_number == owed.c.number,
+    )
+    columns = {
+        "id": func.gen_random_uuid(),
+        "cycle_id": literal(opening.cycle_id),
+        "programme_id": literal(opening.programme_id),
+        "period": literal(str(opening.period), String),
+        "household_id": EligibilityDecision.household_id,
+        "component": owed.c.component,
+        "amount_minor": owed.c.amount_minor,
+        "currency": literal(opening.definition.currency, String),
+        "trace": owed.c.trace,
+        "once": owed.c.once,
+    }
     session.execute(
         insert(Entitlement).from_select(
-            [
-                "id",
-                "cycle_id",
-                "programme_id",
-                "period",
-                "household_id",
-                "component",
-                "amount_minor",
-                "currency",
-                "trace",
-            ],
-            select(
-                func.gen_random_uuid(),
-                literal(cycle_id),
-                literal(programme_id),
-                literal(period, String),
-                facts.c.household_id,
-                literal(definition.stipend.component, String),
-                outcomes.c.amount_minor,
-                literal(definition.currency, String),
-                outcomes.c.trace,
-            )
-            .join_from(facts, outcomes, same)
-            .where(outcomes.c.eligible),
+            list(columns),
+            select(*columns.values()).select_from(EligibilityDecision).join(owed, decided),
             include_defaults=False,
         )
     )
-    observed.drop(session.connection())
+    covers = [
+        {"number": each.number, "period": period}
+        for each in combinations
+        for owed_so in each.judgement.owed
+        for period in owed_so.covers
+    ]
+    if covers:
+        covered = _table("covered", covers, number=BigInteger, period=Text)
+        session.execute(
+            insert(ArrearsPaid).from_select(
+                ["programme_id", "household_id", "period", "cycle_id"],
+                select(
+                    literal(opening.programme_id), EligibilityDecision.household_id, covered.c.period,
+                    literal(opening.cycle_id),
+                )
+                .select_from(EligibilityDecision)
+                .join(covered, EligibilityDecision.facts_number == covered.c.number)
+                .where(EligibilityDecision.cycle_id == opening.cycle_id),
+                include_defaults=False,
+            )
+        )  # fmt: skip
 
 
-def _observed(criteria: Criteria) -> Select[*tuple[Any, ...]]:
-    """One row for each household with what the rules look at."""
-    blocked = blocked_households().distinct().subquery("blocked")
-    consented = exists().where(Consent.person_id == Person.id, Consent.withdrawn_at.is_(None))
-    kind = account_kind_of(criteria.mechanisms)
-    account = and_(
-        PaymentAccount.person_id == Person.id,
-        PaymentAccount.kind == kind,
-        PaymentAccount.replaced_at.is_(None),
-    )
-    at_counter = mechanism_of(criteria.mechanisms) == DeliveryMechanism.CASH_OVER_COUNTER.value
+def _table(name: str, rows: Sequence[Mapping[str, object]], **kinds: type[Any]) -> FromClause:
+    """These rows as a table in SQL."""
     return (
-        select(
-            Household.id.label("household_id"),
-            (Household.status == ACTIVE).label("active"),
-            blocked.c.household_id.is_not(None).label("possible_duplicate"),
-            Household.size,
-            Household.area,
-            Person.id.is_not(None).label("has_recipient"),
-            (consented if criteria.consent_required else true()).label("has_consent"),
-            at_counter.label("at_counter"),
-            or_(PaymentAccount.id.is_not(None), kind.is_(None)).label("has_account"),
-            Person.factor_kind.is_not(None).label("has_second_factor"),
-        )
-        .outerjoin(Person, and_(Person.household_id == Household.id, Person.is_recipient))
-        .outerjoin(PaymentAccount, account)
-        .outerjoin(blocked, blocked.c.household_id == Household.id)
-        .where(Household.registered_at <= clock.now())
-    )
-
-
-def _facts(session: Session, observed: FromClause, criteria: Criteria) -> FromClause:
-    """The same rows as `Facts`. Which spellings of an area are meant is for the pure rule to say."""
-    in_area: ColumnElement[bool] = true()
-    if criteria.areas is not None:
-        spellings = session.scalars(select(observed.c.area).distinct())
-        covered = [area for area in spellings if criteria.covers(area)]
-        in_area = func.coalesce(observed.c.area == func.any(covered), false())
-    return select(
-        observed.c.household_id,
-        *(in_area.label(name) if name == "in_area" else observed.c[name] for name in _FACTS),
-    ).subquery("facts")
-
-
-def _outcomes(combinations: Sequence[Facts], definition: Definition) -> FromClause:
-    """What the pure rules say of each combination of facts, as a table to join with."""
-    criteria = definition.criteria
-    value = cache(lambda size: compute(size, definition.rate_card))
-    rows = []
-    for facts in combinations:
-        reasons = decide(facts, criteria)
-        amount, trace = (None, None) if reasons else value(facts.size)
-        rows.append(
-            {
-                **asdict(facts),
-                "eligible": not reasons,
-                "reasons": [str(reason) for reason in reasons],
-                "amount_minor": amount.minor if amount else None,
-                "trace": trace,
-            }
-        )
-    return (
-        func.jsonb_to_recordset(bindparam("outcomes", rows, JSONB))
-        .table_valued(
-            *(column(name, kind) for name, kind in _FACTS.items()),
-            column("eligible", Boolean),
-            column("reasons", JSONB),
-            column("amount_minor", BigInteger),
-            column("trace", Text),
-        )
-        .render_derived(name="outcomes", with_types=True)
+        func.jsonb_to_recordset(bindparam(None, list(rows), JSONB))
+        .table_valued(*(column(each, kind) for each, kind in kinds.items()))
+        .render_derived(name=name, with_types=True)
     )

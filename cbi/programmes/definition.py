@@ -2,164 +2,34 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ValidationError, model_validator
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from cbi.money import LARGEST_MINOR
 from cbi.programmes import document as documents
 from cbi.programmes.document import Document, named
 from cbi.programmes.eligibility import Criteria
-from cbi.programmes.fields import (
-    LARGEST_HOUSEHOLD,
-    Amount,
-    AmountOrNone,
-    Areas,
-    Code,
-    Currency,
-    Day,
-    Every,
-    Kind,
-    Languages,
-    Mechanism,
-    Month,
-    Provider,
-    Reading,
-    RequiredOrNone,
-    SizeOrNone,
-    Text,
-    nearest,
-    some,
-    wrong,
-)
+from cbi.programmes.fields import Currency, Reading, nearest, some, wrong
+from cbi.programmes.grant_terms import Grant
+from cbi.programmes.kinds import PARTS
 from cbi.programmes.problems import Problem, ProgrammeFileErrors
-from cbi.programmes.transfer_value import RateCard
+from cbi.programmes.stipend_terms import Stipend
+from cbi.programmes.terms import (
+    Ceilings,
+    Delivery,
+    Eligibility,
+    FundTerms,
+    HouseholdSize,
+    Identity,
+    Part,
+    Schedule,
+)
+from cbi.programmes.transfer_value import RateCard, Who
+from cbi.programmes.work_terms import WorkTerms
 from cbi.registry.text import folded
-
-
-class Part(BaseModel):
-    """A part of the file: a name with indented fields below it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Identity(Part):
-    """Which programme it is. `languages` stand in order of preference."""
-
-    code: Code
-    name: Text
-    kind: Kind
-    languages: Languages
-
-
-class FundTerms(Part):
-    """The donor's grant behind it: how much was promised, and for when (both days included)."""
-
-    code: Code
-    name: Text
-    amount: Amount
-    valid_from: Day
-    valid_to: Day
-
-    @model_validator(mode="after")
-    def _makes_sense(self) -> Self:
-        if not self.amount.minor:
-            raise wrong("The fund holds nothing.", "Write what the donor promised.", "amount")
-        if self.valid_to < self.valid_from:
-            what = f"The fund ends before it begins ({self.valid_from})."
-            raise wrong(what, "Check both dates.", "valid_to")
-        return self
-
-
-class HouseholdSize(Part):
-    """How many members a household may have, both numbers included."""
-
-    min: SizeOrNone = None
-    max: SizeOrNone = None
-
-    @model_validator(mode="after")
-    def _makes_sense(self) -> Self:
-        if self.min is not None and self.max is not None and self.max < self.min:
-            what = f"No household has at least {self.min} and at most {self.max} members."
-            raise wrong(what, "Make max the larger one.", "max")
-        return self
-
-
-class Eligibility(Part):
-    """What is asked of a household beyond being active in the registry and able to receive."""
-
-    household_size: Annotated[HouseholdSize | None, BeforeValidator(some)] = None
-    areas: Annotated[Areas | None, BeforeValidator(some)] = None
-    consent: RequiredOrNone = None
-
-
-class Stipend(Part):
-    """The rate card: `base` for a household, `per_member` for each of its members, at most `cap`."""
-
-    base: Amount = Field(default="0", validate_default=True)
-    per_member: Amount = Field(default="0", validate_default=True)
-    cap: AmountOrNone = None
-    component: Code = "base"
-
-    @model_validator(mode="after")
-    def _makes_sense(self) -> Self:
-        if not self.base.minor and not self.per_member.minor:
-            raise wrong("The stipend pays nothing.", "Give base, per_member or both.")
-        if self.cap is not None and (self.cap < self.base or not self.cap.minor):
-            what = f"The cap ({self.cap}) is below what every household gets ({self.base})."
-            raise wrong(what, "Raise the cap, lower the base, or delete the cap.", "cap")
-        if self.base.minor + self.per_member.minor * LARGEST_HOUSEHOLD > LARGEST_MINOR:
-            what = "A large household would get more than any payment could be."
-            raise wrong(what, "Check the number of digits.", "per_member")
-        return self
-
-
-class Schedule(Part):
-    """The months that cycles may be opened for, both included."""
-
-    every: Every
-    first: Month
-    last: Month
-
-    @model_validator(mode="after")
-    def _makes_sense(self) -> Self:
-        if self.last < self.first:
-            what = f"The last month comes before the first ({self.first})."
-            raise wrong(what, "Check both months.", "last")
-        return self
-
-
-class Route(Part):
-    """Who delivers the money, and how."""
-
-    provider: Provider
-    mechanism: Mechanism
-
-
-class Delivery(Route):
-    """The usual way, and others (`also`) for those who asked for one of them when they were registered."""
-
-    also: Annotated[tuple[Route, ...] | None, BeforeValidator(some)] = None
-
-    @model_validator(mode="after")
-    def _makes_sense(self) -> Self:
-        for name, what in (("provider", "provider"), ("mechanism", "way of delivery")):
-            given = [getattr(route, name) for route in self.routes]
-            for place, value in enumerate(given[1:]):
-                if value in given[: place + 1]:
-                    raise wrong(
-                        f"The {what} {value} is named twice.",
-                        "Name each once: a recipient's choice must lead to one of them.",
-                        "also", place, name,
-                    )  # fmt: skip
-        return self
-
-    @property
-    def routes(self) -> tuple[Route, ...]:
-        """Every way, the usual one first."""
-        return (self, *(self.also or ()))
 
 
 class Definition(Part):
@@ -169,7 +39,10 @@ class Definition(Part):
     fund: FundTerms
     currency: Currency
     eligibility: Eligibility = Eligibility()
-    stipend: Stipend
+    stipend: Annotated[Stipend | None, BeforeValidator(some)] = None
+    grant: Annotated[Grant | None, BeforeValidator(some)] = None
+    work: Annotated[WorkTerms | None, BeforeValidator(some)] = None
+    ceilings: Annotated[Ceilings | None, BeforeValidator(some)] = None
     schedule: Schedule
     delivery: Delivery
 
@@ -182,6 +55,18 @@ class Definition(Part):
         if last.ends_on > fund.valid_to:
             what = f"{last} ends after the fund has ended ({fund.valid_to})."
             raise wrong(what, "End earlier, or correct fund.valid_to.", "schedule", "last")
+        return self
+
+    @model_validator(mode="after")
+    def _ceilings_make_sense(self) -> Self:
+        if self.ceilings is None:
+            return self
+        if self.work is not None:
+            what = "Work that was done is owed, whatever else a household has been given."
+            raise wrong(what, "Delete this part.", "ceilings")
+        if self.programme.code in (self.ceilings.counting or ()):
+            what = "The programme itself always counts."
+            raise wrong(what, "Name only the others.", "ceilings", "counting")
         return self
 
     @property
@@ -199,12 +84,36 @@ class Definition(Part):
 
     @property
     def rate_card(self) -> RateCard:
-        """What it pays a household."""
-        return RateCard(self.stipend.base, self.stipend.per_member, self.stipend.cap)
+        """What a stipend pays a household."""
+        if self.stipend is None:
+            raise AssertionError(f"a programme of the kind {self.programme.kind} has no rate card")
+        return self.stipend.rate_card
+
+    @property
+    def needs_that_matter(self) -> frozenset[str]:
+        """The named needs, folded, that its amounts depend on."""
+        return frozenset(need for who in self._targeted for need in who.needs or ())
+
+    @property
+    def areas_that_matter(self) -> frozenset[str]:
+        """The areas, folded, that its amounts depend on."""
+        return frozenset(area for who in self._targeted for area in who.areas or ())
+
+    @property
+    def _targeted(self) -> Iterator[Who]:
+        if self.stipend is not None:
+            yield from (top_up.who for top_up in self.stipend.rate_card.top_ups)
+        if self.grant is not None:
+            yield from (part.enhanced.who for part in self.grant.parts if part.enhanced)
+
+    @property
+    def counting(self) -> tuple[str, ...]:
+        """The codes of the programmes whose entitlements count towards its ceilings, its own first."""
+        return (self.programme.code, *((self.ceilings.counting or ()) if self.ceilings else ()))
 
     def canonical(self) -> dict[str, Any]:
         """Plain values, the same for the same content however it was written; amounts are text."""
-        return self.model_dump(mode="json", exclude_none=True)
+        return self.model_dump(mode="json", exclude_none=True, by_alias=True)
 
     def digest(self) -> bytes:
         """SHA-256 of the canonical content."""
@@ -222,14 +131,14 @@ def read(text: str, providers: Collection[str]) -> Definition:
     document = documents.read(text)
     values = document.values
     currency = values.get("currency") if isinstance(values, dict) else None
+    problems = [*document.problems, *_parts_of_another_kind(document)]
     try:
         definition = Definition.model_validate(values, context=Reading.of(currency, providers))
     except ValidationError as error:
         found = [_problem(document, detail) for detail in error.errors(include_url=False)]
-        problems = [problem for problem in found if problem] + document.problems
-        raise ProgrammeFileErrors(problems) from None
-    if document.problems:
-        raise ProgrammeFileErrors(document.problems)
+        raise ProgrammeFileErrors([*filter(None, found), *problems]) from None
+    if problems:
+        raise ProgrammeFileErrors(problems)
     return definition
 
 
@@ -261,6 +170,27 @@ EXAMPLES = {
     "delivery.mechanism": "mechanism: cash_over_counter",
 }
 """What to add where a field is missing, as in `examples/programme.yaml`."""
+
+
+def _parts_of_another_kind(document: Document) -> Iterator[Problem]:
+    """A programme says what it pays in the part of its kind's name, and in no other."""
+    values = document.values if isinstance(document.values, dict) else {}
+    named_so = values.get("programme")
+    kind = named_so.get("kind") if isinstance(named_so, dict) else None
+    wanted = PARTS.get(kind) if isinstance(kind, str) else None
+    if wanted is None:
+        return
+    if wanted not in values:
+        what = f"It is missing: the programme is of the kind {kind}."
+        yield Problem(1, 1, wanted, what, f"Add: {wanted}:")
+    for other in (set(PARTS.values()) - {wanted}) & values.keys():
+        what = f"The programme is of the kind {kind}, which has no such part."
+        yield Problem(
+            *document.name_at((other,)),
+            other,
+            what,
+            f"Delete it, or change programme.kind ({wanted}: belongs to {kind}).",
+        )
 
 
 def _problem(document: Document, error: ErrorDetails) -> Problem | None:
@@ -300,8 +230,13 @@ def _unknown_field(path: tuple[str | int, ...], value: object) -> tuple[str, str
     part: type[BaseModel] | None = Definition
     for step in path[:-1]:
         if isinstance(step, str):  # a place in a list has the fields of what is listed
-            part = _part(part.model_fields[step].annotation if part else None)
-    return "There is no such field.", nearest(name, list(part.model_fields) if part else [])
+            part = _part(_fields(part)[step].annotation if part else None)
+    return "There is no such field.", nearest(name, list(_fields(part)) if part else [])
+
+
+def _fields(part: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields as the file names them."""
+    return {field.alias or name: field for name, field in part.model_fields.items()}
 
 
 def _part(annotation: object) -> type[BaseModel] | None:

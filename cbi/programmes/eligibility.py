@@ -1,10 +1,12 @@
 """Whether a household is in for a cycle, and every reason why not."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from enum import StrEnum
+from typing import Any
 
 from cbi.fsp.messages import DeliveryMechanism
+from cbi.money import LARGEST_MINOR
 from cbi.registry.personal import CARD, PHONE
 from cbi.registry.text import folded
 
@@ -21,6 +23,13 @@ class Reason(StrEnum):
     NO_CONSENT = "no_consent"
     NO_PAYMENT_ACCOUNT = "no_payment_account"
     NO_SECOND_FACTOR = "no_second_factor"
+    NOT_STARTED = "not_started"
+    ENDED = "ended"
+    SUSPENDED = "suspended"
+    CONDITION_NOT_MET = "condition_not_met"
+    ALL_GIVEN = "all_given"
+    CEILING_REACHED = "ceiling_reached"
+    NOTHING_OWED = "nothing_owed"
 
     @property
     def sentence(self) -> str:
@@ -44,7 +53,17 @@ _SENTENCES: Mapping[Reason, str] = {
     Reason.NO_SECOND_FACTOR: (
         "The recipient has no document, card or word to show at the counter beside the code."
     ),
+    Reason.NOT_STARTED: "The household takes part in the programme only after this period.",
+    Reason.ENDED: "The household's part in the programme ended before this period.",
+    Reason.SUSPENDED: "The household's payments are suspended.",
+    Reason.CONDITION_NOT_MET: (
+        "The household has not met what its next tranche asks for, or nobody has confirmed it yet."
+    ),
+    Reason.ALL_GIVEN: "The household has been given everything that the grant holds for it.",
+    Reason.CEILING_REACHED: "The household has been given as much as anybody may get in a lifetime.",
+    Reason.NOTHING_OWED: "What the household would get comes to nothing.",
 }
+
 
 ACCOUNT_KINDS: Mapping[DeliveryMechanism, str | None] = {
     DeliveryMechanism.CASH_OVER_COUNTER: PHONE,
@@ -56,9 +75,35 @@ ACCOUNT_KINDS: Mapping[DeliveryMechanism, str | None] = {
 """The kind of payment account that a mechanism needs; None where people carry the cash."""
 
 
+class Standing(StrEnum):
+    """Whether a household takes part in a programme in a period. The words are stored."""
+
+    IN = "in"
+    NOT_STARTED = "not_started"
+    ENDED = "ended"
+    SUSPENDED = "suspended"
+
+
+ABSENCES = (Reason.NOT_STARTED, Reason.ENDED, Reason.SUSPENDED)
+"""Reasons that lie in when a household takes part, and in nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """An earlier period of which a household was given fewer days than it took part in."""
+
+    period: str
+    version: int
+    """The version of the programme under which that period's cycle was opened."""
+    given: int
+    due: int
+    of: int
+    """The days of the period."""
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that a decision rests on: equal facts, equal decisions."""
+    """All that a decision and its amounts rest on: equal facts, equal decisions, equal amounts."""
 
     active: bool
     possible_duplicate: bool
@@ -71,6 +116,41 @@ class Facts:
     has_account: bool
     """Whether the recipient has a current account of the kind that their way of being paid needs, if it needs one."""
     has_second_factor: bool
+    standing: str = Standing.IN
+    days: int = 0
+    """The days of the period on which the household takes part; all of them where days do not matter."""
+    area: str = ""
+    """The household's area, folded, where the amount depends on it."""
+    needs: tuple[tuple[str, int], ...] = ()
+    """The named needs that the amount depends on, folded, with the members concerned."""
+    missed: tuple[Missed, ...] = ()
+    given: tuple[str, ...] = ()
+    """The components that the household was owed in earlier cycles and is owed once."""
+    met: tuple[str, ...] = ()
+    """The confirmed conditions."""
+    room: int = LARGEST_MINOR
+    """Minor units left below the lifetime ceiling, or the largest amount there is where that is no limit."""
+
+    def kept(self) -> dict[str, Any]:
+        """The facts as they are kept beside the decisions."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> "Facts":
+        """The facts as they were kept or observed; what is not told is as usual."""
+        return cls(**{name: _LISTED.get(name, _as_it_is)(value) for name, value in told.items()})
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+_LISTED: Mapping[str, Callable[[Any], Any]] = {
+    "needs": lambda told: tuple((key, members) for key, members in told),
+    "missed": lambda told: tuple(Missed(**missed) for missed in told),
+    "given": tuple,
+    "met": tuple,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,5 +187,8 @@ def decide(facts: Facts, criteria: Criteria) -> tuple[Reason, ...]:
         Reason.NO_CONSENT: recipient and criteria.consent_required and not facts.has_consent,
         Reason.NO_PAYMENT_ACCOUNT: recipient and not facts.has_account,
         Reason.NO_SECOND_FACTOR: recipient and facts.at_counter and not facts.has_second_factor,
+        Reason.NOT_STARTED: facts.standing == Standing.NOT_STARTED,
+        Reason.ENDED: facts.standing == Standing.ENDED,
+        Reason.SUSPENDED: facts.standing == Standing.SUSPENDED,
     }
     return tuple(reason for reason, is_so in applies.items() if is_so)

@@ -4,7 +4,7 @@ import difflib
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, time
 from typing import Annotated
 
 from pydantic import (
@@ -19,13 +19,18 @@ from pydantic_core import PydanticCustomError
 from cbi.fsp.messages import DeliveryMechanism
 from cbi.money import Money, UnknownCurrency, UnusableAmount, exponent
 from cbi.offices import LANGUAGES
+from cbi.programmes.kinds import Kind
 from cbi.programmes.models import CODE_PATTERN
-from cbi.programmes.periods import FIRST_YEAR, LAST_YEAR, Period, UnusablePeriod
-from cbi.registry.text import plain_digits
+from cbi.programmes.periods import FIRST_YEAR, LAST_YEAR, Every, Period, UnusablePeriod
+from cbi.registry.text import folded, plain_digits
 
 LARGEST_HOUSEHOLD = 60
+_MOST_PERIODS = 36
 _LONGEST_TEXT = 120
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}\Z", re.ASCII)
+_CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d\Z", re.ASCII)
+_LONGEST_PERIOD = 92
+"""Days in the longest quarter."""
 _NUMBER = re.compile(r"\d{1,6}\Z", re.ASCII)
 _FINEST = "CLF"
 """While the currency itself cannot be read, amounts are read with as many decimals as any has."""
@@ -135,6 +140,32 @@ def _size(value: object) -> int:
     return int(plain)
 
 
+def _count(value: object) -> int:
+    text = _text(value)
+    plain = plain_digits(text)
+    if not _NUMBER.match(plain) or not 1 <= int(plain) <= _MOST_PERIODS:
+        advice = f"Write a whole number from 1 to {_MOST_PERIODS}."
+        raise wrong(f"{text[:40]!r} is not a number of periods.", advice)
+    return int(plain)
+
+
+def _day_of_period(value: object) -> int:
+    text = _text(value)
+    plain = plain_digits(text)
+    if not _NUMBER.match(plain) or not 1 <= int(plain) <= _LONGEST_PERIOD:
+        advice = "Write a whole number: 1 is the period's first day, and a day it does not have its last."
+        raise wrong(f"{text[:40]!r} is not a day of a period.", advice)
+    return int(plain)
+
+
+def _clock_time(value: object) -> time:
+    text = _text(value)
+    plain = plain_digits(text)
+    if not _CLOCK.match(plain):
+        raise wrong(f"{text[:40]!r} is not a time of day.", 'Write it in quotes, such as "06:30".')
+    return time.fromisoformat(plain)
+
+
 def _one_of(*known: str) -> PlainValidator:
     def check(value: object) -> str:
         text = _text(value)
@@ -174,6 +205,12 @@ def _distinct(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
+def _words(words: tuple[str, ...]) -> tuple[str, ...]:
+    if nothing := next((word for word in words if not folded(word)), None):
+        raise wrong(f"{nothing!r} has no letters.", "Write a word as in the registration lists.")
+    return tuple(sorted(_distinct(words)))
+
+
 def _decimal(amount: Money | None) -> str | None:
     return amount.decimal if amount else None
 
@@ -186,10 +223,22 @@ AmountOrNone = Annotated[Money | None, PlainValidator(_amount), PlainSerializer(
 Day = Annotated[date, BeforeValidator(_day)]
 Month = Annotated[Period, PlainValidator(_month), PlainSerializer(str)]
 SizeOrNone = Annotated[int | None, PlainValidator(_size)]
-Kind = Annotated[str, _one_of("stipend")]
-Every = Annotated[str, _one_of("month")]
+KindOfProgramme = Annotated[str, _one_of(*Kind)]
+HowOften = Annotated[str, _one_of(*Every)]
 RequiredOrNone = Annotated[str | None, _one_of("required")]
+Per = Annotated[str | None, _one_of("household", "member")]
+Prorate = Annotated[str | None, _one_of("days", "none")]
+WhichWay = Annotated[str | None, _one_of("down", "up", "nearest")]
+DayOfPeriodOrNone = Annotated[int | None, PlainValidator(_day_of_period)]
+ClockTimeOrNone = Annotated[
+    time | None,
+    PlainValidator(_clock_time),
+    PlainSerializer(lambda at: f"{at:%H:%M}" if at else None),
+]
+CountOrNone = Annotated[int | None, PlainValidator(_count)]
 Provider = Annotated[str, PlainValidator(_provider)]
 Mechanism = Annotated[DeliveryMechanism, BeforeValidator(_mechanism)]
 Languages = Annotated[tuple[Annotated[str, _one_of(*LANGUAGES)], ...], AfterValidator(_distinct)]
+Words = Annotated[tuple[Text, ...], AfterValidator(_words)]
+Codes = Annotated[tuple[Code, ...], AfterValidator(lambda codes: tuple(sorted(_distinct(codes))))]
 Areas = Annotated[tuple[Text, ...], AfterValidator(lambda areas: tuple(sorted(_distinct(areas))))]

@@ -4,7 +4,15 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, UniqueConstraint, Uuid
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    UniqueConstraint,
+    Uuid,
+    false,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -12,6 +20,10 @@ from cbi.db import Base, CurrencyCode, Instant, Key, MinorUnits, may_update
 
 # Codes stand in the content that approvers sign: none of these characters is a separator there.
 CODE_PATTERN = "^[a-z0-9][a-z0-9_-]{1,39}$"
+
+
+PERIOD_PATTERN = "^[0-9]{4}-([0-9]{2}|Q[1-4]|W[0-9]{2})$"
+"""A month, a quarter or a week (ISO 8601), as `Period` writes them."""
 
 
 class Programme(Base):
@@ -52,7 +64,7 @@ class Cycle(Base):
     __tablename__ = "cycles"
     __table_args__ = (
         UniqueConstraint("programme_id", "period"),
-        CheckConstraint("period ~ '^[0-9]{4}-[0-9]{2}$'", name="period"),
+        CheckConstraint(f"period ~ '{PERIOD_PATTERN}'", name="period"),
     )
 
     id: Mapped[Key]
@@ -63,6 +75,16 @@ class Cycle(Base):
     ends_on: Mapped[date]
     opened_by: Mapped[UUID | None] = mapped_column(Uuid)
     opened_at: Mapped[Instant]
+
+
+class DecidedFacts(Base):
+    """What decisions of a cycle rest on: each combination of facts once, so that they can be made anew. Append-only."""
+
+    __tablename__ = "decided_facts"
+
+    cycle_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    facts: Mapped[dict[str, Any]] = mapped_column(JSONB)
 
 
 class EligibilityDecision(Base):
@@ -78,6 +100,8 @@ class EligibilityDecision(Base):
     eligible: Mapped[bool]
     reasons: Mapped[list[str]] = mapped_column(JSONB)
     decided_at: Mapped[Instant]
+    facts_number: Mapped[int | None]
+    """Which combination of the cycle's `decided_facts` it rests on; those decided before facts were kept have none."""
 
 
 class Entitlement(Base):
@@ -85,6 +109,7 @@ class Entitlement(Base):
 
     The unique constraint is the first half of "nobody is paid twice": one entitlement for a
     programme, period, household and component. The other half is one live payment for each.
+    What is owed `once` (a tranche of a grant) is owed once in a household's life in the programme.
     """
 
     __tablename__ = "entitlements"
@@ -92,6 +117,14 @@ class Entitlement(Base):
         UniqueConstraint("programme_id", "period", "household_id", "component"),
         CheckConstraint("amount_minor > 0", name="amount_positive"),
         CheckConstraint(f"component ~ '{CODE_PATTERN}'", name="component"),
+        Index(
+            "uq_entitlements_once",
+            "programme_id",
+            "household_id",
+            "component",
+            unique=True,
+            postgresql_where="once",
+        ),
     )
 
     id: Mapped[Key]
@@ -104,3 +137,4 @@ class Entitlement(Base):
     currency: Mapped[CurrencyCode]
     trace: Mapped[str]
     """The calculation as a person reads it: `1000.00 × 4 members = 4000.00 KES`."""
+    once: Mapped[bool] = mapped_column(server_default=false())

@@ -1,53 +1,120 @@
-"""The months that payment cycles are opened for."""
+"""The months, quarters and weeks that payment cycles are opened for."""
 
-import calendar
 import re
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
+from enum import StrEnum
 
 from cbi.errors import Invalid
 from cbi.registry.text import plain_digits
 
-_MONTH = re.compile(r"(\d{4})-(\d{2})\Z", re.ASCII)
 FIRST_YEAR, LAST_YEAR = 2000, 2100
 """Years outside these are slips of the keyboard, or what a spreadsheet makes of an empty cell."""
 
 
 class UnusablePeriod(Invalid):
-    """The text does not name a month."""
+    """The text does not name a period."""
 
     code = "programmes.unusable_period"
 
 
+class Every(StrEnum):
+    """How long a programme's periods are."""
+
+    MONTH = "month"
+    QUARTER = "quarter"
+    WEEK = "week"
+
+
+_FORMS = {
+    Every.MONTH: re.compile(r"(\d{4})-(\d{2})\Z", re.ASCII),
+    Every.QUARTER: re.compile(r"(\d{4})-Q([1-4])\Z", re.ASCII | re.IGNORECASE),
+    Every.WEEK: re.compile(r"(\d{4})-W(\d{2})\Z", re.ASCII | re.IGNORECASE),
+}
+EXAMPLES = {Every.MONTH: "2026-01", Every.QUARTER: "2026-Q1", Every.WEEK: "2026-W05"}
+_MONTHS_A_YEAR = 12
+_MONTHS = {Every.MONTH: 1, Every.QUARTER: 3}
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Period:
-    """One calendar month, written `2026-01`."""
+    """A calendar month `2026-01`, a quarter `2026-Q1`, or a week `2026-W05` from Monday on (ISO 8601).
+
+    Periods of one kind are ordered as they follow each other.
+    """
 
     year: int
-    month: int
+    number: int
+    every: Every = Every.MONTH
 
     @classmethod
     def parse(cls, text: str) -> "Period":
-        """Read `2026-01`, in any digit script. Raises UnusablePeriod."""
-        match = _MONTH.match(plain_digits(text).strip())
-        if match:
-            year, month = int(match[1]), int(match[2])
-            if FIRST_YEAR <= year <= LAST_YEAR and 1 <= month <= 12:
-                return cls(year, month)
+        """Read a period, in any digit script. Raises UnusablePeriod."""
+        plain = plain_digits(text).strip()
+        for every, form in _FORMS.items():
+            if match := form.match(plain):
+                period = cls(int(match[1]), int(match[2]), every)
+                if FIRST_YEAR <= period.year <= LAST_YEAR and period._is_in_the_calendar:
+                    return period
         raise UnusablePeriod(
-            f"{text[:40]!r} is not a month.",
-            next_step="Write the year and the month, such as 2026-01.",
+            f"{text[:40]!r} is not a month, quarter or week.",
+            next_step="Write the year and the month, such as 2026-01; a quarter as 2026-Q1, a week as 2026-W05.",
         )
+
+    @property
+    def _is_in_the_calendar(self) -> bool:
+        try:
+            return self.starts_on.year >= FIRST_YEAR - 1
+        except ValueError:
+            return False
 
     @property
     def starts_on(self) -> date:
         """Its first day."""
-        return date(self.year, self.month, 1)
+        if self.every is Every.WEEK:
+            return date.fromisocalendar(self.year, self.number, 1)
+        return date(self.year, (self.number - 1) * _MONTHS[self.every] + 1, 1)
 
     @property
     def ends_on(self) -> date:
         """Its last day."""
-        return date(self.year, self.month, calendar.monthrange(self.year, self.month)[1])
+        if self.every is Every.WEEK:
+            return self.starts_on + timedelta(days=6)
+        return _first_of_month(self.starts_on, _MONTHS[self.every]) - timedelta(days=1)
+
+    @property
+    def days(self) -> int:
+        """How many days it has."""
+        return (self.ends_on - self.starts_on).days + 1
+
+    @property
+    def next(self) -> "Period":
+        """The period that follows."""
+        if self.every is Every.WEEK:
+            year, week, _ = (self.ends_on + timedelta(days=1)).isocalendar()
+            return Period(year, week, self.every)
+        is_last = self.number * _MONTHS[self.every] == _MONTHS_A_YEAR
+        return (
+            Period(self.year + 1, 1, self.every)
+            if is_last
+            else Period(self.year, self.number + 1, self.every)
+        )
+
+    def starts_before(self, periods: int) -> date:
+        """The first day of the period that comes so many periods before this one."""
+        if self.every is Every.WEEK:
+            return self.starts_on - timedelta(weeks=periods)
+        return _first_of_month(self.starts_on, -periods * _MONTHS[self.every])
 
     def __str__(self) -> str:
-        return f"{self.year:04}-{self.month:02}"
+        return {
+            Every.MONTH: f"{self.year:04}-{self.number:02}",
+            Every.QUARTER: f"{self.year:04}-Q{self.number}",
+            Every.WEEK: f"{self.year:04}-W{self.number:02}",
+        }[self.every]
+
+
+def _first_of_month(day: date, months: int) -> date:
+    """The first day of the month that comes so many months after that day's."""
+    counted = day.year * 12 + day.month - 1 + months
+    return date(counted // 12, counted % 12 + 1, 1)

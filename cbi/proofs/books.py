@@ -3,6 +3,7 @@
 from sqlalchemy.orm import Session
 
 from cbi.ledger.chart import CHART, RESTING_PLACE
+from cbi.proofs import receivables
 from cbi.proofs.promise import Breaches, none_of
 
 never_overspent = (
@@ -89,6 +90,7 @@ in_one_place = (
         " sum(debits_minor - credits_minor) FILTER (WHERE code = '5000')",
     ),
     payments_rest_where_the_books_say,
+    *receivables.owed_as_booked,
     none_of(
         "run {number} should have {waiting} committed, and the books say {committed}",
         "SELECT r.number, r.waiting, coalesce(sum(a.credits_minor - a.debits_minor), 0) AS committed"

@@ -20,6 +20,9 @@ _KEPT_TEXT = (
     ("inbound_texts", "outcome::text"),
     ("complaint_events", "act"),
     ("run_events", "reason"),
+    ("work_versions", "reason"),
+    ("work_ties", "reason"),
+    ("payment_decisions", "reason"),
     ("discrepancies", "resolution"),
     ("duplicate_flags", "reason"),
     ("statement_lines", "provider_reference"),
@@ -28,6 +31,15 @@ _KEPT_TEXT = (
     ("imports", "filename"),
     ("answered_requests", "key"),
     ("fund_movements", "reference"),
+    ("receivable_events", "reference"),
+    ("write_offs", "reason"),
+    ("write_offs", "evidence"),
+    ("household_needs", "word"),
+    ("enrolments", "reason"),
+    ("suspensions", "reason"),
+    ("suspensions", "resumed_because"),
+    ("conditions_met", "evidence"),
+    ("conditions_met", "remark"),
 )
 
 

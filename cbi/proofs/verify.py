@@ -7,12 +7,14 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from cbi.db import planned_for_sets
-from cbi.proofs import books, counter, payments, record
+from cbi.proofs import books, counter, decisions, payments, programmes, record, work
 from cbi.proofs.promise import SHOWN, Promise, Verdict
 
 PROMISES: tuple[Promise, ...] = (
-    Promise(1, "Nobody is paid twice", payments.paid_once),
-    Promise(2, "Nothing leaves without approval", payments.approved),
+    Promise(1, "Nobody is paid twice", payments.paid_once + programmes.owed_once + work.paid_once),
+    Promise(
+        2, "Nothing leaves without approval", payments.approved + decisions.decided + work.signed
+    ),
     Promise(3, "Spending never exceeds the fund", books.never_overspent),
     Promise(4, "Money is in exactly one place", books.in_one_place),
     Promise(

@@ -20,15 +20,17 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from cbi.fsp.messages import DeliveryMechanism
 from cbi.offices import office_of
 from cbi.payments.discrepancies import open_set, settle_set
 from cbi.payments.models import Attempt, Discrepancy, Payment, PaymentEvent, PaymentRun
-from cbi.payments.states import PAYMENT, PaymentState, RunState
+from cbi.payments.states import ON_ITS_WAY, PaymentState, RunState
 from cbi.reconciliation.models import Match, StatementFile, StatementLine
 from cbi.reconciliation.rules import DiscrepancyKind
 from cbi.reconciliation.scratch import unexplained
 
-MAY_STILL_BE_PAID = PAYMENT.sources(PaymentState.PAID)
+TIME_TO_COLLECT = timedelta(days=14)
+"""How long people have to come for their cash before it is asked why they did not (controls §1.2, "unredeemed D+14")."""
 
 
 def covered_until(session: Session, provider: str) -> datetime | None:
@@ -52,7 +54,10 @@ def _named_by_a_line(
 
 
 def open_all(session: Session, provider: str, owner_id: UUID | None) -> int:
-    """Open one discrepancy for each attempt that was paid, or sent and not paid, while the statements covered it."""
+    """Open one discrepancy for each attempt that was paid, or sent and not paid, while the statements covered it.
+
+    What waits at a counter is asked about once people have had two weeks to collect it.
+    """
     until = covered_until(session, provider)
     if until is None:
         return 0
@@ -60,8 +65,8 @@ def open_all(session: Session, provider: str, owner_id: UUID | None) -> int:
     missing = or_(
         PaymentEvent.at < until,
         and_(
-            ~paid, Attempt.number == Payment.attempts, Payment.state.in_(MAY_STILL_BE_PAID),
-            Attempt.started_at < until,
+            ~paid, Attempt.number == Payment.attempts, Payment.state.in_(ON_ITS_WAY),
+            Attempt.started_at < until - _time_to_be_paid(),
         ),
     )  # fmt: skip
     return open_set(
@@ -100,6 +105,12 @@ def open_all(session: Session, provider: str, owner_id: UUID | None) -> int:
             Match.line_id.is_(None), missing, ~_named_by_a_line(Payment.id, Attempt.number),
         ),
     )  # fmt: skip
+
+
+def _time_to_be_paid() -> ColumnElement[timedelta]:
+    """How long after its sending a payment may take without anybody being asked."""
+    at_counter = Payment.mechanism == DeliveryMechanism.CASH_OVER_COUNTER.value
+    return case((at_counter, literal(TIME_TO_COLLECT)), else_=literal(timedelta()))
 
 
 def settle(session: Session, provider: str) -> int:
@@ -149,7 +160,7 @@ def _settle_listed(session: Session, provider: str) -> int:
 
 def _settle_collected(session: Session, provider: str) -> int:
     named = _named_by_a_line(Discrepancy.payment_id, _ATTEMPT)
-    another, closed = Payment.attempts != _ATTEMPT, Payment.state.not_in(MAY_STILL_BE_PAID)
+    another, closed = Payment.attempts != _ATTEMPT, Payment.state.not_in(ON_ITS_WAY)
     return settle_set(
         session,
         select(

@@ -24,11 +24,15 @@ from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
 from cbi.audit.record import record
 from cbi.fsp.adapter import PaysOverCounter
-from cbi.payments import providers
+from cbi.fsp.keys import idempotency_key
+from cbi.fsp.messages import Outcome, ProviderUpdate
+from cbi.payments import disputes, providers
 from cbi.payments.models import Attempt, Discrepancy, Payment
 from cbi.payments.moves import move
+from cbi.payments.outcomes import apply
+from cbi.payments.receivable_models import Receivable
 from cbi.payments.runs import find
-from cbi.payments.states import PAYMENT, PaymentState
+from cbi.payments.states import ON_ITS_WAY, PaymentState, ReceivableState
 from cbi.reconciliation import coverage, leftovers
 from cbi.reconciliation.models import Match, StatementFile, StatementLine
 from cbi.reconciliation.rules import LADDER, REVISITED, contradicts, reached
@@ -65,7 +69,7 @@ def reconcile(session: Session, actor: Actor, provider: str) -> Reconciled:
     # Sets of a million rows are joined in memory or not at all; the setting ends with the transaction.
     session.execute(text("SET LOCAL work_mem = '128MB'"))
     lines = _gather(session, provider)
-    confirmed = 0 if we_know_better else _confirm(session)
+    confirmed = 0 if we_know_better else _confirm(session) + _book_facts(session, provider)
     matched = _match(session)
     leftovers.judge(session, provider)
     owner_id = actor.id if actor.kind == "user" else None
@@ -166,7 +170,8 @@ def _confirm(session: Session) -> int:
     still_open = and_(
         o.kind == "payment",
         Payment.attempts == o.attempt,
-        Payment.state.in_(PAYMENT.sources(PaymentState.PAID)),
+        Payment.state.in_(ON_ITS_WAY),
+        Payment.entitlement_id.not_in(disputes.owed_back()),
     )
     settling = _settling(still_open).subquery()
     groups = session.execute(
@@ -184,6 +189,28 @@ def _confirm(session: Session) -> int:
             PaymentState.PAID, provider=provider, source=f"statement:{statement_id}",
         )  # fmt: skip
     return confirmed
+
+
+def _book_facts(session: Session, provider: str) -> int:
+    """Book what lines say of which our books hold the contrary: paid after all, paid twice, what is owed back came back.
+
+    One after the other: these are few, and each is looked at by somebody.
+    """
+    owed_back = exists().where(
+        Receivable.payment_id == open_lines.c.payment_id, Receivable.state == ReceivableState.OPEN
+    )
+    known = reached(open_lines.c.kind)
+    facts = _settling(and_(~known, (open_lines.c.kind == "payment") | owed_back)).subquery()
+    rows = session.execute(
+        select(facts.c.payment_id, facts.c.attempt, facts.c.kind, facts.c.statement_id).order_by(
+            facts.c.payment_id, facts.c.attempt, facts.c.kind
+        )
+    ).all()
+    outcome = {"payment": Outcome.PAID, "return": Outcome.RETURNED}
+    for payment_id, attempt, kind, statement_id in rows:
+        news = ProviderUpdate(idempotency_key(payment_id, attempt), outcome[kind])
+        apply(session, news, provider=provider, source=f"statement:{statement_id}")
+    return len(rows)
 
 
 def _match(session: Session) -> int:

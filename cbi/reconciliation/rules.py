@@ -27,7 +27,8 @@ from sqlalchemy.orm import Session
 from cbi import clock
 from cbi.offices import office_of
 from cbi.payments.models import Attempt, Payment, PaymentEvent
-from cbi.payments.states import PaymentState
+from cbi.payments.receivable_models import Receivable, ReceivableEvent
+from cbi.payments.states import PaymentState, ReceivableState
 from cbi.reconciliation.models import Match, StatementLine
 from cbi.reconciliation.scratch import open_lines
 
@@ -76,7 +77,9 @@ def reached(line_kind: ColumnElement[str]) -> ColumnElement[bool]:
     """Whether our own books say of the line's attempt what a line of that kind says: paid, or come back."""
     o, state = open_lines.c, case((line_kind == "payment", "paid"), else_="returned")
     now = and_(
-        Payment.attempts == o.attempt,
+        # A payment that was tried again may be paid by any of its attempts; the events say by which.
+        Payment.attempts == 1,
+        o.attempt == 1,
         or_(
             Payment.state == PaymentState.RETURNED,
             and_(Payment.state == PaymentState.PAID, line_kind == "payment"),
@@ -87,8 +90,19 @@ def reached(line_kind: ColumnElement[str]) -> ColumnElement[bool]:
         PaymentEvent.attempt == o.attempt,
         PaymentEvent.after == state,
     )
+    twice = exists().where(Receivable.payment_id == o.payment_id, Receivable.attempt == o.attempt)
+    came_back = exists().where(
+        Receivable.payment_id == o.payment_id,
+        ReceivableEvent.receivable_id == Receivable.id,
+        ReceivableEvent.after == ReceivableState.RECOVERED.value,
+        ReceivableEvent.attempt == o.attempt,
+    )
     # The events are read only where the payment has moved on since: CASE, unlike OR, fixes the order.
-    return case((now, literal(value=True)), else_=once)
+    return case(
+        (now, literal(value=True)),
+        (line_kind == "payment", once | twice),
+        else_=once | came_back,
+    )
 
 
 class DiscrepancyKind(StrEnum):

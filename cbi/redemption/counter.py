@@ -15,6 +15,7 @@ from cbi.errors import Conflict, NotFound
 from cbi.money import Money
 from cbi.offices import office_of
 from cbi.payments import outcomes
+from cbi.payments.disputes import owed_back
 from cbi.payments.models import Payment
 from cbi.payments.states import PaymentState
 from cbi.redemption import notices, refusals
@@ -162,6 +163,7 @@ def _paying() -> Select[Any]:
             CodeIssue.state == CodeState.ISSUED,
             Payment.id == CodeIssue.payment_id,
             Payment.state == PaymentState.ACCEPTED,
+            Payment.entitlement_id.not_in(owed_back()),
             CounterOffice.id == Authorisation.office_id,
         )
         .values(state=CodeState.PAID, hold_id=None, held_until=None, closed_at=now)
@@ -233,7 +235,7 @@ def _receipt(session: Session, actor: Actor, authorisation_id: UUID) -> Receipt:
 
 
 def release_hold(session: Session, actor: Actor, authorisation_id: UUID) -> None:
-    """Give a code up without paying it: no cash today, or the person left. It can be paid at any counter at once.
+    """Give a code up without paying it: the person left, or no cash. It can be paid at any counter at once.
 
     Raises NotPermitted, UnknownAuthorisation, PaidAlready. A hold that is over already is no error.
     """

@@ -52,6 +52,12 @@ class OfficeClosed(Conflict):
     code = "redemption.office_closed"
 
 
+class TellerDisabled(Conflict):
+    """The teller's sign-in was taken away for good."""
+
+    code = "redemption.teller_disabled"
+
+
 class NameTaken(Conflict):
     """Another office of the provider has this code, or another teller this user name."""
 
@@ -112,7 +118,7 @@ def create_teller(
     Raises NotPermitted, UnknownCounterOffice, OfficeClosed, UnusableName, UnusablePassword, NameTaken.
     """
     actor.require(Permission.COUNTER_MANAGE)
-    office = _open(_office(session, office_id))
+    office = office_at_work(session, office_id)
     if not _USERNAME.match(username):
         raise UnusableName(
             "A user name has 2 to 40 small letters, digits, dots, hyphens and underscores."
@@ -133,7 +139,7 @@ def move_teller(session: Session, actor: Actor, teller_id: UUID, office_id: UUID
     """Let a teller work at another office of the same provider from now on. The teller must sign in again."""
     actor.require(Permission.COUNTER_MANAGE)
     teller = _teller(session, teller_id)
-    before, after = _office(session, teller.office_id), _open(_office(session, office_id))
+    before, after = _office(session, teller.office_id), office_at_work(session, office_id)
     if before.provider != after.provider:
         raise Conflict(
             "A teller stays with one provider.", next_step="Register them with the other one."
@@ -173,11 +179,36 @@ def unlock_teller(session: Session, actor: Actor, teller_id: UUID) -> None:
     record(session, actor, "teller.unlocked", "teller", teller.id)
 
 
+def set_password(session: Session, actor: Actor, teller_id: UUID, password: str) -> Teller:
+    """Give a teller who forgot it a new password, which the supervisor tells them; every sign-in of theirs ends.
+
+    A pause after wrong passwords ends too; wrong codes stay counted. Raises NotPermitted, UnknownTeller,
+    TellerDisabled, UnusablePassword.
+    """
+    actor.require(Permission.COUNTER_MANAGE)
+    teller = _teller(session, teller_id)
+    if teller.disabled_at is not None:
+        raise TellerDisabled(
+            "This teller's sign-in was taken away.",
+            next_step="Register them again, under another user name.",
+        )
+    teller.password_hash = hash_password(teller.username, password)
+    teller.failed_tries, teller.locked_until = 0, None
+    tokens.end_all(session, TELLER, teller.id)
+    record(session, actor, "teller.password_set", "teller", teller.id)
+    return teller
+
+
+def office_at_work(session: Session, office_id: UUID) -> CounterOffice:
+    """The office, which is open. Raises UnknownCounterOffice, OfficeClosed."""
+    return _open(_office(session, office_id))
+
+
 def _office(session: Session, office_id: UUID) -> CounterOffice:
     office = session.get(CounterOffice, office_id)
     if office is None:
         raise UnknownCounterOffice(
-            "There is no such office.", next_step="See: GET /counter-offices"
+            "There is no such office.", next_step="Choose one from the list: GET /counter-offices."
         )
     return office
 
@@ -193,7 +224,9 @@ def _teller(session: Session, teller_id: UUID) -> Teller:
         select(Teller).where(Teller.id == teller_id).with_for_update()
     ).one_or_none()
     if teller is None:
-        raise UnknownTeller("There is no such teller.", next_step="See: GET /tellers")
+        raise UnknownTeller(
+            "There is no such teller.", next_step="Choose one from the list: GET /tellers."
+        )
     return teller
 
 

@@ -9,10 +9,12 @@ from fastapi import Depends, Path, Request
 from cbi.access.actor import Actor
 from cbi.access.guards import may
 from cbi.access.permissions import Permission
+from cbi.access.schemas import NewPassword
 from cbi.http.pages import Cursor, Limit, Page, page
 from cbi.http.requests import OfficeSession, sign_in_at
 from cbi.http.routing import Router
-from cbi.redemption import counter, counters, queries, reissuing, tellers, vouching
+from cbi.money import Money
+from cbi.redemption import counter, counters, queries, reissuing, shortages, tellers, vouching
 from cbi.redemption.models import CounterOffice, Teller
 from cbi.redemption.refusals import Refused
 from cbi.redemption.schemas import (
@@ -24,12 +26,17 @@ from cbi.redemption.schemas import (
     MoveTeller,
     NewCounterOffice,
     NewTeller,
+    NoCash,
+    NoCashOut,
+    OfficeHasNoCash,
     ReceiptOut,
     RefusedOut,
     ReissuedOut,
+    ShortageOut,
     TellerDayOut,
     TellerOut,
     TellerSignIn,
+    TellersPassword,
     TellerToken,
     VouchedOut,
 )
@@ -73,6 +80,14 @@ def release(session: OfficeSession, actor: AtCounter, authorisation_id: UUID) ->
     counter.release_hold(session, actor, authorisation_id)
 
 
+@router.post("/redemptions/no-cash", summary="Say that there is not enough cash here")
+def no_cash(session: OfficeSession, actor: AtCounter, body: NoCash) -> NoCashOut:
+    office_id = shortages.turn_away(
+        session, actor, authorisation_id=body.authorisation_id, asked_for=_asked_for(body)
+    )
+    return NoCashOut.of(shortages.elsewhere(session, office_id))
+
+
 @router.get("/redemptions/mine", summary="This teller's day")
 def mine(session: OfficeSession, actor: AtCounter, day: date | None = None) -> TellerDayOut:
     return TellerDayOut.of(queries.teller_day(session, actor, day))
@@ -101,6 +116,40 @@ def list_offices(
 @router.post("/counter-offices/{office_id}/close", summary="Close an office")
 def close_office(session: OfficeSession, actor: Supervisor, office_id: UUID) -> CounterOfficeOut:
     return CounterOfficeOut.of(counters.close_office(session, actor, office_id))
+
+
+@router.get("/counter-offices/short-of-cash", summary="Offices that have not enough cash now")
+def short_of_cash(session: OfficeSession, actor: Supervisor) -> list[ShortageOut]:
+    return [ShortageOut.of(each) for each in shortages.short_of_cash(session, actor)]
+
+
+@router.post(
+    "/counter-offices/{office_id}/no-cash", summary="Say that an office has not enough cash"
+)
+def office_has_no_cash(
+    session: OfficeSession, actor: Supervisor, office_id: UUID, body: OfficeHasNoCash
+) -> NoCashOut:
+    shortages.report(session, actor, office_id, _asked_for(body))
+    return NoCashOut.of(shortages.elsewhere(session, office_id))
+
+
+@router.post(
+    "/tellers/me/password", status_code=204, summary="Change one's own password, as a teller"
+)
+def change_password(session: OfficeSession, actor: AtCounter, body: NewPassword) -> None:
+    """Every sign-in of the teller ends, this one too."""
+    tellers.change_password(
+        session, actor, body.old.get_secret_value(), body.new.get_secret_value()
+    )
+
+
+@router.post("/tellers/{teller_id}/password", summary="Give a teller a new password")
+def set_password(
+    session: OfficeSession, actor: Supervisor, teller_id: UUID, body: TellersPassword
+) -> TellerOut:
+    """For one who forgot it. Every sign-in of the teller ends, and a pause after wrong passwords too."""
+    password = body.password.get_secret_value()
+    return TellerOut.of(counters.set_password(session, actor, teller_id, password))
 
 
 @router.post("/tellers", status_code=201, summary="Register a teller")
@@ -158,3 +207,7 @@ def reissue_code(
 @router.post("/payments/{payment_id}/lock-code", status_code=204, summary="Block a lost code")
 def lock_code(session: OfficeSession, actor: Handler, payment_id: UUID, body: Because) -> None:
     reissuing.lock_code(session, actor, payment_id, body.reason)
+
+
+def _asked_for(body: NoCash | OfficeHasNoCash) -> Money | None:
+    return body.asked_for.money() if body.asked_for else None

@@ -77,7 +77,12 @@ def _close_earlier(session: Session, within: ColumnElement[bool]) -> None:
     """A payment that is tried again keeps its earlier codes on record, but they are no longer its code."""
     session.execute(
         update(CodeIssue)
-        .where(CodeIssue.payment_id == Payment.id, CodeIssue.current, within, Payment.attempts > 1)
+        .where(
+            CodeIssue.payment_id == Payment.id,
+            CodeIssue.current,
+            within,
+            CodeIssue.attempt < Payment.attempts,
+        )
         .values(current=False),
         execution_options={"synchronize_session": False},
     )

@@ -168,6 +168,7 @@ class Payout(Base):
         CheckConstraint("amount_minor > 0", name="amount_positive"),
         UniqueConstraint("payment_id", "attempt"),
         Index(None, "teller_id", "paid_at"),
+        Index(None, "office_id", "paid_at"),
     )
 
     id: Mapped[Key]
@@ -181,3 +182,30 @@ class Payout(Base):
     amount_minor: Mapped[MinorUnits]
     currency: Mapped[CurrencyCode]
     paid_at: Mapped[Instant]
+
+
+class CashShortage(Base):
+    """One time that an office had not enough cash: said by a teller, or by a supervisor (`user_id`). Append-only.
+
+    `amount_minor` is what was asked for, where that is known; after a hold it is the hold's, and a hold counts once.
+    """
+
+    __tablename__ = "cash_shortages"
+    __table_args__ = (
+        CheckConstraint("num_nonnulls(teller_id, user_id) = 1", name="one_said_so"),
+        CheckConstraint("amount_minor > 0", name="amount_positive"),
+        CheckConstraint("(amount_minor IS NULL) = (currency IS NULL)", name="amount_whole"),
+        CheckConstraint(
+            "authorisation_id IS NULL OR num_nulls(teller_id, amount_minor) = 0", name="hold_whole"
+        ),
+        Index(None, "office_id", "at"),
+    )
+
+    id: Mapped[Ordinal]
+    office_id: Mapped[UUID] = mapped_column(ForeignKey("counter_offices.id"))
+    teller_id: Mapped[UUID | None] = mapped_column(Uuid)
+    user_id: Mapped[UUID | None] = mapped_column(Uuid)
+    authorisation_id: Mapped[UUID | None] = mapped_column(Uuid, unique=True)
+    amount_minor: Mapped[MinorUnits | None]
+    currency: Mapped[CurrencyCode | None]
+    at: Mapped[Instant]

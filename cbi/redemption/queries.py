@@ -17,6 +17,7 @@ from cbi.payments.models import Payment
 from cbi.payments.states import PaymentState
 from cbi.payments.story import released
 from cbi.programmes.models import Programme
+from cbi.redemption.counters import UnknownTeller
 from cbi.redemption.models import Authorisation, CodeIssue, CounterOffice, Payout, Teller
 from cbi.redemption.reissuing import NoCode
 from cbi.redemption.states import CodeState, HoldState
@@ -158,6 +159,14 @@ def tellers(actor: Actor) -> Select[Teller]:
     """Every teller, disabled ones too."""
     actor.require(Permission.COUNTER_MANAGE)
     return select(Teller)
+
+
+def teller_named(session: Session, actor: Actor, username: str) -> Teller:
+    """The teller of that user name, for a terminal. Raises NotPermitted, UnknownTeller."""
+    found = session.scalar(tellers(actor).where(Teller.username == username.strip().lower()))
+    if found is None:
+        raise UnknownTeller("There is no teller of that name.", next_step="Check the user name.")
+    return found
 
 
 def code_standing(session: Session, actor: Actor, payment_id: UUID) -> CodeStanding:

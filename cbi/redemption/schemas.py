@@ -1,5 +1,6 @@
 """How counters, tellers and redemptions appear over the API. Codes come in and never go out."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
@@ -7,12 +8,14 @@ from uuid import UUID
 from pydantic import BaseModel, Field, SecretStr
 
 from cbi.ledger.schemas import Amount
+from cbi.money import Money
 from cbi.redemption.counter import Receipt
 from cbi.redemption.holding import Authorised
 from cbi.redemption.models import CounterOffice, Teller
 from cbi.redemption.queries import CodeStanding, TellerDay
 from cbi.redemption.refusals import Refused
 from cbi.redemption.reissuing import Reissued
+from cbi.redemption.shortages import Elsewhere, Shortage
 
 
 class TellerSignIn(BaseModel):
@@ -170,6 +173,12 @@ class NewTeller(BaseModel):
     password: SecretStr = Field(max_length=200)
 
 
+class TellersPassword(BaseModel):
+    """A password that a supervisor sets, and tells the teller by another way than this system."""
+
+    password: SecretStr = Field(max_length=200)
+
+
 class MoveTeller(BaseModel):
     """The office a teller works at from now on."""
 
@@ -233,4 +242,68 @@ class CodeStandingOut(BaseModel):
             locator=code.locator, state=code.state.value, issued_at=code.issued_at, expires_on=code.expires_on,
             held_until=code.held_until, wrong_secrets=code.wrong_secrets, wrong_factors=code.wrong_factors,
             reissues=code.reissues,
+        )  # fmt: skip
+
+
+class AskedFor(BaseModel):
+    """What somebody asked for, if it is known: as text, in whole units with the currency's decimals."""
+
+    amount: str = Field(max_length=40, examples=["25000.00"])
+    currency: str = Field(max_length=3, examples=["DZD"])
+
+    def money(self) -> Money:
+        """The amount. Raises UnusableAmount, UnknownCurrency."""
+        return Money.parse(self.amount, self.currency)
+
+
+class NoCash(BaseModel):
+    """A counter has not enough cash. With `authorisation_id` that hold is given up, and its amount is what counts."""
+
+    authorisation_id: UUID | None = None
+    asked_for: AskedFor | None = None
+
+
+class OfficeHasNoCash(BaseModel):
+    """An office has not enough cash."""
+
+    asked_for: AskedFor | None = None
+
+
+class ElsewhereOut(BaseModel):
+    """Another office near by where the person can get the money."""
+
+    code: str
+    name: str
+
+
+class NoCashOut(BaseModel):
+    """Noted; nothing was paid, and code and payment are as they were. What to tell the person: they can go elsewhere."""
+
+    elsewhere: list[ElsewhereOut]
+
+    @classmethod
+    def of(cls, offices: Sequence[Elsewhere]) -> "NoCashOut":
+        return cls(elsewhere=[ElsewhereOut(code=each.code, name=each.name) for each in offices])
+
+
+class ShortageOut(BaseModel):
+    """An office that said it had not enough cash, and has paid nobody since."""
+
+    office_id: UUID
+    code: str
+    name: str
+    provider: str
+    times: int
+    since: datetime
+    last: datetime
+    asked_for: list[Amount] = Field(
+        description="One amount for each currency; what is not known is not in it."
+    )
+
+    @classmethod
+    def of(cls, shortage: Shortage) -> "ShortageOut":
+        return cls(
+            office_id=shortage.office_id, code=shortage.code, name=shortage.name, provider=shortage.provider,
+            times=shortage.times, since=shortage.since, last=shortage.last,
+            asked_for=[Amount.of(amount) for amount in shortage.asked_for],
         )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from uuid import UUID, uuid4
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from cbi.access import passwords, throttling, tokens
@@ -12,6 +12,7 @@ from cbi.access.users import SignInRefused
 from cbi.audit.record import record
 from cbi.redemption.counters import TELLER
 from cbi.redemption.models import CounterOffice, Teller
+from cbi.redemption.till import open_till
 
 
 def sign_in(session: Session, username: str, password: str) -> str:
@@ -35,10 +36,7 @@ def sign_in(session: Session, username: str, password: str) -> str:
     usable = teller and may_try and teller.disabled_at is None and teller.closed_at is None
     kept = teller.password_hash if teller and usable else None
     if not passwords.is_right(kept, password) or teller is None:
-        raise SignInRefused(
-            "The user name or the password is not right, or signing in is paused.",
-            next_step=f"After {throttling.TRIES} wrong tries wait {throttling.PAUSE.seconds // 60} minutes.",
-        )
+        raise _refused()
     throttling.forgive(session, Teller, teller.id)
     tokens.end_all(session, TELLER, teller.id)
     token = tokens.open_sign_in(session, TELLER, teller.id)
@@ -46,6 +44,35 @@ def sign_in(session: Session, username: str, password: str) -> str:
         session, Actor(TELLER, teller.id, teller.username), "teller.signed_in", "teller", teller.id
     )
     return token
+
+
+def _refused() -> SignInRefused:
+    return SignInRefused(
+        "The user name or the password is not right, or signing in is paused.",
+        next_step=f"After {throttling.TRIES} wrong tries wait {throttling.PAUSE.seconds // 60} minutes.",
+    )
+
+
+def change_password(session: Session, actor: Actor, old: str, new: str) -> None:
+    """Change one's own password as a teller; every sign-in ends with it, this one too.
+
+    Raises NotPermitted, NotAtACounter, SignInRefused (which keeps the count of tries), UnusablePassword.
+    """
+    till = open_till(session, actor)
+    may_try = throttling.take_try(session, Teller, till.teller_id)
+    username, kept = session.execute(
+        select(Teller.username, Teller.password_hash).where(Teller.id == till.teller_id)
+    ).one()
+    if not passwords.is_right(kept if may_try else None, old):
+        raise _refused()
+    throttling.forgive(session, Teller, till.teller_id)
+    session.execute(
+        update(Teller)
+        .where(Teller.id == till.teller_id)
+        .values(password_hash=passwords.hash_password(username, new))
+    )
+    tokens.end_all(session, TELLER, till.teller_id)
+    record(session, actor, "teller.password_changed", "teller", till.teller_id)
 
 
 def actor_of_teller(session: Session, teller_id: UUID) -> Actor | None:

@@ -16,6 +16,7 @@ from cbi.access.permissions import Permission
 from cbi.errors import Forbidden
 from cbi.fsp.counter import CounterRules
 from cbi.offices import office_of
+from cbi.payments.disputes import owed_back
 from cbi.payments.models import Payment
 from cbi.payments.states import PaymentState
 from cbi.redemption import limits, refusals
@@ -94,6 +95,8 @@ class Found(NamedTuple):
     factor_kind: FactorKind | None
     amount_minor: int
     currency: str
+    owed_back: bool
+    """Another payment for the same entitlement turned out to be paid."""
 
 
 def open_till(session: Session, actor: Actor) -> Till:
@@ -141,6 +144,7 @@ def _looking_up() -> Select[Any]:
             wrong_at, CodeIssue.id, CodeIssue.counter, CodeIssue.state, CodeIssue.wrong_factors, CodeIssue.hold_id,
             CodeIssue.held_until, CodeIssue.vouched_until, CodeIssue.expires_on, Payment.provider, Payment.state,
             Payment.id, Payment.person_id, Person.factor_kind, Payment.amount_minor, Payment.currency,
+            Payment.entitlement_id.in_(owed_back()),
         )
         .select_from(asked)
         .outerjoin(CodeIssue, and_(CodeIssue.locator == asked.c.locator, CodeIssue.live))
@@ -196,7 +200,7 @@ def refusal(till: Till, found: Found) -> Refused | None:
         return refusals.LOCKED
     if found.state is CodeState.REPLACED:
         return refusals.REPLACED
-    if found.payment_state is not PaymentState.ACCEPTED:
+    if found.payment_state is not PaymentState.ACCEPTED or found.owed_back:
         return refusals.ON_HOLD
     return None
 

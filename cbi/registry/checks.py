@@ -16,6 +16,7 @@ EARLIEST = date(1900, 1, 1)
 LONGEST_NAME = 200
 LONGEST_ID = 100
 
+_COUNTED = re.compile(r"(.*?[^\W\d_])[\s:x×*(]+(\d{1,3})\)?\Z", re.IGNORECASE)
 _NO_VALUE = {"-", "–", "—", "--", "---"}
 _SIGNED_NUMBER = re.compile(
     r"[+\-][\d\s().,/;:+\-]*\d(?:\s*(?:x|ext\.?|#)\s*\d+)?\Z", re.ASCII | re.IGNORECASE
@@ -149,6 +150,38 @@ def memorable_word(text: str) -> str:
     if not 3 <= len(folded(text)) <= LONGEST_ID:
         raise Unusable(
             "word", "A memorable word has at least three letters or digits.", "Ask the person for another word."
+        )  # fmt: skip
+    return text
+
+
+def needs(text: str) -> tuple[tuple[str, int], ...]:
+    """Named needs, separated by ; or ,: each with the members concerned after it (`pregnancy; disability 2`), else 1.
+
+    Raises Unusable.
+    """
+    found: dict[str, tuple[str, int]] = {}
+    for part in filter(None, map(str.strip, re.split("[;,؛،]", text))):
+        match = _COUNTED.match(plain_digits(part))
+        word, members = (part[: match.end(1)], int(match[2])) if match else (part, 1)
+        if not 1 <= members <= LARGEST_HOUSEHOLD:
+            raise Unusable(
+                "needs_members", f"A need concerns 1 to {LARGEST_HOUSEHOLD} members.", "Correct the number."
+            )  # fmt: skip
+        if folded(need(word)) in found:
+            raise Unusable(
+                "needs_repeated", "The same need is named twice.", "Name it once, with a number."
+            )
+        found[folded(word)] = (word, members)
+    return tuple(found.values())
+
+
+def need(text: str) -> str:
+    """A household's need in a word or a few. Raises Unusable."""
+    digits = sum(character.isdigit() for character in text)
+    if not folded(text) or not text[0].isalpha() or len(text) > LONGEST_ID or digits > 4:
+        raise Unusable(
+            "need", f"A need is a word or a few, at most {LONGEST_ID} characters, and no long number.",
+            "Write the words that the programmes use, separated by ; and with the number of members after each.",
         )  # fmt: skip
     return text
 

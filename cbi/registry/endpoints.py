@@ -11,11 +11,19 @@ from cbi.access.permissions import Permission
 from cbi.http.pages import Cursor, Limit, Page, page
 from cbi.http.requests import OfficeSession
 from cbi.http.routing import Router
-from cbi.registry import duplicates, importing, queries
+from cbi.registry import duplicates, importing, naming, needs, queries
 from cbi.registry.mapping import TEMPLATE
 from cbi.registry.mapping_files import load_mapping
 from cbi.registry.models import DuplicateFlag, Household
-from cbi.registry.schemas import DecideDuplicate, FlagOut, HouseholdOut, ImportedOut, ImportOut
+from cbi.registry.schemas import (
+    DecideDuplicate,
+    FlagOut,
+    HouseholdOut,
+    ImportedOut,
+    ImportOut,
+    NeedsOut,
+    NoteNeed,
+)
 
 router = Router(tags=["registry"])
 Importer = Annotated[Actor, Depends(may(Permission.REGISTRY_IMPORT))]
@@ -78,6 +86,26 @@ def list_households(
         items=[HouseholdOut.of(row, shown.get(row.id)) for row in found.items],
         next_cursor=found.next_cursor,
     )
+
+
+@router.post("/registry/needs", status_code=201, summary="Note a household's need")
+def note_need(session: OfficeSession, actor: Importer, body: NoteNeed) -> list[NeedsOut]:
+    household = naming.named(session, body.household)
+    needs.note(
+        session, actor, household, body.need, members=body.members, on=body.on, source=body.source
+    )
+    return _words(needs.words_of(session, household.id))
+
+
+@router.get("/registry/needs", summary="The needs that households have now, by the word")
+def list_needs(session: OfficeSession, actor: Reader) -> list[NeedsOut]:
+    return _words(needs.words(session, actor))
+
+
+def _words(found: list[tuple[str, int, int]]) -> list[NeedsOut]:
+    return [
+        NeedsOut(need=need, households=count, members=members) for need, count, members in found
+    ]
 
 
 @router.get(

@@ -10,6 +10,7 @@ from cbi.fsp.messages import DeliveryMechanism
 from cbi.registry.checks import Reason
 from cbi.registry.models import FactorKind, Sex
 from cbi.registry.tables import Line
+from cbi.registry.text import folded
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -43,6 +44,8 @@ class HouseholdFacts:
     language: str
     consent_on: date | None
     people: tuple[PersonFacts, ...]
+    needs: tuple[tuple[str, int], ...] = ()
+    """What was written of each need, and the members concerned."""
 
     def canonical(self) -> str:
         """The facts as one text: equal for equal facts, whatever file, order of columns or format they came in.
@@ -52,6 +55,8 @@ class HouseholdFacts:
         people = [_told(person, _PERSON) for person in self.people]
         people.sort(key=lambda person: json.dumps(person, sort_keys=True, default=str))
         told = _told(self, ("size", "area", "language", "consent_on")) | {"people": people}
+        if self.needs:
+            told["needs"] = sorted((folded(word), members) for word, members in self.needs)
         return json.dumps(told, sort_keys=True, default=str, ensure_ascii=False)
 
 

@@ -118,12 +118,8 @@ class _Taking:
         dry_run: bool,
     ) -> None:
         office = office_of(session)
-        self._session, self._keys, self._mapping, self._digest = (
-            session,
-            office.keys,
-            mapping,
-            digest,
-        )
+        self._session, self._actor, self._keys = session, actor, office.keys
+        self._mapping, self._digest = mapping, digest
         self._filename, self._dry_run = filename, dry_run
         self._id = uuid4()
         self._counts: Counter[Outcome] = Counter()
@@ -166,6 +162,7 @@ class _Taking:
         landed = land(
             self._session, self._keys, import_id=self._id, source=self._mapping.source,
             notice=self._mapping.consent_notice or f"as told at {self._mapping.source}",
+            noted_by=self._actor.id, noted_on=self.rules.today,
             arrivals=[
                 Arrival(each.facts, each.own.line.number, marks[number])
                 for number, each in fresh.items() if each.facts

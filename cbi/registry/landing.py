@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import cast
 from uuid import UUID, uuid4
 
@@ -18,8 +19,9 @@ from cbi.db import Base
 from cbi.fsp.messages import DeliveryMechanism
 from cbi.keys import Keyring, seal
 from cbi.registry.facts import HouseholdFacts, PersonFacts, Row
-from cbi.registry.models import Consent, Household, PaymentAccount, Person, RejectedRow
+from cbi.registry.models import Consent, Household, Need, PaymentAccount, Person, RejectedRow
 from cbi.registry.personal import CARD, PHONE, Sealer
+from cbi.registry.text import folded
 
 CONSENT_SCOPE = "assistance"
 
@@ -62,9 +64,11 @@ def land(
     import_id: UUID,
     source: str,
     notice: str,
+    noted_by: UUID | None,
+    noted_on: date,
     arrivals: Sequence[Arrival],
 ) -> list[HouseholdFacts]:
-    """Add households with their people, telephones and consents; returns those that were not there before.
+    """Add households with their people, telephones, consents and needs; returns those that were not there before.
 
     One that another transaction has added in the meantime is left alone: its `source_id` is not in what comes back.
     """
@@ -85,6 +89,16 @@ def land(
         },
     ).all()
     _add_people(session, Sealer(keys), notice, {each: by_id[each].facts for each in landed})
+    told = {"noted_on": noted_on, "source": source, "noted_by": noted_by, "noted_at": clock.now()}
+    _copy(
+        session,
+        Need,
+        [
+            {"household_id": each, "key": folded(word), "word": word, "members": members, **told}
+            for each in landed
+            for word, members in by_id[each].facts.needs
+        ],
+    )
     return [by_id[each].facts for each in landed]
 
 

@@ -82,6 +82,30 @@ class Household(Base):
     registered_at: Mapped[Instant]
 
 
+class Need(Base):
+    """A named vulnerability of a household. The latest row of a household and word counts. Append-only.
+
+    `word` is what was written, `key` its one spelling. `members` are those concerned; 0: nobody any more.
+    """
+
+    __tablename__ = "household_needs"
+    __table_args__ = (
+        CheckConstraint("members BETWEEN 0 AND 60", name="members"),
+        CheckConstraint("key <> ''", name="key"),
+        Index(None, "household_id"),
+    )
+
+    id: Mapped[Ordinal]
+    household_id: Mapped[UUID] = mapped_column(Uuid)
+    key: Mapped[str]
+    word: Mapped[str]
+    members: Mapped[int]
+    noted_on: Mapped[date]
+    source: Mapped[str]
+    noted_by: Mapped[UUID | None] = mapped_column(Uuid)
+    noted_at: Mapped[Instant]
+
+
 class Sex(StrEnum):
     FEMALE = "female"
     MALE = "male"

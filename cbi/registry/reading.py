@@ -72,6 +72,7 @@ class _Reading:
         language = household.take(
             "language", partial(checks.language, spoken=self._rules.languages)
         )
+        needs = household.take("needs", checks.needs) or ()
         household.take("consent", checks.consent)
         consent_on = household.take("consent_on", self._past_date)
         if listed:
@@ -90,7 +91,12 @@ class _Reading:
         found = Candidate([household.row, *rows], number)
         if number and size and people:
             language = language or self._rules.languages[0]
-            found.facts = HouseholdFacts(number, size, area, language, consent_on, people)
+            if any(members > size for _, members in needs):
+                problem = Unusable(
+                    "needs_members", "More members have a need than the household has.", "Correct the number."
+                )  # fmt: skip
+                household.note(problem, "needs")
+            found.facts = HouseholdFacts(number, size, area, language, consent_on, people, needs)
         return found
 
     def refuse_repeated(self, found: Candidate, household: Cells) -> None:

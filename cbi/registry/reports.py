@@ -1,6 +1,6 @@
 """Gives a registration list back as a workbook: each bad row with its reasons beside it, and a summary in front."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -19,7 +19,8 @@ REASONS, NEXT = "Reasons", "What next"
 LONGEST_CELL = 32_767
 LAST_ROW = 1_048_576
 """The limits of an XLSX sheet."""
-_FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
+FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for the beginning of a formula."""
 _BOLD = Font(bold=True)
 _BAD = PatternFill("solid", fgColor="FFE3E0")
 _DOUBTFUL = PatternFill("solid", fgColor="FFF6D6")
@@ -38,15 +39,37 @@ def write_report(
     Rows stand where they stood, every cell is text, and nothing in it can run as a formula. The copy holds what the
     user's file held: it is theirs, and is kept nowhere else.
     """
-    book = Workbook(write_only=True)
     with opened(content, encoding=mapping.encoding, delimiter=mapping.delimiter) as file:
-        taken = _sheets_read(file, mapping)
-        _write_summary(_sheet(book, "Summary"), result, right_to_left=right_to_left)
-        for name in file.all_sheets:
-            sheet = _sheet(book, name or "List")
-            sheet.sheet_view.rightToLeft = right_to_left
-            notes = {note.line: note for note in result.rows if note.sheet == name}
-            _write_rows(sheet, file, name, notes, header=taken.get(name))
+        write_annotated(
+            file,
+            target,
+            result.rows,
+            headers=_sheets_read(file, mapping),
+            summary=_summary(result),
+            right_to_left=right_to_left,
+        )
+
+
+def write_annotated(
+    file: File,
+    target: Path | BinaryIO,
+    rows: Sequence[RowNote],
+    *,
+    headers: Mapping[str | None, tuple[int, int]],
+    summary: Iterable[tuple[str, ...]],
+    right_to_left: bool = False,
+) -> None:
+    """Write a copy of an opened file, with a summary in front and the notes beside their rows.
+
+    `headers` says, for each sheet that was read, in which row its header stands and how many columns it has.
+    """
+    book = Workbook(write_only=True)
+    _write_summary(_sheet(book, "Summary"), summary, right_to_left=right_to_left)
+    for name in file.all_sheets:
+        sheet = _sheet(book, name or "List")
+        sheet.sheet_view.rightToLeft = right_to_left
+        notes = {note.line: note for note in rows if note.sheet == name}
+        _write_rows(sheet, file, name, notes, header=headers.get(name))
     book.save(target)
 
 
@@ -100,11 +123,13 @@ def _told(reasons: Sequence[Reason], *, is_warning: bool) -> tuple[str, str]:
     )
 
 
-def _write_summary(sheet: Worksheet, result: ImportResult, *, right_to_left: bool) -> None:
+def _write_summary(
+    sheet: Worksheet, summary: Iterable[tuple[str, ...]], *, right_to_left: bool
+) -> None:
     sheet.sheet_view.rightToLeft = right_to_left
     sheet.column_dimensions["A"].width = 90
     sheet.column_dimensions["B"].width = 12
-    for row in _summary(result):
+    for row in summary:
         cells = [text_cell(sheet, text) for text in row]
         if len(row) > 1 and not row[1].isdecimal():
             for cell in cells:
@@ -131,7 +156,7 @@ def text_cell(sheet: Worksheet, text: str) -> Cell:
     cell.value = ILLEGAL_CHARACTERS_RE.sub(" ", text)[:LONGEST_CELL]
     cell.data_type = "s"  # the library takes a text that begins with = for a formula
     cell.number_format = "@"
-    if text.startswith(_FORMULA_SIGNS):
+    if text.startswith(FORMULA_SIGNS):
         cell.quotePrefix = True
     return cell
 

@@ -1,6 +1,6 @@
 """How the registry appears over the API: numbers, reasons and masked people, never a name or a number in full."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
 
@@ -154,6 +154,28 @@ class HouseholdOut(BaseModel):
             recipient=recipient.initials if recipient else None,
             phone=recipient.phone if recipient else None,
         )
+
+
+class NoteNeed(BaseModel):
+    """A household's need, in the words that programmes use. `members`: how many have it; 0: nobody any more."""
+
+    household: str = Field(
+        min_length=1, max_length=200, description="The registration number, or source/number.", examples=["H-0042"]
+    )  # fmt: skip
+    need: str = Field(min_length=1, max_length=100, examples=["disability"])
+    members: int = Field(default=1, ge=0, le=60)
+    on: date | None = Field(default=None, description="Known since that day; today if left out.")
+    source: str = Field(
+        default="visit", min_length=3, max_length=100, examples=["visit of 3 March"]
+    )
+
+
+class NeedsOut(BaseModel):
+    """One word in use, with the households and members that have this need now."""
+
+    need: str
+    households: int
+    members: int
 
 
 class FlaggedHousehold(BaseModel):

@@ -83,6 +83,7 @@ TEMPLATE_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "card": ("Card number", "Numéro de carte", "Número de tarjeta", "رقم البطاقة"),
     "word": ("Memorable word", "Mot secret", "Palabra secreta", "الكلمة السرية"),
     "prefers": ("Paid by", "Mode de paiement", "Forma de pago", "طريقة الدفع"),
+    "needs": ("Needs", "Besoins", "Necesidades", "الاحتياجات"),
     "consent": ("Consent", "Consentement", "Consentimiento", "الموافقة"),
     "consent_on": (
         "Consent date",

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from cbi import clock
 from cbi.access.actor import Actor
+from cbi.access.holders import Colleague, colleagues
 from cbi.access.permissions import Permission
 from cbi.ledger import queries as ledger
 from cbi.ledger.models import Fund
@@ -20,6 +21,7 @@ from cbi.payments.progress import Board, CycleProgress, Tally
 from cbi.payments.states import PaymentState
 from cbi.programmes.models import Programme
 from cbi.reconciliation.queries import AGES, settled_by_run
+from cbi.registry.standing import Standing, standing
 from cbi.reporting.stuck import Stuck, stuck
 
 DAYS = 30
@@ -61,6 +63,8 @@ class Overview:
     cycles: tuple[CycleLine, ...] | None
     lately: Lately | None
     funds: tuple[FundPosition, ...] | None
+    registry: Standing | None
+    staff: tuple[Colleague, ...] | None
     stuck: tuple[Stuck, ...]
 
 
@@ -75,7 +79,11 @@ def overview(session: Session, actor: Actor) -> Overview:
         cycles = _cycles(session, theirs)
         lately = _lately(session, actor, theirs)
     funds = _funds(session, actor) if actor.may_somewhere(Permission.FUND_READ) else None
-    return Overview(clock.now(), cycles, lately, funds, tuple(stuck(session, actor, board)))
+    registry = standing(session) if actor.may(Permission.REGISTRY_IMPORT) else None
+    staff = tuple(colleagues(session)) if actor.may(Permission.USER_MANAGE) else None
+    return Overview(
+        clock.now(), cycles, lately, funds, registry, staff, tuple(stuck(session, actor, board))
+    )
 
 
 def _cycles(session: Session, board: Board) -> tuple[CycleLine, ...]:

@@ -5,10 +5,12 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
+from cbi.access.holders import Colleague
 from cbi.ledger.queries import together
 from cbi.ledger.schemas import Amount, FundPositionOut
 from cbi.payments.progress import Tally
 from cbi.reconciliation.queries import AGES
+from cbi.registry.standing import Standing
 from cbi.reporting.overview import CycleLine, Lately, Overview
 from cbi.reporting.stuck import Reason, Stuck
 
@@ -115,6 +117,7 @@ class StuckOut(BaseModel):
     programme: str | None
     period: str | None
     provider: str | None
+    office: str | None
     who: list[str]
     link: str | None
     command: str | None
@@ -124,7 +127,57 @@ class StuckOut(BaseModel):
         return cls(
             reason=stuck.reason, count=stuck.count, total=Amount.of(stuck.total) if stuck.total else None,
             since=stuck.since, until=stuck.until, run=stuck.run, run_id=stuck.run_id, programme=stuck.programme,
-            period=stuck.period, provider=stuck.provider, who=list(stuck.who), link=stuck.link, command=stuck.command,
+            period=stuck.period, provider=stuck.provider, office=stuck.office, who=list(stuck.who), link=stuck.link,
+            command=stuck.command,
+        )  # fmt: skip
+
+
+class ListOut(BaseModel):
+    """A list that was taken in, and what came of its rows."""
+
+    filename: str
+    imported_at: datetime
+    rows: int
+    landed: int
+    unchanged: int
+    rejected: int
+
+
+class RegistryOut(BaseModel):
+    """How many households there are, and the latest lists, the newest first."""
+
+    households: int
+    active: int
+    lists: list[ListOut]
+
+    @classmethod
+    def of(cls, found: Standing) -> "RegistryOut":
+        return cls(
+            households=found.households, active=found.active,
+            lists=[
+                ListOut(
+                    filename=each.filename, imported_at=each.imported_at, rows=each.rows_total,
+                    landed=each.rows_landed, unchanged=each.rows_unchanged, rejected=each.rows_rejected,
+                )
+                for each in found.lists
+            ],
+        )  # fmt: skip
+
+
+class ColleagueOut(BaseModel):
+    """Somebody with an account here."""
+
+    username: str
+    full_name: str
+    roles: list[str]
+    has_authenticator: bool
+    may_sign_in: bool
+
+    @classmethod
+    def of(cls, found: Colleague) -> "ColleagueOut":
+        return cls(
+            username=found.username, full_name=found.full_name, roles=[str(held) for held in found.roles],
+            has_authenticator=found.has_authenticator, may_sign_in=found.may_sign_in,
         )  # fmt: skip
 
 
@@ -136,6 +189,8 @@ class OverviewOut(BaseModel):
     lately: LatelyOut | None
     funds: list[FundPositionOut] | None
     funds_total: list[FundPositionOut] | None
+    registry: RegistryOut | None
+    staff: list[ColleagueOut] | None
     stuck: list[StuckOut]
 
     @classmethod
@@ -147,5 +202,7 @@ class OverviewOut(BaseModel):
             lately=None if found.lately is None else LatelyOut.of(found.lately),
             funds=None if funds is None else [FundPositionOut.of(fund) for fund in funds],
             funds_total=None if funds is None else [FundPositionOut.of(fund) for fund in together(funds)],
+            registry=None if found.registry is None else RegistryOut.of(found.registry),
+            staff=None if found.staff is None else [ColleagueOut.of(each) for each in found.staff],
             stuck=[StuckOut.of(each) for each in found.stuck],
         )  # fmt: skip

@@ -19,13 +19,16 @@ from cbi.helpline.states import ComplaintState
 from cbi.messaging import queries as texts
 from cbi.money import Money
 from cbi.offices import office_of
-from cbi.payments import progress, stalled, unpaid, waiting
+from cbi.payments import again, progress, scheduled, stalled, unpaid, waiting
 from cbi.payments.progress import Board
 from cbi.payments.states import PaymentState
+from cbi.payments.undecided import waiting_since
 from cbi.payments.waiting import Act
 from cbi.reconciliation import queries as reconciliation
 from cbi.redemption.queries import codes_in_trouble
+from cbi.redemption.shortages import short_of_cash
 from cbi.redemption.states import CodeState
+from cbi.registry.standing import undecided
 
 SOON = timedelta(days=7)
 """How long before a code's last day somebody should see that it was not cashed."""
@@ -37,10 +40,12 @@ LATE = timedelta(minutes=10)
 class Reason(StrEnum):
     """Why something is stuck."""
 
+    CYCLE_DUE = "cycle_due"
     NO_RUN = "no_run"
     LOCK = "lock"
     CERTIFY = "certify"
     AUTHORISE = "authorise"
+    SIGN = "sign"
     RELEASE = "release"
     PROVIDER_TAKES_NOTHING = "provider_takes_nothing"
     NOT_HANDED_OVER = "not_handed_over"
@@ -51,10 +56,12 @@ class Reason(StrEnum):
     EXPIRED = "expired"
     CODES_LOCKED = "codes_locked"
     CODES_EXPIRING = "codes_expiring"
+    NO_CASH = "no_cash"
     TEXTS_FAILED = "texts_failed"
     TEXTS_UNKNOWN = "texts_unknown"
     DISCREPANCIES = "discrepancies"
     COMPLAINTS_OVERDUE = "complaints_overdue"
+    DUPLICATES = "duplicates"
     CALLBACKS_UNREAD = "callbacks_unread"
     TEXTS_LATE = "texts_late"
     NOT_SEALED = "not_sealed"
@@ -65,6 +72,7 @@ class Stuck:
     """One thing that is stuck. `link` is a page of ours, `command` what to type where there is no page.
 
     `since` is when it began; `until` when it goes on, or is over, by itself. `who` could do something about it.
+    `office` is a provider's, with a counter.
     """
 
     reason: Reason
@@ -77,6 +85,7 @@ class Stuck:
     programme: str | None = None
     period: str | None = None
     provider: str | None = None
+    office: str | None = None
     who: tuple[str, ...] = ()
     link: str | None = None
     command: str | None = None
@@ -87,20 +96,36 @@ def stuck(session: Session, actor: Actor, board: Board) -> list[Stuck]:
     found: list[Stuck] = []
     if actor.may_somewhere(Permission.RUN_READ):
         theirs = board.of(actor.programmes(Permission.RUN_READ))
+        found += _due(session, actor)
         found += _cycles(theirs)
         found += _runs(session, actor, theirs)
     if actor.may_somewhere(Permission.PAYMENT_READ):
         found += _payments(session, board)
         found += _codes(session, board)
+    if actor.may(Permission.FUND_READ) or actor.may(Permission.COUNTER_MANAGE):
+        found += _no_cash(session, actor)
     if actor.may(Permission.PAYMENT_READ):
         found += _texts(session)
     if actor.may_somewhere(Permission.DISCREPANCY_READ):
         found += _discrepancies(session, actor)
     if actor.may_somewhere(Permission.COMPLAINT_HANDLE):
         found += _complaints(session, actor)
+    if actor.may(Permission.REGISTRY_DECIDE):
+        found += _duplicates(session)
     if actor.may(Permission.PROOF_READ):
         found += _background(session)
     return found
+
+
+def _due(session: Session, actor: Actor) -> Iterator[Stuck]:
+    theirs = actor.programmes(Permission.RUN_READ)
+    for each in scheduled.overdue(session):
+        late = each.at < clock.now() - LATE
+        if late and (theirs is None or each.programme in theirs):
+            yield Stuck(
+                Reason.CYCLE_DUE, 1, since=each.at, programme=each.programme, period=each.period,
+                command=f"cbi cycle open {each.programme} {each.period}",
+            )  # fmt: skip
 
 
 def _cycles(board: Board) -> Iterator[Stuck]:
@@ -145,14 +170,18 @@ def _payments(session: Session, board: Board) -> Iterator[Stuck]:
             Reason.UNKNOWN, doubt.tally.payments, doubt.tally.total, doubt.since, provider=doubt.provider,
             link=f"/payments?state={PaymentState.UNKNOWN}&provider={doubt.provider}",
         )  # fmt: skip
-    for part in board.portions:
-        if part.state in progress.UNDECIDED:
-            run = board.runs[part.run_id]
-            yield Stuck(
-                Reason(part.state.value), part.tally.payments, part.tally.total, run.release_began, run=run.number,
-                run_id=run.id, programme=run.programme, period=run.period, provider=part.provider,
-                link=f"/payments?state={part.state}&provider={part.provider}",
-            )  # fmt: skip
+    waits = [part for part in board.portions if part.state in progress.UNDECIDED]
+    runs = {part.run_id: board.runs[part.run_id].programme for part in waits}
+    since = waiting_since(session, runs)
+    able = again.who_may(session, runs)
+    for part in waits:
+        run = board.runs[part.run_id]
+        yield Stuck(
+            Reason(part.state.value), part.tally.payments, part.tally.total,
+            since.get((part.run_id, part.provider, part.state), run.release_began), run=run.number, run_id=run.id,
+            programme=run.programme, period=run.period, provider=part.provider, who=able[part.run_id],
+            link=f"/runs/{run.id}/undecided",
+        )  # fmt: skip
 
 
 def _codes(session: Session, board: Board) -> Iterator[Stuck]:
@@ -164,6 +193,15 @@ def _codes(session: Session, board: Board) -> Iterator[Stuck]:
             Reason.CODES_LOCKED if locked else Reason.CODES_EXPIRING, codes.codes, codes.total,
             until=datetime.combine(codes.first_over + timedelta(days=1), time(), zone),
             link="/payments?state=code_locked" if locked else None,
+        )  # fmt: skip
+
+
+def _no_cash(session: Session, actor: Actor) -> Iterator[Stuck]:
+    page = "/cash" if actor.may(Permission.FUND_READ) else ""
+    for short in short_of_cash(session, actor):
+        yield Stuck(
+            Reason.NO_CASH, short.times, short.asked_for[0] if len(short.asked_for) == 1 else None, short.since,
+            provider=short.provider, office=f"{short.code} {short.name}", link=f"/post-offices/{short.office_id}{page}",
         )  # fmt: skip
 
 
@@ -194,6 +232,14 @@ def _complaints(session: Session, actor: Actor) -> Iterator[Stuck]:
     if count:
         yield Stuck(
             Reason.COMPLAINTS_OVERDUE, count, since=since, command="cbi complaints list --overdue"
+        )
+
+
+def _duplicates(session: Session) -> Iterator[Stuck]:
+    waiting = undecided(session)
+    if waiting:
+        yield Stuck(
+            Reason.DUPLICATES, waiting.count, since=waiting.since, command="cbi registry duplicates"
         )
 
 

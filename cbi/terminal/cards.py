@@ -1,6 +1,7 @@
 """Commands for recipients' cards: issue, hand over, block, replace."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
@@ -58,6 +59,53 @@ def issue(
         lambda session, actor, at: use.issue(session, actor, provider, at, name=name, currency=currency),
         json=json,
     )  # fmt: skip
+
+
+@cards.command("issue-all")
+def issue_all(
+    provider: Provider = "cards",
+    currency: Annotated[
+        str, typer.Option(help="The cards' currency, if it is not the office's.")
+    ] = "",
+    office: Office = None,
+    user: User = None,
+    json: Json = False,
+) -> None:
+    """Make a card for everybody who is to be paid by card and has none. Example: cbi card issue-all --user sami"""
+    from rich.markup import escape
+
+    from cbi import offices
+    from cbi.errors import CbiError
+    from cbi.payments import cards as use
+    from cbi.terminal.office import chosen
+    from cbi.terminal.output import as_json, progress, say, table
+
+    code = chosen(office)
+    actor, waiting = working(
+        code, user, lambda session, actor: (actor, use.without_card(session, actor, provider))
+    )
+    made, refused = 0, []
+    with progress("making cards", len(waiting)) as bar:
+        for each in waiting:
+            # One transaction for each, so that a name which cannot stand on a card keeps nobody else waiting.
+            one = partial(
+                use.issue, actor=actor, provider=provider, household_id=each.household_id, currency=currency
+            )  # fmt: skip
+            try:
+                offices.transact(code, one)
+                made += 1
+            except CbiError as error:
+                refused.append((each.registration_number, error.message, error.next_step))
+            bar.advance(1)
+    if json:
+        names = ("household", "why", "next_step")
+        as_json({"made": made, "refused": [dict(zip(names, row, strict=True)) for row in refused]})
+    else:
+        say(escape(f"{made} of {len(waiting)} cards were made."))
+        if refused:
+            table("Not made", ["Household", "Why", "What to do"], refused)
+    if refused:
+        raise typer.Exit(1)
 
 
 @cards.command("hand-over")

@@ -39,7 +39,7 @@ def list_complaints(
     from cbi.helpline.models import Complaint
     from cbi.helpline.schemas import ComplaintOut
     from cbi.helpline.states import ComplaintState
-    from cbi.terminal.output import as_json, say, table
+    from cbi.terminal.output import as_json, at, say, table
 
     if state not in {*ComplaintState, "all"}:
         raise typer.BadParameter(f"There is: {', '.join([*ComplaintState, 'all'])}.")
@@ -61,7 +61,7 @@ def list_complaints(
         ["Number#", "About", "Urgent", "State", "Opened", "Answer due"],
         [
             (each.number, each.category, "urgent" if each.urgent else "", each.state,
-             f"{each.opened_at:%d/%m %H:%M}", f"{each.due_at:%d/%m %H:%M}")
+             at(each.opened_at), at(each.due_at))
             for each in shown
         ],
     )  # fmt: skip
@@ -89,7 +89,7 @@ def show(number: Number, office: Office = None, user: User = None, json: Json = 
 def _print(sheet: "ComplaintSheet") -> None:
     from rich.markup import escape
 
-    from cbi.terminal.output import say
+    from cbi.terminal.output import at, say
     from cbi.terminal.output import show as facts
 
     found, paid = sheet.complaint, sheet.paid_by
@@ -101,13 +101,13 @@ def _print(sheet: "ComplaintSheet") -> None:
             "Paid by": f"{paid.teller} at {paid.office}, receipt {paid.receipt}"
             if paid
             else "nobody",
-            "Answer due": f"{found.due_at:%d/%m %H:%M}",
+            "Answer due": at(found.due_at),
         }
     )
     for wrote in sheet.wrote:
-        say(escape(f"{wrote.at:%d/%m %H:%M} wrote: {wrote.words}"))
+        say(escape(f"{at(wrote.at)} wrote: {wrote.words}"))
     for done in sheet.done:
-        say(escape(f"{done.at:%d/%m %H:%M} {done.act}{f': {done.note}' if done.note else ''}"))
+        say(escape(f"{at(done.at)} {done.act}{f': {done.note}' if done.note else ''}"))
 
 
 @complaints.command("answer")

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import typer
 
-from cbi.terminal.office import Office, User, chosen, working
+from cbi.terminal.office import Json, Office, User, chosen, working
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -57,9 +57,7 @@ def create_teller(
     from cbi.redemption import counters as use
     from cbi.terminal.output import say
 
-    password = os.environ.get("CBI_NEW_PASSWORD") or typer.prompt(
-        "Teller's password", hide_input=True, confirmation_prompt=True, err=True
-    )
+    password = _new_password()
     working(
         office, user,
         lambda session, actor: use.create_teller(
@@ -67,6 +65,88 @@ def create_teller(
         ).id,
     )  # fmt: skip
     say(f"{username} is ready.")
+
+
+def _new_password() -> str:
+    given: str = os.environ.get("CBI_NEW_PASSWORD") or typer.prompt(
+        "Teller's password", hide_input=True, confirmation_prompt=True, err=True
+    )
+    return given
+
+
+@counters.command("set-password")
+def set_password(username: str, office: Office = None, user: User = None) -> None:
+    """Give a teller who forgot it a new password, which is asked for (or CBI_NEW_PASSWORD). Their sign-ins end.
+
+    Example: cbi counter set-password lina --user sami
+    """
+    from cbi.redemption import counters as use
+    from cbi.redemption.queries import teller_named
+    from cbi.terminal.output import say
+
+    password = _new_password()
+
+    def work(session: "Session", actor: "Actor") -> None:
+        use.set_password(session, actor, teller_named(session, actor, username).id, password)
+
+    working(office, user, work)
+    say(f"{username} signs in with the new password from now on.")
+
+
+@counters.command("no-cash")
+def no_cash(
+    office_id: Annotated[
+        UUID, typer.Argument(help="The post office, as create-office printed it.")
+    ],
+    amount: Annotated[
+        str | None, typer.Option(help="What was asked for, in the office's currency, if known.")
+    ] = None,
+    office: Office = None,
+    user: User = None,
+) -> None:
+    """Say that a post office has not enough cash, so that the treasurer sees it.
+
+    Example: cbi counter no-cash 5f… --user sami
+    """
+    from rich.markup import escape
+
+    from cbi.money import Money
+    from cbi.offices import office_of
+    from cbi.redemption import shortages
+    from cbi.terminal.output import say
+
+    def work(session: "Session", actor: "Actor") -> tuple[str, list[str]]:
+        asked_for = Money.parse(amount, office_of(session).currency) if amount else None
+        place = shortages.report(session, actor, office_id, asked_for)
+        return place.name, [each.name for each in shortages.elsewhere(session, office_id)]
+
+    name, near = working(office, user, work)
+    say(escape(f"{name}: noted until it pays again. Nothing else has changed."))
+    if near:
+        say(escape(f"People can go to: {', '.join(near)}."))
+
+
+@counters.command("short-of-cash")
+def short_of_cash(office: Office = None, user: User = None, json: Json = False) -> None:
+    """List the post offices that said they had not enough cash and have paid nobody since.
+
+    Example: cbi counter short-of-cash --user sami
+    """
+    from rich.markup import escape
+
+    from cbi.redemption import shortages
+    from cbi.redemption.schemas import ShortageOut
+    from cbi.terminal.output import as_json, at, say
+
+    found = working(office, user, shortages.short_of_cash)
+    if json:
+        as_json([ShortageOut.of(each).model_dump(mode="json") for each in found])
+        return
+    for each in found:
+        asked = " + ".join(map(str, each.asked_for)) or "amount not known"
+        say(escape(f"{each.code} {each.name}: {each.times} × since {at(each.since)} ({asked})"))
+    if not found:
+        say("Every post office has cash, as far as anybody said.")
 
 
 @counters.command("redeem")

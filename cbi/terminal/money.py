@@ -73,6 +73,8 @@ def print_positions(positions: "list[FundPosition]") -> None:
         "  in transit": "in_transit",
         "  expired or returned": "awaiting",
         "  delivered": "delivered",
+        "  lost and written off": "written_off",
+        "  delivered without cover": "uncovered",
     }
     table(
         "Fund position",
@@ -137,10 +139,50 @@ def prefund(
     say("Booked." if booked else "This reference is booked already: nothing changed.")
 
 
+@cycles.command("replay")
+def replay(
+    programme: str,
+    period: Annotated[str, typer.Argument(help="The period, such as 2026-11.")],
+    office: Office = None,
+    user: User = None,
+    json: Json = False,
+) -> None:
+    """Work a cycle out again from the facts that were kept, and compare; exit code 1 when something differs.
+
+    Example: cbi cycle replay winter-2026 2026-11
+    """
+    from rich.markup import escape
+
+    from cbi.programmes import replaying
+    from cbi.terminal.output import as_json, say, show
+
+    found = working(
+        office, user, lambda session, actor: replaying.replay(session, actor, programme, period)
+    )
+    if json:
+        as_json(found)
+    else:
+        show(
+            {
+                "Cycle": f"{found.programme} {found.period}, decided under version {found.version}",
+                "Decisions": f"{found.decisions:,} from {found.combinations:,} combinations of facts",
+                "Without facts": f"{found.not_kept:,}",
+                "Differing": f"{found.differing:,}",
+            }
+        )
+        for each in found.examples:
+            of = f" ({each.component})" if each.component else ""
+            say(escape(f"  {each.household_id}{of}: {each.kept} → {each.again}"))
+    if found.differing:
+        raise typer.Exit(1)
+
+
 @cycles.command("open")
 def open_cycle(
     programme: str,
-    period: Annotated[str, typer.Argument(help="The month, such as 2026-11.")],
+    period: Annotated[
+        str, typer.Argument(help="The month, such as 2026-11 (a quarter 2026-Q4, a week 2026-W47).")
+    ],
     office: Office = None,
     user: User = None,
     json: Json = False,
@@ -166,3 +208,19 @@ def open_cycle(
             "Owed": opened.total,
         }
     )
+
+
+@cycles.command("planned")
+def planned(office: Office = None, json: Json = False) -> None:
+    """Which cycles open by themselves next, and which should have and did not. Example: cbi cycle planned"""
+    from cbi.payments import scheduled
+    from cbi.terminal.output import as_json, at, table
+
+    with reading(office) as session:
+        overdue, coming = scheduled.overdue(session), scheduled.planned(session)
+    if json:
+        as_json({"overdue": overdue, "planned": coming})
+        return
+    rows = [(each.programme, each.period, at(each.at), "overdue") for each in overdue]
+    rows += [(each.programme, each.period, at(each.at), "") for each in coming]
+    table("Cycles that open by themselves", ["Programme", "Period", "When", ""], rows)

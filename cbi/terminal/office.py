@@ -53,8 +53,14 @@ def chosen(office: str | None) -> str:
 def reading(office: str | None) -> "Iterator[Session]":
     """A look into an office's tables, for commands of whoever runs the server."""
     from cbi import offices
+    from cbi.terminal.output import on_the_clock_of
 
-    with offices.transaction(chosen(office)) as session:
+    code = chosen(office)
+    with offices.transaction(
+        code
+    ) as session:  # of its own: a command may begin by choosing how its own isolates
+        on_the_clock_of(offices.office_of(session).timezone)
+    with offices.transaction(code) as session:
         yield session
 
 
@@ -64,12 +70,14 @@ def working(
     """Do one piece of work in one transaction, as a user who gave their password."""
     from cbi import offices
     from cbi.access import users
+    from cbi.terminal.output import on_the_clock_of
 
     code = chosen(office)
     name = user or typer.prompt("User name", err=True)
     password = os.environ.get("CBI_PASSWORD") or typer.prompt("Password", hide_input=True, err=True)
 
     with offices.transaction(code) as session:
+        on_the_clock_of(offices.office_of(session).timezone)
         actor = users.actor_with_password(session, name, password)
 
     return offices.transact(code, lambda session: work(session, actor))

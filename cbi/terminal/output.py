@@ -4,7 +4,9 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict, is_dataclass
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from rich.console import Console
@@ -16,6 +18,18 @@ console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
 
 Row = Sequence[object]
+
+_zone: ContextVar[tzinfo] = ContextVar("zone", default=UTC)
+
+
+def on_the_clock_of(zone: tzinfo) -> None:
+    """From here on `at` tells times on this clock: that of the office the command works in."""
+    _zone.set(zone)
+
+
+def at(moment: datetime) -> str:
+    """A day and a time as people write it, on the clock of the office: `21/11/2026 14:05`."""
+    return f"{moment.astimezone(_zone.get()):%d/%m/%Y %H:%M}"
 
 
 def say(sentence: str) -> None:

@@ -16,15 +16,25 @@ Payment = Annotated[UUID, typer.Argument(help="The payment's id.")]
 def show(payment: Payment, office: Office = None, json: Json = False) -> None:
     """What happened to a payment, in order. Example: cbi payment show 5f…"""
     from cbi.payments import queries
-    from cbi.terminal.output import as_json, table
+    from cbi.terminal.output import as_json, at, table
 
     with reading(office) as session:
         queries.run_of(session, payment)
         story = queries.story(session, payment)
     if json:
-        as_json([{"at": at, "what": what} for at, what in story])
+        as_json([{"at": when, "what": what} for when, what in story])
         return
-    table("What happened", ["When (UTC)", "What"], [(f"{at:%d/%m/%Y %H:%M}", what) for at, what in story])  # fmt: skip
+    table("What happened", ["When", "What"], [(at(when), what) for when, what in story])
+
+
+@payments.command("cover")
+def cover(payment: Payment, office: Office = None, user: User = None) -> None:
+    """Cover from the budget what was delivered after its money had been spent. Example: cbi payment cover 5f…"""
+    from cbi.payments import recovering
+    from cbi.terminal.output import say
+
+    working(office, user, lambda session, actor: recovering.cover(session, actor, payment))
+    say("Covered: the programme's budget bears it now.")
 
 
 @payments.command("report-unpaid")

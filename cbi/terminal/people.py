@@ -78,21 +78,20 @@ def authenticator(office: Office = None, user: User = None) -> None:
 @users.command("list")
 def list_users(office: Office = None, json: Json = False) -> None:
     """Who works here. Example: cbi user list"""
-    from sqlalchemy import select
-
-    from cbi.access.models import RoleGrant
-    from cbi.access.models import User as Staff
+    from cbi.access.holders import colleagues
     from cbi.terminal.output import as_json, table
 
     with reading(office) as session:
-        people = session.scalars(select(Staff).order_by(Staff.username)).all()
-        held: dict[object, list[str]] = {}
-        for grant in session.scalars(select(RoleGrant).where(RoleGrant.revoked_at.is_(None))):
-            where = f" ({grant.programme})" if grant.programme else ""
-            held.setdefault(grant.user_id, []).append(f"{grant.role}{where}")
+        people = colleagues(session)
     rows = [
-        (p.username, p.full_name, ", ".join(held.get(p.id, [])), "no" if p.disabled_at else "yes") for p in people
-    ]  # fmt: skip
+        (
+            each.username,
+            each.full_name,
+            ", ".join(map(str, each.roles)),
+            "yes" if each.may_sign_in else "no",
+        )
+        for each in people
+    ]
     if json:
         as_json(
             [dict(zip(("username", "name", "roles", "active"), row, strict=True)) for row in rows]

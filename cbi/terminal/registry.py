@@ -99,6 +99,42 @@ def print_import(result: "ImportResult") -> None:
         say(escape(f"  {rows} × {where}{reason.message} {reason.next_step}"))
 
 
+@registry.command("need")
+def note_need(
+    household: Annotated[str, typer.Argument(help="The household's registration number.")],
+    word: Annotated[str, typer.Argument(help="The need, in the words that programmes use.")],
+    members: Annotated[int, typer.Option(help="How many members have it; 0: nobody any more.")] = 1,
+    source: Annotated[str, typer.Option(help="Where this comes from.")] = "visit",
+    office: Office = None,
+    user: User = None,
+) -> None:
+    """Note a household's need. Example: cbi registry need H-0042 disability --members 2 --source "visit of 3 March" """
+    from cbi.registry import needs
+    from cbi.registry.naming import named
+    from cbi.terminal.output import say
+
+    working(
+        office, user,
+        lambda session, actor: needs.note(
+            session, actor, named(session, household), word, members=members, source=source
+        ),
+    )  # fmt: skip
+    say("Noted.")
+
+
+@registry.command("needs")
+def list_needs(office: Office = None, user: User = None, json: Json = False) -> None:
+    """The needs that households have now, by the word. Example: cbi registry needs"""
+    from cbi.registry import needs
+    from cbi.terminal.output import as_json, table
+
+    rows = working(office, user, needs.words)
+    if json:
+        as_json([dict(zip(("need", "households", "members"), row, strict=True)) for row in rows])
+    else:
+        table("Needs", ["Need", "Households#", "Members#"], rows)
+
+
 @registry.command("duplicates")
 def list_duplicates(office: Office = None, user: User = None, json: Json = False) -> None:
     """Households that share a telephone or a document. Example: cbi registry duplicates"""

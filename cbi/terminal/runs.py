@@ -109,10 +109,30 @@ def print_sheet(sheet: "RunSheet") -> None:
                 for each in money.floats
             },
             **_changed(facts),
+            **{
+                f"Follows run {each.run}": f"{each.payments:,} payments that were given up in it, together {each.total}"
+                for each in sheet.follows
+            },
             "Digest": sheet.digest or "not locked",
-            "Signed": ", ".join(part for part, _ in sheet.signed) or "by nobody yet",
+            **_signed(sheet),
         }
     )
+
+
+def _signed(sheet: "RunSheet") -> dict[str, str]:
+    """Each signature that the run takes, in order, and why it takes them."""
+    facts = {
+        f"Signature {place}": each.step
+        + (
+            f": {each.by}{f' for {each.instead_of}' if each.instead_of else ''}, {each.at:%Y-%m-%d %H:%M} UTC"
+            if each.at
+            else ": by nobody yet"
+        )
+        for place, each in enumerate(sheet.signatures, 1)
+    }
+    if sheet.required and sheet.required.counted and sheet.required.policy:
+        facts["Because"] = sheet.required.counted.sentence
+    return facts
 
 
 def _waits(part: "RouteLine") -> str:
@@ -121,7 +141,9 @@ def _waits(part: "RouteLine") -> str:
     if part.held:
         words += f", {part.held:,} of them for a discrepancy to be settled"
     if part.waiting and part.waits_until:
-        words += f"; it took nothing and is tried again at {part.waits_until:%d/%m/%Y %H:%M} UTC"
+        from cbi.terminal.output import at
+
+        words += f"; it took nothing and is tried again at {at(part.waits_until)}"
     return words
 
 
@@ -173,23 +195,27 @@ def lock(number: Number, office: Office = None, user: User = None) -> None:
 def certify(
     number: Number, code: OneTimeCode = None, office: Office = None, user: User = None
 ) -> None:
-    """First signature, with your one-time code. Example: cbi run certify 12 --user amina"""
-    from cbi.payments import approval
-
-    typed = one_time_code(code)
-    _on(
-        office,
-        user,
-        number,
-        lambda session, actor, run_id: approval.certify(session, actor, run_id, typed),
-    )
+    """Sign as certifier, with your one-time code. Example: cbi run certify 12 --user amina"""
+    sign(number, "certifier", code, office, user)
 
 
 @runs.command("authorise")
 def authorise(
     number: Number, code: OneTimeCode = None, office: Office = None, user: User = None
 ) -> None:
-    """Second signature; commits the funds. Example: cbi run authorise 12 --user karim"""
+    """Sign as authoriser, with your one-time code. Example: cbi run authorise 12 --user karim"""
+    sign(number, "authoriser", code, office, user)
+
+
+@runs.command("sign")
+def sign(
+    number: Number,
+    step: Annotated[str, typer.Argument(help="The step that is next, as `cbi run show` says.")],
+    code: OneTimeCode = None,
+    office: Office = None,
+    user: User = None,
+) -> None:
+    """Take a run's next step, with your one-time code. Example: cbi run sign 12 head_of_finance"""
     from cbi.payments import approval
 
     typed = one_time_code(code)
@@ -197,7 +223,7 @@ def authorise(
         office,
         user,
         number,
-        lambda session, actor, run_id: approval.authorise(session, actor, run_id, typed),
+        lambda session, actor, run_id: approval.sign(session, actor, run_id, step, typed),
     )
 
 
@@ -268,16 +294,14 @@ def check_list(
     from rich.markup import escape
 
     from cbi.payments import list_checks
-    from cbi.terminal.output import as_json, say
+    from cbi.terminal.output import as_json, at, say
 
     with reading(office) as session, file.open("rb") as content:
         found = list_checks.check(session, content)
     if json:
         as_json(found)
         return
-    signed = "; ".join(
-        f"{each.part}: {each.name}, {each.at:%Y-%m-%d %H:%M} UTC" for each in found.signed
-    )
+    signed = "; ".join(f"{each.part}: {each.name}, {at(each.at)}" for each in found.signed)
     what = "the approved list" if found.is_approved else "the list, not yet approved,"
     say(
         f"This is exactly {what} of run {found.number}: {found.payments:,} payments, {found.total}."

@@ -56,9 +56,9 @@ def open_run(seen: Window) -> Page:
     return seen.page
 
 
-def sign(page: Page, who: Person, act: str) -> None:
-    """Certify or authorise the run that is open, with a fresh one-time code."""
-    form = page.locator(f"form[action$='/{act}']")
+def sign(page: Page, who: Person, step: str) -> None:
+    """Sign the run that is open as its certifier or authoriser, with a fresh one-time code."""
+    form = page.locator(f"form[action$='/sign/{step}']")
     form.locator("[name=code]").fill(who.next_code(early=0))
     form.locator("button").click()
     expect(page.get_by_role("status")).to_be_visible()

@@ -51,8 +51,8 @@ def pass_the_recall_window(run_id: UUID) -> None:
 
 
 def sign(page: Page, act: str, code: str) -> None:
-    """Type the code into the form of that act, and send it."""
-    form = page.locator(f"form[action$='/{act}']")
+    """Type the code into the form of that step, and send it."""
+    form = page.locator(f"form[action$='/sign/{act}']")
     form.locator("[name=code]").fill(code)
     form.locator("button").click()
 
@@ -73,13 +73,13 @@ def test_a_whole_approval(
     screenshot(page, "run-sheet-ar-phone" if phone else "run-sheet-en")
     expect(page.locator("h1")).to_contain_text("40,000.00")
     expect(page.locator(".box.warning")).to_have_count(4)
-    sign(page, "certify", house.people["amina"].next_code())
+    sign(page, "certifier", house.people["amina"].next_code())
     expect(page.locator(".notice")).to_contain_text(CERTIFIED[language])
     assert state_of(run_id) is RunState.CERTIFIED
 
     page = window(who="karim", language=language, phone=phone).open(f"/approvals/{run_id}")
     expect(page.locator(".waits")).to_contain_text("Amina Certifies")
-    sign(page, "authorise", house.people["karim"].next_code())
+    sign(page, "authoriser", house.people["karim"].next_code())
     expect(page.locator(".notice")).to_contain_text(AUTHORISED[language])
     expect(page.locator("form[action$='/release']")).to_have_count(0)
     expect(page.locator(".decide .state.wait")).to_contain_text("15")
@@ -118,10 +118,10 @@ def test_a_wrong_code_is_told_on_the_page_and_the_right_one_still_counts(
     house: House, window: OpenWindow, run_id: UUID
 ) -> None:
     page = window(who="amina", language="ar", phone=True).open(f"/approvals/{run_id}")
-    sign(page, "certify", "000000")
+    sign(page, "certifier", "000000")
     expect(page.locator("[data-code='access.wrong_code']")).to_be_visible()
     assert overflow(page) == 0
-    sign(page, "certify", house.people["amina"].next_code())
+    sign(page, "certifier", house.people["amina"].next_code())
     expect(page.locator(".notice")).to_contain_text(CERTIFIED["ar"])
 
 

@@ -8,10 +8,11 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import URL, Engine, create_engine, func, select
 
-from cbi import offices
-from cbi.redemption.models import CounterOffice, Payout, Teller
+from cbi import clock, offices
+from cbi.redemption import shortages
+from cbi.redemption.models import CashShortage, CounterOffice, Payout, Teller
 from tests.browser.house import HEAVIEST, House, OpenWindow, Window, axe, overflow, screenshot
-from tests.redemption_factory import WORD, code_of, confirm, hold, issued, teller
+from tests.redemption_factory import WORD, code_of, confirm, hold, issued, minutes, teller
 
 ARABIC = {ord("0") + at: chr(0x660 + at) for at in range(10)}
 SAID = {
@@ -146,6 +147,41 @@ def test_a_refusal_is_read_in_french_on_the_telephone(
     screenshot(page, "counter-refused-fr")
 
 
+COME_BACK = {
+    "en": ("There is not enough cash here", "your money is safe"),
+    "ar": ("لا يوجد هنا نقد كافٍ", "مالك محفوظ"),
+}
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_a_person_is_turned_away_without_cash_with_the_keyboard_alone(
+    window: OpenWindow, payments: Sequence[UUID], language: str
+) -> None:
+    no_cash, safe = COME_BACK[language]
+    seen = window(who="tariq", language=language, phone=True)
+    page = seen.open("/counter")
+    ask_for(page, code_of(payments[0]))
+    expect(page.locator("main form button").first).to_be_focused()
+    type_in(page, "Tab")
+    expect(page.get_by_role("button", name=no_cash)).to_be_focused()
+    type_in(page, "Enter")
+    expect(page.get_by_role("main")).to_contain_text(safe)
+    assert overflow(page) == 0
+    screenshot(page, f"counter-no-cash-{language}-phone")
+    expect(page.locator("main form button")).to_be_focused()
+    type_in(page, "Enter")
+    expect(page.locator("[name=code]")).to_be_focused()
+    page.locator("summary").focus()
+    type_in(page, "Enter", "Tab", "25000", "Enter")
+    expect(page).to_have_url(re.compile("/counter/no-cash$"))
+    expect(page.get_by_role("main")).to_contain_text(safe)
+    assert overflow(page) == 0
+    assert paid() == 0
+    with offices.transaction("dz") as session:
+        said = session.scalars(select(CashShortage.amount_minor).order_by(CashShortage.id)).all()
+    assert said == [400_000, 2_500_000]
+
+
 def test_a_payout_is_light(window: OpenWindow, payments: Sequence[UUID]) -> None:
     seen = window(who="tariq", phone=True)
     whole = Weighing(seen)
@@ -157,7 +193,8 @@ def test_a_payout_is_light(window: OpenWindow, payments: Sequence[UUID]) -> None
     type_in(page, "Enter")
     expect(page.locator("[name=code]")).to_be_focused()
     assert 10_000 < whole.total() < HEAVIEST
-    for path in ("/counter", page.locator(".latest a").get_attribute("href"), "/counter/day"):
+    receipt = page.locator(".latest a").get_attribute("href")
+    for path in ("/counter", receipt, "/counter/day", "/counter/no-cash", "/counter/password"):
         assert path
         assert 5_000 < window(who="tariq", phone=True).weight(path) < HEAVIEST, path
 
@@ -201,9 +238,12 @@ def test_everybody_can_use_the_counter(
         page.locator("main form button").first.click()
         expect(page.locator(".receipt").first).to_be_visible()
         axe(page)
-        for path in ("/counter", "/counter/day", "/counter?vouched=yes"):
+        for path in ("/counter", "/counter/day", "/counter/no-cash", "/counter/password"):
             axe(seen.open(path))
             assert overflow(page) == 0, path
+        seen.open("/counter?vouched=yes").locator("summary").click()
+        axe(page)
+        assert overflow(page) == 0
 
 
 @pytest.mark.parametrize("language", ["en", "ar"])
@@ -214,14 +254,23 @@ def test_everybody_can_use_the_supervisors_pages(
     confirm(who, hold(who, code_of(payments[0])).authorisation_id)
     with offices.transaction("dz") as session:
         office_id = session.scalar(select(CounterOffice.id).join(Teller).where(Teller.id == who.id))
+    with clock.frozen(minutes(5)), offices.transaction("dz") as session:
+        shortages.turn_away(session, who)
+    here = f"/post-offices/{office_id}"
     for phone in (True, False):
         seen = window(who="sami", language=language, phone=phone, inspecting=True)
-        for path in ("/post-offices", f"/post-offices/{office_id}", "/counter-help"):
+        for path in ("/post-offices", here, f"{here}/tellers/{who.id}/password", "/counter-help"):
             page = seen.open(path)
             axe(page)
             assert overflow(page) == 0, path
-            if path.endswith(str(office_id)) and phone:
+            if path == here and phone:
                 screenshot(page, f"post-office-{language}-phone")
+        treasurer = window(who="tala", language=language, phone=phone, inspecting=True)
+        page = treasurer.open(f"{here}/cash")
+        axe(page)
+        assert overflow(page) == 0
+        if phone:
+            screenshot(page, f"post-office-cash-{language}-phone")
 
 
 def test_both_copies_are_printed_and_nothing_else(

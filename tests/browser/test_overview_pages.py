@@ -155,3 +155,19 @@ def test_the_discrepancies_are_read_in_french(standing: Standing, window: OpenWi
     page.locator("form.filter [name=kind]").select_option("amount_differs")
     page.locator("form.filter button").click()
     expect(page.locator("section table tbody tr")).to_have_count(1)
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_somebody_decides_at_the_browser_what_becomes_of_payments_that_failed(
+    house: House, standing: Standing, window: OpenWindow, language: str
+) -> None:
+    page = window(who="karim", language=language, phone=True).open("/")
+    page.locator("[data-reason=failed] a").first.click()
+    assert overflow(page) == 0
+    axe(window(who="karim", language=language, inspecting=True).open(page.url.removeprefix(house.address)))  # fmt: skip
+    page.locator("table tbody tr").first.wait_for()
+    page.locator("section [name=reason]").fill("The line was down for a day.")
+    page.locator("form[action$='/try-again'] button").click()
+    expect(page.locator(".notice")).to_be_visible()
+    expect(page.locator("form[action$='/try-again']")).to_have_count(0)
+    assert_every_promise_is_kept()

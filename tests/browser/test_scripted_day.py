@@ -141,7 +141,7 @@ def build_the_run(day: Day) -> None:
 
 def approve_and_release_in_the_browser(day: Day) -> None:
     """Two people sign what the sheet shows them, and the second lets it go."""
-    for name, act in (("amina", "certify"), ("karim", "authorise")):
+    for name, step in (("amina", "certifier"), ("karim", "authoriser")):
         seen, who = day.window(phone=name == "karim"), day.people[name]
         acting.sign_in(seen, who)
         page = acting.open_run(seen)
@@ -150,7 +150,7 @@ def approve_and_release_in_the_browser(day: Day) -> None:
         for part in (CASH, MOBILE, CARDS):
             assert f"{owed(part):,}" in shown
         assert "first run" in shown
-        acting.sign(page, who, act)
+        acting.sign(page, who, step)
     acting.release(page)
 
 

@@ -5,7 +5,9 @@ import multiprocessing
 import os
 import signal
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from types import ModuleType
 from uuid import UUID
@@ -100,15 +102,17 @@ class LastingPhones(Simulator):
 
 
 class Killer:
-    """Ends this process, without a chance to tidy up, at the given passage of the given step."""
+    """Ends this process, without a chance to tidy up, at the given passage of the given step; or freezes it."""
 
-    def __init__(self, step: str, passage: int) -> None:
-        self._step, self._left = step, passage
+    def __init__(self, step: str, passage: int, by: signal.Signals = signal.SIGKILL) -> None:
+        self._step, self._left, self._by = step, passage, by
 
     def reached(self, step: str) -> None:
-        self._left -= step == self._step
+        if step != self._step:
+            return
+        self._left -= 1
         if self._left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), self._by)
 
     def around(self, module: ModuleType, name: str, *, before: str = "", after: str = "") -> None:
         """Pass these steps just before and just after that function."""
@@ -186,12 +190,32 @@ def killed(step: str, folder: Path, work: str, about: object = "", *, passage: i
 
     False: it ended before. A step inside a transaction comes before its commit.
     """
-    given = (dict(os.environ), step, passage, folder, work, str(about))
+    with working(step, folder, work, about, passage=passage) as child:
+        child.join(120)
+        assert child.exitcode in {0, -signal.SIGKILL}, "its traceback is in the captured output"
+        return child.exitcode != 0
+
+
+@contextmanager
+def working(
+    step: str,
+    folder: Path,
+    work: str,
+    about: object = "",
+    *,
+    passage: int = 1,
+    by: signal.Signals = signal.SIGKILL,
+) -> Iterator[ForkServerProcess]:
+    """A process of its own that does that work, and is sent the signal at that step; gone after the block."""
+    given = (dict(os.environ), step, passage, by, folder, work, str(about))
     child = _processes.Process(target=_work, args=given)
     child.start()
-    child.join(120)
-    assert child.exitcode in {0, -signal.SIGKILL}, "its traceback is in the captured output"
-    return child.exitcode != 0
+    try:
+        yield child
+    finally:
+        if child.is_alive():
+            child.kill()
+        child.join(60)
 
 
 _processes = multiprocessing.get_context("forkserver")  # each begins with the imports done
@@ -199,8 +223,14 @@ _processes.set_forkserver_preload([__name__])
 
 
 def _work(
-    environment: dict[str, str], step: str, passage: int, folder: Path, work: str, about: str
+    environment: dict[str, str],
+    step: str,
+    passage: int,
+    by: signal.Signals,
+    folder: Path,
+    work: str,
+    about: str,
 ) -> None:
     os.environ.clear()
     os.environ.update(environment)
-    WORK[work](Killer(step, passage), folder, about)
+    WORK[work](Killer(step, passage, by), folder, about)

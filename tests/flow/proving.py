@@ -99,6 +99,7 @@ def _pay_two_and_reconcile(run_id: object) -> None:
     who = teller()
     paid = [confirm(who, hold(who, code_of(each)).authorisation_id) for each in (first, second)]
     lines = [Line(each.receipt, each.amount.minor // 100, OPEN.date()) for each in paid]
+    lines.append(Line("R-NOBODYS", 1, OPEN.date()))
     with clock.frozen(LATER), offices.transaction("dz") as session:
         statements.take_in(session, TREASURER, "post_office", settlement(lines), "day.csv")
         assert matching.reconcile(session, TREASURER, "post_office").matched == 2

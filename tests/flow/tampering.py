@@ -43,6 +43,28 @@ NOBODY_IS_PAID_TWICE = (
         UPDATE copied SET id = gen_random_uuid(), number = 99; INSERT INTO payments SELECT * FROM copied""",
     ),
     Tampering(1, "the constraint is dropped", "SELECT 'uq_payments_live'", "DROP INDEX uq_payments_live"),
+    Tampering(1, "a tranche may be given again", "SELECT 'uq_entitlements_once'", "DROP INDEX uq_entitlements_once"),
+    Tampering(
+        1, "a calculation is rewritten", HOUSEHOLD,
+        "UPDATE entitlements SET trace = 'as agreed' WHERE household_id = :victim",
+    ),
+    Tampering(
+        1, "the facts of a decision are altered", HOUSEHOLD,
+        """UPDATE decided_facts f SET facts = jsonb_set(facts, '{size}', '60') FROM eligibility_decisions d
+        WHERE d.household_id = :victim AND d.cycle_id = f.cycle_id AND d.facts_number = f.number""",
+    ),
+    Tampering(
+        1, "a period counts as made up for", HOUSEHOLD,
+        """INSERT INTO arrears_paid (programme_id, household_id, period, cycle_id)
+        SELECT programme_id, household_id, '2026-01', cycle_id FROM entitlements WHERE household_id = :victim""",
+    ),
+    Tampering(
+        1, "a condition is confirmed by whoever noted it", HOUSEHOLD,
+        """ALTER TABLE conditions_met DROP CONSTRAINT ck_conditions_met_two_people;
+        INSERT INTO conditions_met (id, programme_id, household_id, condition, evidence, noted_by, noted_at, decision,
+            decided_by, decided_at) SELECT gen_random_uuid(), id, :victim, 'plan', 'seen', id, now(), 'confirmed', id,
+            now() FROM programmes LIMIT 1""",
+    ),
     Tampering(1, "an amount is altered", PAID, "UPDATE payments SET amount_minor = 999 WHERE id = :victim"),
     Tampering(
         1, "what is owed is altered", PAID,

@@ -1,7 +1,10 @@
 """Recipients' cards over HTTP and at the terminal: who makes a card cannot stop it, who stops one cannot make another."""
 
+import io
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -12,6 +15,8 @@ from cbi import clock, offices
 from cbi.access.permissions import Role
 from cbi.app import create_app
 from cbi.cli import app as terminal
+from cbi.registry import importing
+from tests.factories import EVERYTHING
 from tests.flow.carding import at, cards_of_an_office, recipients
 from tests.flow.people import PASSWORD, Caller, make_user, token_for
 from tests.peers.stripe_issuing import StripeIssuing
@@ -93,3 +98,32 @@ def test_the_terminal_does_the_same(household: UUID, monkeypatch: pytest.MonkeyP
 def treasurer() -> str:
     make_user("treasurer", Role.TREASURER)
     return "treasurer"
+
+
+def test_everybody_without_a_card_gets_one_and_nobody_gets_two(
+    stripe: StripeIssuing, household: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_user("officer", Role.REGISTRATION_OFFICER)
+    monkeypatch.setenv("CBI_PASSWORD", PASSWORD)
+
+    def cbi(command: str) -> tuple[int, dict[str, Any]]:
+        done = CliRunner().invoke(
+            terminal, [*command.split(), "--user", "officer", "--json"], catch_exceptions=False
+        )
+        return done.exit_code, json.loads(done.stdout)
+
+    with at(clock.now(), stripe), offices.transaction("dz") as session:
+        lines = [
+            "Registration number,Name,Phone,Language,Household size,Paid by",
+            "C-9001-000001,Karima Saadi,0550000101,fr,2,card",
+            "C-9001-000002,أمينة حداد,0550000102,ar,2,card",
+            "C-9001-000003,Yacine Brahimi,0550000103,fr,2,cash",
+        ]
+        content = io.BytesIO("\n".join(lines).encode())
+        assert importing.import_file(session, EVERYTHING, content, filename="more.csv").landed == 3
+    code, told = cbi("card issue-all")
+    assert (code, told["made"]) == (1, 2)
+    (refused,) = told["refused"]
+    assert (refused["household"], "Latin" in refused["next_step"]) == ("C-9001-000002", True)
+    code, told = cbi("card issue-all")
+    assert (told["made"], len(told["refused"])) == (0, 1)

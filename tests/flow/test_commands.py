@@ -154,7 +154,10 @@ def approve(cbi: Terminal, signers: dict[str, pyotp.TOTP]) -> None:
     cbi.run("run certify 1", by="amina", typed=f"{signers['amina'].now()}\n")
     cbi.run(f"run authorise 1 --code {signers['karim'].now()}", by="karim")
     sheet = cbi.run("run show 1")
-    assert "certifier, authoriser" in sheet
+    assert "Signature 1" in sheet
+    assert "certifier: " in sheet
+    assert sheet.index("certifier: ") < sheet.index("authoriser: ")
+    assert "by nobody yet" not in sheet
     assert "5,000.00 DZD" in sheet
     released = cbi.run("run release 1 --now", by="karim")
     assert "2 payments handed over, 0 held back, 2 texts sent" in released
@@ -167,14 +170,20 @@ def pay(cbi: Terminal) -> tuple[str, str]:
     [code] = re.findall(r"\d{4}\.\d{4}\.\d{4}", inbox)
     office = cbi.run("counter create-office 101 Harbour", by="sami").split()[-1]
     cbi.run(
-        f"counter create-teller {office} lina Lina", by="sami", CBI_NEW_PASSWORD=password("lina")
+        f"counter create-teller {office} lina Lina", by="sami", CBI_NEW_PASSWORD=password("forgotten")
     )  # fmt: skip
+    cbi.run("counter set-password lina", by="sami", CBI_NEW_PASSWORD=password("lina"))
+    said = cbi.run(f"counter no-cash {office} --amount 3000", by="sami")
+    assert "Harbour: noted until it pays again." in said
+    [short] = json.loads(cbi.run("counter short-of-cash --json", by="rania"))
+    assert (short["code"], short["times"], short["asked_for"][0]["amount"]) == ("101", 1, "3000.00")
     redeem, lina = "counter redeem --teller lina", password("lina")
     cbi.run(redeem, typed=f"{code}\nWRNG\n", exits=1, CBI_PASSWORD=lina)
     assert "Do not pay." in cbi.printed[-1]
     paid = cbi.run(redeem, typed=f"{code}\nc3d4\ny\n", CBI_PASSWORD=lina)
     found = re.search(r"Hand over exactly 3,000\.00 DZD\. Receipt (\d+)", paid)
     assert found, paid
+    assert "has cash" in cbi.run("counter short-of-cash", by="sami")
     return code, found[1]
 
 
@@ -210,7 +219,7 @@ def test_the_whole_flow_from_the_terminal(running: Terminal) -> None:
     reconcile(cbi, receipt)
     prove(cbi)
     printed = "\n".join(cbi.printed)
-    secrets = [password(name) for name in (*STAFF, "admin", "lina")]
+    secrets = [password(name) for name in (*STAFF, "admin", "lina", "forgotten")]
     secrets += [signer.secret for signer in signers.values()]
     secrets += [
         (cbi.folder / "master.key").read_text().strip(),

@@ -61,7 +61,7 @@ def try_it(
         case "fail":
             raise RuntimeError(CANARY)
         case "show":
-            return visit.show("access/password.html", status=422, username=CANARY)
+            return visit.show("access/password.html", status=422, username=CANARY, action="/trying")
     return visit.go("/password", "Done once.")
 
 

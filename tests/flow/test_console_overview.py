@@ -1,5 +1,6 @@
 """The front page and the pages about discrepancies, statements and payments, as each role finds them."""
 
+import io
 import re
 from collections.abc import Callable
 from uuid import UUID
@@ -16,7 +17,8 @@ from cbi.app import create_app
 from cbi.payments.models import Discrepancy, Payment
 from cbi.payments.states import PaymentState
 from cbi.redemption.models import CodeIssue
-from tests.factories import Colleague, colleague
+from cbi.registry import importing
+from tests.factories import EVERYTHING, Colleague, colleague
 from tests.flow.browsing import Browsing
 from tests.flow.people import make_user, token_for
 from tests.flow.sending import PointAt, assert_every_promise_is_kept
@@ -31,6 +33,8 @@ SECTIONS = {
     "Nobody can say whether": Permission.PAYMENT_READ,
     "waits for the second signature": Permission.RUN_READ,
     "audit log are not sealed": Permission.PROOF_READ,
+    'id="registry"': Permission.REGISTRY_IMPORT,
+    'id="staff"': Permission.USER_MANAGE,
 }
 AMOUNT = re.compile(r'<bdi class="amount">')
 Visitor = Callable[..., Browsing]
@@ -91,6 +95,26 @@ def test_each_role_finds_on_the_front_page_what_its_permissions_allow(
         assert (heading in answer.text) == (permission in held), heading
     sees_money = held & {Permission.RUN_READ, Permission.FUND_READ, Permission.PAYMENT_READ}
     assert bool(AMOUNT.search(answer.text)) == bool(sees_money)
+
+
+def test_a_registration_officer_sees_the_registry_and_what_waits_there(visitor: Visitor) -> None:
+    with offices.transaction("dz") as session:
+        rows = ["Registration number,Name,Phone,Household size,Document number"]
+        rows += [f"T-{n},Amina Haddad,05500009{n},3,AB123456" for n in (11, 12)]
+        content = io.BytesIO("\n".join(rows).encode())
+        importing.import_file(session, EVERYTHING, content, filename="twice.csv")
+    who = visitor(Role.REGISTRATION_OFFICER)
+    answer = who.get("/")
+    assert "twice.csv" in answer.text
+    assert "Households may be registered twice" in who.words
+    assert "cbi registry duplicates" in who.words
+
+
+def test_an_administrator_sees_who_works_here(visitor: Visitor) -> None:
+    make_user("newcomer", Role.TREASURER)
+    who = visitor(Role.ADMINISTRATOR)
+    who.get("/")
+    assert re.search(r"newcomer treasurer \S* ?no authenticator yet", who.words)
 
 
 @pytest.mark.parametrize("role", sorted(STAFF_ROLES))
@@ -246,7 +270,7 @@ def test_a_payment_s_story_is_told_in_words(visitor: Visitor, standing: Standing
     for words in ("nobody knows", "No clear answer", "the provider, when it was sent", "attempt 1"):
         assert words in who.words
     who.get(f"/payments/{standing.locked}")
-    for words in ("Its code", "locked", "Not collected yet"):
+    for words in ("Its code", "locked"):
         assert words in who.words
     assert who.get("/payments/00000000-0000-0000-0000-000000000000").status_code == 404
 

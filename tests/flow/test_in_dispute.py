@@ -92,15 +92,25 @@ def test_what_is_said_to_be_paid_although_it_was_turned_away_is_not_sent_again(
     story: Story,
 ) -> None:
     story.says("DONE")
+    assert states(story.run_id) == [PAID] * 6
     assert disputes() == ["paid_after_ready"]
+    story.settles()
+    for hours in (1, 10, 100):
+        with clock.frozen(clock.now() + timedelta(hours=hours)):
+            assert story.send() == Sent(), "however carelessly the discrepancy was settled"
+    assert run_state(story.run_id) is RunState.RELEASED
+    assert len(attempts(story.run_id)) == 6
+    assert_every_promise_is_kept()
+
+
+def test_what_is_said_to_be_paid_with_another_amount_waits_for_a_person(story: Story) -> None:
+    opened(story, "paid_another_amount")
     for hours in (1, 10, 100):
         with clock.frozen(clock.now() + timedelta(hours=hours)):
             assert story.send() == Sent()
     assert states(story.run_id) == [READY] + [PAID] * 5
     assert run_state(story.run_id) is RunState.RELEASING
-    assert len(attempts(story.run_id)) == 6
     assert_every_promise_is_kept()
-
     assert (story.route().waiting, story.route().held) == (1, 1)
     with clock.frozen(clock.now() + timedelta(hours=5)), offices.transaction("dz") as session:
         board = progress.board(session)
@@ -112,7 +122,7 @@ def test_what_is_said_to_be_paid_although_it_was_turned_away_is_not_sent_again(
 
 
 def test_it_is_sent_once_a_person_has_settled_the_dispute(story: Story) -> None:
-    story.says("DONE")
+    opened(story, "said_to_have_failed")
     story.settles()
     assert story.send() == Sent(submitted=1)
     assert states(story.run_id) == [PAID] * 6

@@ -1,7 +1,10 @@
 """The migrations build exactly the tables that the models declare, in every office."""
 
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, text
 
 from cbi import offices
@@ -35,3 +38,17 @@ def test_every_check_of_the_models_is_in_the_database(owner: Engine) -> None:
 def test_upgrading_twice_changes_nothing(owner: Engine) -> None:
     assert offices.upgrade(owner) == ["dz"]
     assert offices.upgrade(owner) == ["dz"]
+
+
+def test_each_migration_can_be_undone_and_done_again(owner: Engine) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(offices._migrations()))
+    with owner.begin() as connection:
+        connection.execute(text("SET LOCAL search_path = dz"))
+        config.attributes["connection"] = connection
+        for revision in ScriptDirectory.from_config(config).walk_revisions():
+            if revision.down_revision is not None:
+                command.downgrade(config, str(revision.down_revision))
+        command.upgrade(config, "head")
+        context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+        assert compare_metadata(context, metadata) == []

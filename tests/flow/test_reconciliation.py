@@ -1,7 +1,7 @@
 """A provider's word against our books: what agrees is matched once, and everything else waits for somebody."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from sqlalchemy import func, select, text
@@ -12,6 +12,7 @@ from cbi.ledger import funds
 from cbi.money import Money
 from cbi.payments.models import Discrepancy, Payment, PaymentEvent
 from cbi.payments.states import PaymentState
+from cbi.reconciliation import coverage
 from cbi.reconciliation.matching import Reconciled, reconcile
 from cbi.reconciliation.models import Match
 from cbi.reconciliation.statements import TakenIn, take_in
@@ -32,6 +33,8 @@ from tests.reconciliation_factory import (
 )
 
 TODAY = datetime(2026, 3, 12, 9, 0, tzinfo=UTC)
+LONG_AGO = datetime(2026, 2, 20, 9, 0, tzinfo=UTC)
+"""Longer than people have to collect their cash before it is asked why they did not."""
 
 
 @pytest.fixture(autouse=True)
@@ -86,7 +89,7 @@ def test_a_line_and_a_paid_payment_that_agree_are_matched(session: Session) -> N
 
 def test_each_difference_is_a_discrepancy_of_its_own_kind(session: Session) -> None:
     sent = paid(session, [500] * 5)
-    waiting, unpaid = send(session, [500, 500])
+    waiting, unpaid = send(session, [500, 500], at=LONG_AGO)
     name(session, unpaid, "R9")
     taken_in(
         session,
@@ -122,10 +125,10 @@ def test_each_difference_is_a_discrepancy_of_its_own_kind(session: Session) -> N
 
 def test_a_discrepancy_ages_from_the_matter_itself(session: Session) -> None:
     paid(session, [500])
-    send(session, [500])
+    send(session, [500], at=LONG_AGO)
     taken_in(session, Line("R77", 500))
     reconciled(session)
-    assert about(session, "not_collected").since == datetime(2026, 3, 5, 9, 0, tzinfo=UTC)
+    assert about(session, "not_collected").since == LONG_AGO
     assert about(session, "paid_not_settled").since == datetime(2026, 3, 10, 9, 0, tzinfo=UTC)
     # Midnight in Algiers is 23:00 UTC of the day before.
     assert about(session, "unknown_line").since == datetime(2026, 3, 9, 23, 0, tzinfo=UTC)
@@ -133,7 +136,7 @@ def test_a_discrepancy_ages_from_the_matter_itself(session: Session) -> None:
 
 
 def test_what_the_statements_do_not_reach_yet_is_not_missing(session: Session) -> None:
-    late, sent_late = send(session, [500, 500])
+    late, sent_late = send(session, [500, 500], at=LONG_AGO)
     pay(
         session, late, "R1", at=datetime(2026, 3, 10, 23, 30, tzinfo=UTC)
     )  # 00:30 of the 11th in Algiers
@@ -142,6 +145,20 @@ def test_what_the_statements_do_not_reach_yet_is_not_missing(session: Session) -
     reconciled(session)
     assert open_kinds(session) == ["not_collected", "unknown_line"]
     assert about(session, "not_collected").payment_id == sent_late.id
+
+
+def test_people_have_two_weeks_before_it_is_asked_why_they_did_not_collect(
+    session: Session,
+) -> None:
+    midnight = datetime(2026, 3, 10, 23, 0, tzinfo=UTC)  # the end of the statement's day in Algiers
+    send(session, [500], at=midnight - coverage.TIME_TO_COLLECT)
+    (uncollected,) = send(
+        session, [500], at=midnight - coverage.TIME_TO_COLLECT - timedelta(minutes=1)
+    )
+    taken_in(session, Line("R77", 500, DAY))
+    reconciled(session)
+    assert open_kinds(session) == ["not_collected", "unknown_line"]
+    assert about(session, "not_collected").payment_id == uncollected.id
 
 
 def test_a_line_never_makes_cash_over_the_counter_paid(session: Session) -> None:
@@ -155,7 +172,7 @@ def test_a_line_never_makes_cash_over_the_counter_paid(session: Session) -> None
 
 
 def test_what_is_explained_later_is_settled_with_words_that_say_how(session: Session) -> None:
-    listed_later, collected_later, claimed = send(session, [500, 600, 700])
+    listed_later, collected_later, claimed = send(session, [500, 600, 700], at=LONG_AGO)
     pay(session, listed_later, "R1")
     name(session, claimed, "R3")
     taken_in(session, Line("R3", 700))
@@ -221,11 +238,10 @@ def test_a_provider_that_knows_better_makes_payments_paid(session: Session) -> N
     )
     taken = take_in(session, TREASURER, "sandbox", content, "statement.jsonl")
     done = reconciled(session, "sandbox")
-    assert (done.confirmed, done.matched) == (2, 2)
-    assert state(session, accepted) is state(session, unknown) is PaymentState.PAID
-    assert state(session, failed) is PaymentState.FAILED
-    assert settled_by(session) == {"a": accepted.id, "b": unknown.id}
-    assert open_kinds(session) == ["settled_not_paid"]
+    assert (done.confirmed, done.matched) == (3, 3)
+    assert {state(session, each) for each in (accepted, unknown, failed)} == {PaymentState.PAID}
+    assert settled_by(session) == {"a": accepted.id, "b": unknown.id, "c": failed.id}
+    assert open_kinds(session) == ["paid_after_failed"]
     sources = session.scalars(select(PaymentEvent.source).where(PaymentEvent.after == "paid"))
     assert set(sources) == {f"statement:{taken.statement_id}"}
 
@@ -246,7 +262,9 @@ def test_each_attempt_is_settled_by_its_own_line(session: Session) -> None:
     assert state(session, sent) is PaymentState.PAID
 
 
-def test_an_attempt_that_failed_stays_unpaid_whatever_a_line_says_of_it(session: Session) -> None:
+def test_a_failed_attempt_that_a_line_lists_as_paid_is_owed_back_while_a_later_one_is_on_its_way(
+    session: Session,
+) -> None:
     (sent,) = send(session, [500], provider="sandbox")
     change(session, sent, PaymentState.ACCEPTED, PaymentState.FAILED)
     send_again(session, sent, PaymentState.FAILED)
@@ -254,7 +272,10 @@ def test_an_attempt_that_failed_stays_unpaid_whatever_a_line_says_of_it(session:
     take_in(session, TREASURER, "sandbox", content, "statement.jsonl")
     reconciled(session, "sandbox")
     assert state(session, sent) is PaymentState.ACCEPTED
-    assert open_kinds(session) == ["settled_not_paid"]
+    assert (settled_by(session), open_kinds(session)) == (
+        {"late": sent.id},
+        ["earlier_attempt_paid"],
+    )
 
 
 def test_another_providers_payment_is_nobody_to_this_one(session: Session) -> None:

@@ -81,6 +81,7 @@ def cbi(
     return Terminal(monkeypatch, capsys)
 
 
+NO_OFFICE = "00000000-0000-0000-0000-000000000000"
 REFUSALS = {
     "fund list --office nowhere": "no office 'nowhere'",
     "verify --office 'dz; DROP SCHEMA dz'": "no office",
@@ -114,6 +115,12 @@ REFUSALS = {
     "reconcile --provider nowhere --user tala": "not use the provider 'nowhere'",
     "counter create-office 101 Main --provider nowhere --user sami": "not use the provider 'nowhere'",
     "counter create-office 101 Main --provider sandbox --user sami": "not pay over a counter",
+    "counter set-password nobody --user sami": "no teller of that name",
+    "counter set-password nobody --user tala": "not have the permission",
+    f"counter no-cash {NO_OFFICE} --user sami": "no such office",
+    f"counter no-cash {NO_OFFICE} --amount 1,000 --user sami": "without guessing",
+    f"counter no-cash {NO_OFFICE} --user tala": "not have the permission",
+    "counter short-of-cash --user rania": "not have the permission",
     "counter redeem --teller nobody": "not right",
     "phone 12": "not a telephone number",
     "fund prefund nowhere 1 --currency DZD --reference V1 --user tala": "not use the provider 'nowhere'",

@@ -68,6 +68,17 @@ def two_ways(session: Session) -> str:
     return code
 
 
+def test_a_run_names_only_the_providers_that_have_something_to_pay(database: URL) -> None:
+    with clock.frozen(START), offices.transaction("dz") as session:
+        people = team(session)
+        registered(session, ["", "cash"])
+        opened = cycles.open_cycle(session, people.maker.actor, two_ways(session), PERIOD)
+        run = runs.build(session, people.maker.actor, opened.id)
+        assert run.providers == ["post_office"]
+    with offices.transaction("dz") as session:
+        assert runs.find(session, run.id).providers == ["post_office"]
+
+
 @pytest.fixture
 def released(database: URL) -> tuple[UUID, Team]:
     """A run over two providers whose release has begun."""

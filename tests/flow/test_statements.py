@@ -224,7 +224,6 @@ def test_reconciling_at_once_does_everything_once(database: URL) -> None:
         assert open_kinds(session) == [
             "duplicate_line",
             "duplicate_line",
-            "not_collected",
             *["paid_not_settled"] * 10,
             "unknown_line",
         ]

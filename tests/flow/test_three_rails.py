@@ -258,6 +258,7 @@ def _says_what_waits_and_until_when(rails: Rails, hours: float) -> None:
     )  # fmt: skip
     assert Reason.HELD not in found
     shown = CliRunner().invoke(app, ["run", "show", "1", "--office", "dz"])
-    assert f"10 wait; it took nothing and is tried again at {until:%d/%m/%Y %H:%M} UTC" in " ".join(
-        shown.output.split()
+    assert (
+        f"10 wait; it took nothing and is tried again at {until + timedelta(hours=1):%d/%m/%Y %H:%M}"
+        in " ".join(shown.output.split())
     )

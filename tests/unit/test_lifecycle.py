@@ -37,9 +37,9 @@ def test_a_walk_stops_at_the_first_move_that_is_not_in_the_table(steps: list[Pay
                 PAYMENT.check(state, after)
 
 
-def test_a_run_is_released_only_from_approved() -> None:
-    assert RUN.sources(RunState.RELEASING) == {RunState.APPROVED}
-    assert RUN.sources(RunState.APPROVED) == {RunState.CERTIFIED}
+def test_a_run_is_released_only_from_approved_and_goes_on_from_released() -> None:
+    assert RUN.sources(RunState.RELEASING) == {RunState.APPROVED, RunState.RELEASED}
+    assert RUN.sources(RunState.APPROVED) == {RunState.LOCKED, RunState.CERTIFIED}
     assert not RUN.allows(RunState.RELEASED, RunState.CANCELLED)
 
 

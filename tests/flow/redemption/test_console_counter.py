@@ -147,7 +147,7 @@ def test_a_hold_whose_answer_was_lost_is_found_again_and_finished(
     assert count(Payout) == 1
 
 
-def test_without_cash_the_code_is_given_up_and_paid_elsewhere(app: FastAPI, run: Issued) -> None:
+def test_a_code_is_given_up_and_paid_elsewhere(app: FastAPI, run: Issued) -> None:
     visitor, other = signed_in(app), signed_in(app, teller("Hydra"))
     code = code_of(run.payments[0])
     where = held(visitor, code)

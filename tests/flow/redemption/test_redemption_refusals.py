@@ -8,11 +8,13 @@ from sqlalchemy import Engine, select, text, update
 
 from cbi import clock, offices
 from cbi.messaging.models import Message
+from cbi.payments import receivables
 from cbi.payments.models import Payment
 from cbi.payments.moves import move
 from cbi.payments.runs import find
 from cbi.payments.states import PaymentState
 from cbi.redemption import counters, reissuing, till
+from cbi.redemption.counter import NotHeld
 from cbi.redemption.holding import Authorised
 from cbi.redemption.models import CodeIssue, CounterTry, Payout
 from cbi.redemption.refusals import Refused
@@ -186,6 +188,19 @@ def test_a_payment_in_doubt_is_not_paid(run: Issued) -> None:
             PaymentState.UNKNOWN, provider="post_office", source="test",
         )  # fmt: skip
     assert refused(try_code(teller(), code_of(run.payments[0]))) == "redemption.on_hold"
+
+
+def test_what_another_payment_turned_out_to_have_paid_is_not_paid_over_the_counter(
+    run: Issued,
+) -> None:
+    code, who = code_of(run.payments[0]), teller()
+    held = hold(who, code)
+    with offices.transaction("dz") as session:
+        payment = session.get_one(Payment, run.payments[0])
+        receivables.open_for(session, payment, 9, "callback")
+    with pytest.raises(NotHeld):
+        confirm(who, held.authorisation_id)
+    assert refused(try_code(teller(), code)) == "redemption.on_hold"
 
 
 def test_another_providers_code_is_not_paid_here(run: Issued, owner: Engine) -> None:

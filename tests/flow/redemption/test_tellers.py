@@ -1,11 +1,13 @@
 """Offices belong to a provider, tellers to an office, and each teller signs in alone and in one place."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import URL
+from sqlalchemy import URL, select
 
 from cbi import clock, offices
 from cbi.access import tokens
@@ -13,10 +15,12 @@ from cbi.access.actor import Actor, NotPermitted
 from cbi.access.passwords import UnusablePassword
 from cbi.access.permissions import Permission
 from cbi.access.users import SignInRefused
+from cbi.audit.models import AuditEntry
 from cbi.errors import Conflict
 from cbi.money import Money
 from cbi.redemption import counter, counters, queries, tellers
 from cbi.redemption.models import CounterOffice, Teller
+from cbi.redemption.till import NotAtACounter
 from tests.factories import EVERYTHING, PASSWORD
 from tests.redemption_factory import OPEN, Issued, code_of, confirm, hold, minutes
 from tests.redemption_factory import teller as new_teller
@@ -174,6 +178,87 @@ def test_a_user_name_is_taken_once_and_a_password_is_not_weak(
         register("Karim B")(place.id)
     with pytest.raises(UnusablePassword):
         register("karim", "short")(place.id)
+
+
+def change_password(actor: Actor, old: str, new: str) -> None:
+    """The teller changes the own password, committed; a wrong try stays counted."""
+    with offices.transaction("dz") as session:
+        tellers.change_password(session, actor, old, new)
+
+
+NEW = "nine ladders against the moon"
+
+
+def test_a_teller_who_forgot_the_password_gets_a_new_one_from_the_supervisor(amel: Teller) -> None:
+    token = sign_in()
+    for _ in range(5):
+        with pytest.raises(SignInRefused):
+            sign_in(password="forgotten by heart")
+    with pytest.raises(SignInRefused):
+        sign_in()
+    with offices.transaction("dz") as session:
+        counters.set_password(session, EVERYTHING, amel.id, NEW)
+        said = session.scalars(
+            select(AuditEntry).where(AuditEntry.act == "teller.password_set")
+        ).one()
+        assert (said.subject_id, said.details) == (str(amel.id), {})
+    assert holder(token) is None
+    assert holder(sign_in(password=NEW)) is not None
+    with pytest.raises(SignInRefused):
+        sign_in()
+
+
+def test_a_password_is_not_set_for_nobody_nor_for_one_who_may_not_come_in(amel: Teller) -> None:
+    with offices.transaction("dz") as session:
+        with pytest.raises(UnusablePassword):
+            counters.set_password(session, EVERYTHING, amel.id, "amel amel amel")
+        with pytest.raises(counters.UnknownTeller):
+            counters.set_password(session, EVERYTHING, uuid4(), NEW)
+        with pytest.raises(counters.UnknownTeller):
+            queries.teller_named(session, EVERYTHING, "nobody")
+        assert queries.teller_named(session, EVERYTHING, " AMEL ").id == amel.id
+        with pytest.raises(NotPermitted):
+            counters.set_password(session, Actor("user", None, "an auditor"), amel.id, NEW)
+        counters.disable_teller(session, EVERYTHING, amel.id)
+        with pytest.raises(counters.TellerDisabled):
+            counters.set_password(session, EVERYTHING, amel.id, NEW)
+
+
+def test_a_teller_changes_the_own_password_and_every_sign_in_ends(amel: Teller) -> None:
+    token = sign_in()
+    actor = holder(token)
+    assert actor is not None
+    change_password(actor, PASSWORD, NEW)
+    assert holder(token) is None
+    assert holder(sign_in(password=NEW)) is not None
+    with pytest.raises(SignInRefused):
+        change_password(actor, PASSWORD, "another lantern of mine")
+    for _ in range(4):
+        with pytest.raises(SignInRefused):
+            change_password(actor, "a guess of somebody else", NEW)
+    with pytest.raises(SignInRefused):
+        change_password(actor, NEW, PASSWORD)
+    with pytest.raises(NotPermitted):
+        change_password(Actor("user", amel.id, "an auditor"), NEW, PASSWORD)
+    with pytest.raises(NotAtACounter):
+        change_password(EVERYTHING, NEW, PASSWORD)
+
+
+def test_a_password_is_changed_once_by_two_who_know_the_old_one(amel: Teller) -> None:
+    actor = holder(sign_in())
+    assert actor is not None
+    start = Barrier(2)
+
+    def change(new: str) -> bool:
+        start.wait(timeout=60)
+        try:
+            change_password(actor, PASSWORD, new)
+        except SignInRefused:
+            return False
+        return True
+
+    with ThreadPoolExecutor(2) as threads:
+        assert sorted(threads.map(change, (NEW, "four brooms behind a door"))) == [False, True]
 
 
 def test_counters_are_kept_by_whoever_has_the_permission(place: CounterOffice) -> None:

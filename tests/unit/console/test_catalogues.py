@@ -46,6 +46,16 @@ def test_a_translation_has_the_places_of_its_text(area: str, language: str) -> N
     assert wrong == []
 
 
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_two_areas_that_share_a_text_translate_it_alike(language: str) -> None:
+    said: dict[object, set[object]] = {}
+    for area in AREAS:
+        for message in catalogues.read(area, language):
+            if message.id:
+                said.setdefault(message.id, set()).add(message.string)
+    assert {text: words for text, words in said.items() if len(words) > 1} == {}
+
+
 def test_a_plural_has_as_many_forms_as_the_language() -> None:
     forms = {language: catalogues.read("base", language).num_plurals for language in TRANSLATED}
     assert forms == {"fr": 2, "ar": 6, "es": 2}

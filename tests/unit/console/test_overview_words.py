@@ -15,7 +15,10 @@ from cbi.console.overview_words import (
     kind_of,
 )
 from cbi.fsp.messages import FailureReason
+from cbi.payments.ageing import SOURCE as AGE
+from cbi.payments.discrepancies import PAID_TWICE, WITHOUT_COVER
 from cbi.payments.disputes import ANOTHER_AMOUNT, SAID_TO_HAVE_FAILED
+from cbi.payments.late import SOURCE as OWED_BACK
 from cbi.payments.recipients import ACCOUNT_CHANGED
 from cbi.payments.states import PAYMENT, PaymentState, RunState
 from cbi.payments.unpaid import SOURCE as FINDING
@@ -24,7 +27,10 @@ from cbi.redemption.issuing import SOURCE as CODES_MADE
 from cbi.redemption.states import CodeState
 from cbi.reporting.stuck import Reason
 
-VALUES = {"run": 7, "programme": "winter", "period": "2026-11", "provider": "post office"}
+VALUES = {
+    "run": 7, "programme": "winter", "period": "2026-11", "provider": "post office", "office": "A1 Centre", "count": 3,
+    "since": "10:40",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", DiscrepancyKind)
@@ -34,7 +40,10 @@ def test_a_kind_means_on_the_pages_what_it_means_over_the_api(kind: DiscrepancyK
 
 @pytest.mark.parametrize(
     "kind",
-    ["unknown_payment", "reference_repeated", "earlier_attempt_paid", ACCOUNT_CHANGED, SAID_TO_HAVE_FAILED, ANOTHER_AMOUNT],
+    [
+        "unknown_payment", "reference_repeated", "earlier_attempt_paid", PAID_TWICE, WITHOUT_COVER, ACCOUNT_CHANGED,
+        SAID_TO_HAVE_FAILED, ANOTHER_AMOUNT,
+    ],
 )  # fmt: skip
 def test_what_other_stages_open_has_words_too(kind: str) -> None:
     assert kind in KINDS
@@ -58,7 +67,7 @@ def test_every_state_event_and_failure_has_words() -> None:
     assert set(CODES) == set(CodeState)
     assert {state.value for moves in PAYMENT.moves.values() for state in moves} <= set(EVENTS)
     assert {*FailureReason, ACCOUNT_CHANGED} <= set(FAILURES)
-    assert {FINDING, CODES_MADE} <= set(SOURCES)
+    assert {FINDING, CODES_MADE, AGE, OWED_BACK} <= set(SOURCES)
 
 
 @pytest.mark.parametrize("reason", Reason)

@@ -57,7 +57,8 @@ def test_days_and_times_are_those_of_the_office_with_the_month_in_words() -> Non
 @pytest.mark.parametrize(
     ("gone", "shown"),
     [
-        (timedelta(seconds=-5), "0 minutes"), (timedelta(minutes=1), "1 minute"), (timedelta(hours=2), "2 hours"),
+        (timedelta(seconds=-5), "just now"), (timedelta(seconds=59), "just now"),
+        (timedelta(minutes=1), "1 minute"), (timedelta(hours=2), "2 hours"),
         (timedelta(days=1, hours=23), "1 day"), (timedelta(days=3), "3 days"),
     ],
 )  # fmt: skip

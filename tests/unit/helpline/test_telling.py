@@ -100,7 +100,7 @@ def test_an_arabic_list_shows_each_reference_beside_its_word() -> None:
     shown = get_display(
         render("STATUS_MANY", "ar", {**told.values, "hotline": "3030"}), base_dir="R"
     )
-    parts = [part.split() for part in shown.split(";")]
+    parts = [part.split() for part in shown.split("؛")]
     assert [[each for each in part if len(each) == 5 and each.isdecimal()] for part in parts] == [
         ["62903"], ["50177"], ["48312"]
     ]  # fmt: skip

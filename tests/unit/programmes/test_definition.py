@@ -12,6 +12,7 @@ from cbi.money import Money
 from cbi.programmes.definition import Definition, read, stored
 from cbi.programmes.periods import Period
 from cbi.programmes.problems import Problem, ProgrammeFileErrors
+from tests.kinds_factory import kind_file
 from tests.programme_factory import programme_file
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "programme.yaml"
@@ -201,3 +202,115 @@ def test_what_was_stored_is_read_back_exactly(
     assert again.digest() == definition.digest()
     assert again.rate_card.base.minor == base
     assert again.rate_card.per_member.minor == per_member
+
+
+@pytest.mark.parametrize(
+    ("file", "field", "words"),
+    [
+        (kind_file("{}"), "stipend", "pays nothing"),
+        (kind_file('{base: "9"}', kind="grant").replace("grant:", "stipend:"), "grant", "Add: grant:"),
+        (kind_file('{base: "9"}', extra="grant: {amount: 5}\n"), "grant", "Delete it"),
+        (kind_file('{base: "9"}', kind="gift").replace("gift: {", "stipend: {"), "programme.kind", "Use one of"),
+        (kind_file('{base: "9", top_ups: []}'), "stipend.top_ups", "empty"),
+        (
+            kind_file('{top_ups: [{name: a, amount: "0", for: {needs: [x]}}]}'),
+            "stipend.top_ups[1].amount", "pays nothing",
+        ),
+        (
+            kind_file('{top_ups: [{name: a, amount: "1", for: {}}]}'),
+            "stipend.top_ups[1].for", "whom it is for",
+        ),
+        (
+            kind_file('{top_ups: [{name: a, amount: "1", fro: {needs: [x]}, for: {needs: [x]}}]}'),
+            "stipend.top_ups[1].fro", "Did you mean for?",
+        ),
+        (
+            kind_file(
+                '{top_ups: [{name: a, amount: "1", for: {needs: [x]}}, {name: A, amount: "1", for: {needs: [y]}}]}'
+            ),
+            "stipend.top_ups[2].name", "differently",
+        ),
+        (
+            kind_file('{top_ups: [{name: a, amount: "1", per: child, for: {needs: [x]}}]}'),
+            "stipend.top_ups[1].per", "Use one of",
+        ),
+        (
+            kind_file('{top_ups: [{name: a, amount: "1", for: {needs: ["?"]}}]}'),
+            "stipend.top_ups[1].for.needs", "no letters",
+        ),
+        (
+            kind_file('{base: "1", top_ups: [{name: a, amount: "9999999999999", per: member, for: {areas: [x]}}]}'),
+            "stipend.per_member", "digits",
+        ),
+        (kind_file('{base: "9", rounding: up}'), "stipend.rounding", "round_to"),
+        (kind_file('{base: "9", round_to: "0"}'), "stipend.round_to", "to 0"),
+        (kind_file('{base: "9", cap: "120", round_to: "50"}'), "stipend.cap", "multiples"),
+        (kind_file('{base: "9", prorate: weeks}'), "stipend.prorate", "Use one of"),
+        (kind_file('{base: "9", arrears: 37}'), "stipend.arrears", "from 1 to 36"),
+        (kind_file('{base: "9", component: arrears}'), "stipend.component", "what was missed"),
+        (kind_file("{}", kind="grant"), "grant", "amount or tranches"),
+        (kind_file('{amount: "0"}', kind="grant"), "grant.amount", "pays nothing"),
+        (
+            kind_file('{amount: "9", tranches: [{code: aa, amount: "5"}]}', kind="grant"),
+            "grant", "amount or tranches",
+        ),
+        (kind_file("{tranches: []}", kind="grant"), "grant.tranches", "empty"),
+        (
+            kind_file('{tranches: [{code: aa, amount: "5"}, {code: aa, amount: "6"}]}', kind="grant"),
+            "grant.tranches[2].code", "of its own",
+        ),
+        (
+            kind_file('{tranches: [{code: aa, amount: "5"}], requires: [plan]}', kind="grant"),
+            "grant.requires", "tranche it belongs to",
+        ),
+        (
+            kind_file('{tranches: [{code: aa, amount: "5", requires: [plan, plan]}]}', kind="grant"),
+            "grant.tranches[1].requires", "twice",
+        ),
+        (
+            kind_file('{amount: "9", enhanced: {for: {needs: [x]}, amount: "9"}}', kind="grant"),
+            "grant.enhanced.amount", "not above",
+        ),
+        (kind_file('{base: "9"}', extra='ceilings: {lifetime: "0"}\n'), "ceilings.lifetime", "pays nobody"),
+        (
+            kind_file('{base: "9"}', extra='ceilings: {lifetime: "9", counting: [winter-2026]}\n'),
+            "ceilings.counting", "always counts",
+        ),
+        (
+            kind_file('{base: "9"}', every="week"),
+            "schedule.first", "Write it as 2026-W05",
+        ),
+        (
+            kind_file('{base: "9"}', every="quarter", first="2026-Q3", last="2026-Q2"),
+            "schedule.last", "before the first",
+        ),
+        (kind_file('{base: "9"}', every="week", first="2026-W54"), "schedule.first", "a week as"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_what_a_kind_pays_is_one_line(file: str, field: str, words: str) -> None:
+    problem = problems_of(file)[0]
+    assert problem.field == field
+    assert words in f"{problem.what} {problem.instead}"
+
+
+def test_what_each_kind_pays_is_read_back_exactly() -> None:
+    for file in (
+        kind_file(
+            '{base: "9", prorate: none, round_to: "3", rounding: nearest, arrears: ٣,'
+            ' top_ups: [{name: a, amount: "1", per: member, for: {needs: [y, x], household_size: {min: 2}}}]}',
+            extra='ceilings: {lifetime: "900", counting: [summer]}\n',
+        ),
+        kind_file(
+            '{tranches: [{code: aa, amount: "5", enhanced: {for: {areas: [Oran]}, amount: "7"}, requires: [plan]}]}',
+            kind="grant", every="quarter", first="2026-Q1", last="2026-Q4",
+        ),
+        kind_file('{amount: "5"}', kind="grant", every="week", first="2026-W02", last="2026-W50"),
+    ):  # fmt: skip
+        definition = read(file, PROVIDERS)
+        again = stored(definition.canonical())
+        assert (again, again.digest()) == (definition, definition.digest())
+
+
+def test_a_file_of_before_there_were_kinds_has_the_digest_it_had() -> None:
+    digest = read(programme_file(), PROVIDERS).digest().hex()
+    assert digest == "69f364358bc6a837c24688c13cc1752476c03eb6ebcc4a21dbb81b207b15a2e4"

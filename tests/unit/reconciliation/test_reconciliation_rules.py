@@ -1,8 +1,7 @@
 """The rules of reconciliation, as data."""
 
-from cbi.payments.states import PaymentState
+from cbi.payments.states import ON_ITS_WAY, PAYMENT, PaymentState
 from cbi.reconciliation import rules
-from cbi.reconciliation.coverage import MAY_STILL_BE_PAID
 from cbi.reconciliation.rules import LADDER, MEANS, REVISITED, DiscrepancyKind
 from cbi.reconciliation.schemas import meaning
 from cbi.reconciliation.statements import _plain
@@ -29,12 +28,8 @@ def test_whatever_can_be_wrong_with_a_line_is_looked_at_again_unless_only_a_pers
     assert set(REVISITED) <= of_lines
 
 
-def test_only_a_payment_whose_outcome_is_open_can_still_be_paid() -> None:
-    assert {
-        PaymentState.SENDING,
-        PaymentState.ACCEPTED,
-        PaymentState.UNKNOWN,
-    } == MAY_STILL_BE_PAID
+def test_only_a_payment_whose_outcome_is_open_is_on_its_way() -> None:
+    assert PAYMENT.sources(PaymentState.FAILED) == ON_ITS_WAY
 
 
 def test_a_filename_keeps_nothing_of_where_it_was() -> None:

@@ -195,3 +195,35 @@ def test_a_word_is_one_however_it_is_written() -> None:
 
 def test_digits_of_every_script_are_plain() -> None:
     assert plain_digits("٠١٢٣٤٥٦٧٨٩ ۰۱۲۳۴۵۶۷۸۹ ０１２") == "0123456789 0123456789 012"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("pregnancy", [("pregnancy", 1)]),
+        ("pregnancy; disability 2", [("pregnancy", 1), ("disability", 2)]),
+        ("حمل، إعاقة ٢", [("حمل", 1), ("إعاقة", 2)]),
+        ("disability x3,elderly (2)", [("disability", 3), ("elderly", 2)]),
+        ("unaccompanied child: 2;", [("unaccompanied child", 2)]),
+        ("HIV2", [("HIV2", 1)]),
+    ],
+)
+def test_needs_are_words_with_the_members_concerned(
+    text: str, found: list[tuple[str, int]]
+) -> None:
+    assert list(checks.needs(text)) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("disability 0", "needs_members"),
+        ("disability 61", "needs_members"),
+        ("Disability; disability 2", "needs_repeated"),
+        ("2", "need"),
+        ("n" * 101, "need"),
+        ("call 0550123456 please", "need"),
+    ],
+)
+def test_needs_that_cannot_be_meant_are_refused(text: str, code: str) -> None:
+    assert refused(checks.needs, text) == code

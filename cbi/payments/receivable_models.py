@@ -1,0 +1,79 @@
+"""Money that was paid a second time: what is owed back to us, what became of it, and who gave it up."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, Uuid, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from cbi.db import Base, CurrencyCode, Instant, Key, MinorUnits, Ordinal, may_update
+from cbi.payments.states import ReceivableState
+
+
+class Receivable(Base):
+    """One attempt that was paid although its payment was, or might be, paid by another. Once for each attempt.
+
+    `source` is how we know of it: a callback, an answer, a statement.
+    """
+
+    __tablename__ = "receivables"
+    __table_args__ = (
+        UniqueConstraint("payment_id", "attempt"),
+        Index("ix_receivables_open", "entitlement_id", postgresql_where=text("state = 'open'")),
+        CheckConstraint("amount_minor > 0", name="amount_positive"),
+        {"info": may_update("state")},
+    )
+
+    id: Mapped[Key]
+    payment_id: Mapped[UUID] = mapped_column(Uuid)
+    attempt: Mapped[int]
+    entitlement_id: Mapped[UUID] = mapped_column(Uuid)
+    """What the payment is for: while the money may have reached the household, nothing more is sent for it."""
+    provider: Mapped[str]
+    amount_minor: Mapped[MinorUnits]
+    currency: Mapped[CurrencyCode]
+    state: Mapped[ReceivableState]
+    source: Mapped[str]
+    found_at: Mapped[Instant]
+
+
+class ReceivableEvent(Base):
+    """One move of a receivable. Append-only.
+
+    `attempt` is the attempt whose money came back, where the provider said so: of two that were paid, either may.
+    `reference` names the paper that a person saw.
+    """
+
+    __tablename__ = "receivable_events"
+
+    id: Mapped[Ordinal]
+    receivable_id: Mapped[UUID] = mapped_column(ForeignKey("receivables.id"), index=True)
+    before: Mapped[str]
+    after: Mapped[str]
+    attempt: Mapped[int | None]
+    source: Mapped[str]
+    reference: Mapped[str | None]
+    at: Mapped[Instant]
+
+
+class WriteOff(Base):
+    """Two people's decision that money will not come back, with why and the evidence they saw.
+
+    One proposes, another confirms; until then nothing has changed.
+    """
+
+    __tablename__ = "write_offs"
+    __table_args__ = (
+        CheckConstraint("confirmed_by <> proposed_by", name="two_people"),
+        CheckConstraint("(confirmed_by IS NULL) = (confirmed_at IS NULL)", name="confirmed_whole"),
+        {"info": may_update("confirmed_by", "confirmed_at")},
+    )
+
+    receivable_id: Mapped[UUID] = mapped_column(ForeignKey("receivables.id"), primary_key=True)
+    reason: Mapped[str]
+    evidence: Mapped[str]
+    """Where the paper can be found that shows the money is lost."""
+    proposed_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    proposed_at: Mapped[Instant]
+    confirmed_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    confirmed_at: Mapped[datetime | None]

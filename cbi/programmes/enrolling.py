@@ -1,0 +1,249 @@
+"""When households take part in a programme: first day, last day, suspension and resumption, each with a reason."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import Uuid, any_, bindparam, func, insert, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
+from sqlalchemy.orm import Session
+
+from cbi import clock
+from cbi.access.actor import Actor
+from cbi.access.permissions import Permission
+from cbi.audit import reasons
+from cbi.audit.record import record
+from cbi.errors import Conflict
+from cbi.programmes import queries
+from cbi.programmes.household_models import Enrolment, Suspension
+from cbi.programmes.models import Programme
+from cbi.registry.models import Household
+from cbi.registry.naming import by_number
+
+_SHOWN = 20
+
+
+class Act(StrEnum):
+    """What can be said of a household in a programme. The words stand in the API and in the audit log."""
+
+    START = "start"
+    END = "end"
+    SUSPEND = "suspend"
+    RESUME = "resume"
+
+
+class CannotChange(Conflict):
+    """Of some households this cannot be said, so nothing was written down. `problems` names each with its place."""
+
+    code = "programmes.cannot_change_enrolment"
+
+    def __init__(self, problems: Sequence[tuple[str, str]]) -> None:
+        lines = [f"{place}: {why}" for place, why in problems[:_SHOWN]]
+        if len(problems) > _SHOWN:
+            lines.append(f"… and {len(problems) - _SHOWN} more.")
+        super().__init__(
+            "\n".join(lines),
+            next_step="Nothing was changed. Correct these, and give the whole list again.",
+            problems=[{"place": place, "why": why} for place, why in problems],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One household, the day it concerns and why. `place` says where it stands in the user's words."""
+
+    place: str
+    number: str
+    on: date
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """What is on record of one household: its days, and its last suspension."""
+
+    starts_on: date | None = None
+    ends_on: date | None = None
+    suspension: UUID | None = None
+    """The one that nobody has ended."""
+    suspended_on: date | None = None
+    resumed_on: date | None = None
+
+
+def change(
+    session: Session,
+    actor: Actor,
+    programme: str,
+    act: Act,
+    lines: Sequence[Line],
+    *,
+    was_wrong: bool = False,
+) -> int:
+    """Write down one thing about each of these households: all of them or none. Returns how many it concerns.
+
+    `start`: the first day it takes part; `end`: the last. `suspend`: from that day on it gets nothing; `resume`: from
+    that day on it takes part again. `was_wrong` says of a resumption that there was no ground for the suspension: what
+    was missed is owed. Raises UnknownProgramme, CannotChange, UnusableReason.
+    """
+    actor.require(Permission.ENROLMENT_CHANGE, programme)
+    found = queries.find(session, programme)
+    # A cycle that is being opened is not changed under its hands, and two changes of a household follow each other.
+    session.refresh(found, with_for_update={"key_share": True})
+    known = by_number(session, [line.number for line in lines])
+    present = on_record(
+        session, found.id, [h.id for h in known.values() if isinstance(h, Household)]
+    )
+    problems: list[tuple[str, str]] = []
+    seen: set[UUID] = set()
+    taken: list[tuple[Line, UUID, Present]] = []
+    for line in lines:
+        household = known[line.number]
+        if isinstance(household, str):
+            problems.append((line.place, household))
+            continue
+        now = present.get(household.id, Present())
+        why = "It stands in the list twice." if household.id in seen else _refusal(act, line, now)
+        seen.add(household.id)
+        if why:
+            problems.append((line.place, why))
+        else:
+            taken.append((line, household.id, now))
+    if problems:
+        raise CannotChange(problems)
+    if taken:
+        _write(session, actor, found, act, taken, was_wrong=was_wrong)
+    return len(taken)
+
+
+def _refusal(act: Act, line: Line, now: Present) -> str | None:
+    """Why this cannot be said of the household, in a sentence."""
+    match act:
+        case Act.START if now.ends_on is not None and now.ends_on < line.on:
+            return f"Its last day is {now.ends_on}, before that. Move the last day first."
+        case Act.END if now.starts_on is not None and line.on < now.starts_on:
+            return f"Its first day is {now.starts_on}, after that."
+        case Act.SUSPEND if now.suspension is not None:
+            return f"It is suspended already, since {now.suspended_on}."
+        case Act.SUSPEND if now.resumed_on is not None and line.on < now.resumed_on:
+            return f"It was suspended before and resumed on {now.resumed_on}: begin on that day or later."
+        case Act.RESUME if now.suspension is None:
+            return "It is not suspended."
+        case Act.RESUME if now.suspended_on is not None and line.on < now.suspended_on:
+            return f"It is suspended since {now.suspended_on}, after that."
+    return None
+
+
+def on_record(
+    session: Session, programme_id: UUID, households: Sequence[UUID]
+) -> Mapping[UUID, Present]:
+    """What is on record of these households in a programme, in two queries; those without a word are left out."""
+    wanted = any_(bindparam(None, list(households), ARRAY(Uuid)))
+    days = session.scalars(
+        select(Enrolment)
+        .ext(distinct_on(Enrolment.household_id))
+        .where(Enrolment.programme_id == programme_id, Enrolment.household_id == wanted)
+        .order_by(Enrolment.household_id, Enrolment.id.desc())
+    ).all()
+    last = session.scalars(
+        select(Suspension)
+        .ext(distinct_on(Suspension.household_id))
+        .where(Suspension.programme_id == programme_id, Suspension.household_id == wanted)
+        .order_by(
+            Suspension.household_id,
+            Suspension.resumes_on.desc().nulls_first(),
+            Suspension.begins_on.desc(),
+        )
+        .execution_options(populate_existing=True)
+    ).all()
+    known: dict[UUID, dict[str, Any]] = {}
+    for each in days:
+        known[each.household_id] = {"starts_on": each.starts_on, "ends_on": each.ends_on}
+    for suspension in last:
+        known.setdefault(suspension.household_id, {}).update(
+            suspension=suspension.id if suspension.resumes_on is None else None,
+            suspended_on=suspension.begins_on,
+            resumed_on=suspension.resumes_on,
+        )
+    return {household: Present(**told) for household, told in known.items()}
+
+
+def _write(
+    session: Session,
+    actor: Actor,
+    programme: Programme,
+    act: Act,
+    taken: Sequence[tuple[Line, UUID, Present]],
+    *,
+    was_wrong: bool,
+) -> None:
+    now = clock.now()
+    whose = [
+        {
+            "programme_id": programme.id,
+            "household_id": household,
+            "reason": reasons.plain(line.reason),
+        }
+        for line, household, _ in taken
+    ]
+    if act is Act.SUSPEND:
+        by = {"suspended_by": actor.id, "suspended_at": now}
+        session.execute(
+            insert(Suspension),
+            [
+                {"id": uuid4(), "begins_on": line.on, **each, **by}
+                for each, (line, _, _) in zip(whose, taken, strict=True)
+            ],
+        )
+    elif act is Act.RESUME:
+        _resume(session, actor, taken, was_wrong=was_wrong)
+    else:
+        session.execute(
+            insert(Enrolment),
+            [
+                {
+                    **each,
+                    "starts_on": line.on if act is Act.START else present.starts_on,
+                    "ends_on": line.on if act is Act.END else present.ends_on,
+                    "noted_by": actor.id,
+                    "noted_at": now,
+                }
+                for each, (line, _, present) in zip(whose, taken, strict=True)
+            ],
+        )
+    for line, household, _ in taken:
+        record(
+            session, actor, f"enrolment.{act}", "household", household, programme=programme.code,
+            on=line.on.isoformat(), **({"was_wrong": was_wrong} if act is Act.RESUME else {}),
+        )  # fmt: skip
+
+
+def _resume(
+    session: Session, actor: Actor, taken: Sequence[tuple[Line, UUID, Present]], *, was_wrong: bool
+) -> None:
+    """End the suspensions that are open still: one that somebody else has ended stays as they ended it."""
+    ids = [present.suspension for _, _, present in taken]
+    lines = (
+        func.unnest(
+            bindparam(None, ids, ARRAY(Uuid)),
+            bindparam(None, [line.on for line, _, _ in taken], ARRAY(Suspension.begins_on.type)),
+            bindparam(
+                None,
+                [reasons.plain(line.reason) for line, _, _ in taken],
+                ARRAY(Suspension.reason.type),
+            ),
+        )
+        .table_valued("id", "on", "reason")
+        .render_derived(name="lines")
+    )
+    session.execute(
+        update(Suspension)
+        .where(Suspension.id == lines.c.id, Suspension.resumes_on.is_(None))
+        .values(
+            resumes_on=lines.c.on, was_wrong=was_wrong, resumed_because=lines.c.reason,
+            resumed_by=actor.id, resumed_at=clock.now(),
+        )
+        .execution_options(synchronize_session=False)
+    )  # fmt: skip

@@ -1,0 +1,90 @@
+"""A household's part in a programme over HTTP: when it takes part, what it has shown; and a cycle decided anew."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends
+
+from cbi.access.actor import Actor
+from cbi.access.guards import may
+from cbi.access.permissions import Permission
+from cbi.http.requests import OfficeSession
+from cbi.http.routing import Router
+from cbi.programmes import conditions, enrolling, queries, replaying
+from cbi.programmes.household_schemas import (
+    ChangedOut,
+    ChangeEnrolment,
+    DecideCondition,
+    NoteCondition,
+    NotedOut,
+    ReplayOut,
+)
+
+router = Router(tags=["programmes"])
+Reader = Annotated[Actor, Depends(may(Permission.PROGRAMME_READ))]
+
+
+@router.post(
+    "/programmes/{code}/enrolments",
+    status_code=201,
+    summary="Say when households start, end, are suspended or resume",
+)
+def change_enrolments(
+    session: OfficeSession,
+    actor: Annotated[Actor, Depends(may(Permission.ENROLMENT_CHANGE))],
+    code: str,
+    body: ChangeEnrolment,
+) -> ChangedOut:
+    changed = enrolling.change(
+        session, actor, code, body.act, body.lines(), was_wrong=body.was_wrong
+    )
+    return ChangedOut(households=changed)
+
+
+@router.post(
+    "/programmes/{code}/conditions",
+    status_code=201,
+    summary="Note that a household has met a condition",
+)
+def note_condition(
+    session: OfficeSession,
+    actor: Annotated[Actor, Depends(may(Permission.CONDITION_NOTE))],
+    code: str,
+    body: NoteCondition,
+) -> NotedOut:
+    return NotedOut.of(
+        conditions.note(session, actor, code, body.household, body.condition, body.evidence)
+    )
+
+
+@router.post(
+    "/programmes/{code}/conditions/decisions", summary="Confirm or refuse a noted condition"
+)
+def decide_condition(
+    session: OfficeSession,
+    actor: Annotated[Actor, Depends(may(Permission.CONDITION_CONFIRM))],
+    code: str,
+    body: DecideCondition,
+) -> NotedOut:
+    if body.decision == conditions.CONFIRMED:
+        decided = conditions.confirm(session, actor, code, body.household, body.condition)
+    else:
+        decided = conditions.refuse(
+            session, actor, code, body.household, body.condition, body.remark
+        )
+    return NotedOut.of(decided)
+
+
+@router.get("/programmes/{code}/conditions", summary="Conditions that were noted")
+def list_conditions(
+    session: OfficeSession, actor: Reader, code: str, *, waiting: bool = False
+) -> list[NotedOut]:
+    actor.require(Permission.PROGRAMME_READ, code)
+    programme = queries.find(session, code)
+    return [NotedOut.of(each) for each in conditions.listed(session, programme, waiting=waiting)]
+
+
+@router.get("/cycles/{cycle_id}/replay", summary="Decide a cycle anew from its facts, and compare")
+def replay(session: OfficeSession, actor: Reader, cycle_id: UUID) -> ReplayOut:
+    cycle, programme = queries.cycle(session, cycle_id)
+    return ReplayOut.of(replaying.replay(session, actor, programme.code, cycle.period))

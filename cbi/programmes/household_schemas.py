@@ -1,0 +1,129 @@
+"""How a household's part in a programme appears over the API."""
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from cbi.programmes.conditions import Noted
+from cbi.programmes.enrolling import Act, Line
+from cbi.programmes.replaying import Replay
+
+Number = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=200,
+        description="The registration number, or source/number.",
+        examples=["H-0042"],
+    ),
+]
+
+
+class EnrolmentLine(BaseModel):
+    """One household, the day it concerns and why."""
+
+    household: Number
+    on: date = Field(examples=["2026-03-01"])
+    reason: str = Field(min_length=3, max_length=500, examples=["moved to another camp"])
+
+
+class ChangeEnrolment(BaseModel):
+    """What is said of these households: all of them or none. `was_wrong` is for a resumption."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    act: Act
+    households: list[EnrolmentLine] = Field(min_length=1, max_length=10_000)
+    was_wrong: bool = Field(
+        default=False,
+        description="There was no ground for the suspension: what was missed is owed.",
+    )
+
+    def lines(self) -> list[Line]:
+        """The same for the use case."""
+        return [
+            Line(f"household {each.household}", each.household, each.on, each.reason)
+            for each in self.households
+        ]
+
+
+class ChangedOut(BaseModel):
+    """How many households it was written down of."""
+
+    households: int
+
+
+class NoteCondition(BaseModel):
+    """A condition that a household has met, and where the proof is."""
+
+    household: Number
+    condition: str = Field(examples=["business-plan"])
+    evidence: str = Field(
+        min_length=3, max_length=500, examples=["plan seen on the visit of 3 March"]
+    )
+
+
+class DecideCondition(BaseModel):
+    """Whether a colleague's note holds. A refusal needs a remark."""
+
+    household: Number
+    condition: str = Field(examples=["business-plan"])
+    decision: Literal["confirmed", "refused"]
+    remark: str = Field(default="", max_length=500)
+
+
+class NotedOut(BaseModel):
+    """One condition of one household, as far as it has come."""
+
+    id: UUID
+    household: str
+    condition: str
+    evidence: str
+    noted_at: datetime
+    decision: str | None
+    remark: str | None
+
+    @classmethod
+    def of(cls, noted: Noted) -> "NotedOut":
+        return cls(
+            id=noted.id, household=noted.household, condition=noted.condition, evidence=noted.evidence,
+            noted_at=noted.noted_at, decision=noted.decision, remark=noted.remark,
+        )  # fmt: skip
+
+
+class DifferingOut(BaseModel):
+    """A household of which something else comes out."""
+
+    household_id: UUID
+    component: str
+    kept: str
+    again: str
+
+
+class ReplayOut(BaseModel):
+    """What came of deciding a cycle anew. `differing` is 0 when everything came out the same."""
+
+    programme: str
+    period: str
+    version: int
+    combinations: int
+    decisions: int
+    not_kept: int
+    differing: int
+    examples: list[DifferingOut]
+
+    @classmethod
+    def of(cls, found: Replay) -> "ReplayOut":
+        return cls(
+            programme=found.programme, period=found.period, version=found.version,
+            combinations=found.combinations, decisions=found.decisions, not_kept=found.not_kept,
+            differing=found.differing,
+            examples=[
+                DifferingOut(
+                    household_id=each.household_id, component=each.component, kept=each.kept, again=each.again
+                )
+                for each in found.examples
+            ],
+        )  # fmt: skip

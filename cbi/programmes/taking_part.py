@@ -1,0 +1,93 @@
+"""On how many days of a cycle households take part, and which earlier periods they were given too little of.
+
+Only households with a first or last day or a suspension stand here; everybody else takes part on every day.
+"""
+
+import json
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Subquery, Text, Uuid, bindparam, text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from cbi.programmes.eligibility import ABSENCES
+
+# LEAST and GREATEST pass over NULL: no first day, no last day, not resumed yet. The day of resuming counts again.
+_DAYS = """
+    SELECT known.household_id, c.id AS cycle_id, e.starts_on,
+        (c.ends_on - c.starts_on + 1)::bigint AS of,
+        GREATEST(0, GREATEST(0, LEAST(c.ends_on, e.ends_on) - GREATEST(c.starts_on, e.starts_on) + 1)
+            - coalesce(sum(GREATEST(0, LEAST(c.ends_on, e.ends_on, s.resumes_on - 1)
+                - GREATEST(c.starts_on, e.starts_on, s.begins_on) + 1)) FILTER (WHERE s.id IS NOT NULL), 0))::bigint
+            AS days,
+        coalesce(bool_or(s.resumes_on IS NULL AND s.begins_on <= c.ends_on), false) AS is_suspended,
+        coalesce(e.starts_on > c.ends_on, false) AS is_early,
+        coalesce(e.ends_on < c.starts_on, false) AS is_late
+    FROM (SELECT household_id FROM enrolments WHERE programme_id = :programme
+        UNION SELECT household_id FROM suspensions WHERE programme_id = :programme) known
+    CROSS JOIN (SELECT * FROM cycles WHERE programme_id = :programme AND WHICH) c
+    LEFT JOIN (SELECT DISTINCT ON (household_id) household_id, starts_on, ends_on FROM enrolments
+        WHERE programme_id = :programme ORDER BY household_id, id DESC) e ON e.household_id = known.household_id
+    LEFT JOIN suspensions s ON s.programme_id = :programme AND s.household_id = known.household_id
+        AND s.was_wrong IS NOT TRUE AND s.begins_on <= c.ends_on
+    GROUP BY known.household_id, c.id, c.starts_on, c.ends_on, e.starts_on, e.ends_on
+"""
+
+_NOW = """
+    SELECT household_id, days, CASE WHEN is_suspended THEN 'suspended' WHEN days > 0 THEN 'in'
+        WHEN is_early THEN 'not_started' WHEN is_late THEN 'ended' ELSE 'suspended' END AS standing
+    FROM (DAYS) days
+""".replace("DAYS", _DAYS.replace("WHICH", "id = :cycle"))
+
+_MISSED = """
+    SELECT household_id, jsonb_agg(jsonb_build_object('period', period, 'version', version, 'given', given,
+        'due', due, 'of', of) ORDER BY starts_on) AS missed
+    FROM (
+        SELECT d.household_id, c.period, c.version, c.starts_on, d.of,
+            CASE WHEN :by_day OR d.days = 0 THEN d.days ELSE d.of END AS due,
+            CASE WHEN was.eligible THEN coalesce((f.facts ->> 'days')::bigint, d.of) ELSE 0 END AS given
+        FROM (DAYS) d
+        JOIN cycles c ON c.id = d.cycle_id
+        LEFT JOIN eligibility_decisions was ON was.cycle_id = d.cycle_id AND was.household_id = d.household_id
+        LEFT JOIN decided_facts f ON f.cycle_id = was.cycle_id AND f.number = was.facts_number
+        WHERE CASE WHEN was.cycle_id IS NULL THEN d.starts_on IS NOT NULL
+                ELSE was.reasons <@ CAST(:absences AS jsonb) END
+            AND NOT EXISTS (SELECT 1 FROM arrears_paid a WHERE a.programme_id = :programme
+                AND a.household_id = d.household_id AND a.period = c.period)
+    ) periods
+    WHERE due > given
+    GROUP BY household_id
+""".replace("DAYS", _DAYS.replace("WHICH", "starts_on >= :since AND ends_on < :before"))
+
+
+def days_taken(programme_id: UUID, cycle_id: UUID) -> Subquery:
+    """Of the households that stand here: `days` of the cycle on which they take part, and their `standing`.
+
+    Whoever is suspended and not resumed yet takes no part in the cycle, whatever day of it the suspension begins.
+    """
+    return (
+        text(_NOW)
+        .bindparams(programme=programme_id, cycle=cycle_id)
+        .columns(household_id=Uuid, days=BigInteger, standing=Text)
+        .subquery("taking_part")
+    )
+
+
+def missed(programme_id: UUID, since: date, before: date, *, by_day: bool) -> Subquery:
+    """The periods between these days of which households were given fewer days than they took part in, by what is known
+    now, and which nothing has made up for: suspended wrongly, or registered late with an earlier first day.
+
+    Nothing is missed where another reason kept a household out.
+    """
+    return (
+        text(_MISSED)
+        .bindparams(
+            bindparam("absences", json.dumps([str(reason) for reason in ABSENCES]), Text),
+            programme=programme_id,
+            since=since,
+            before=before,
+            by_day=by_day,
+        )
+        .columns(household_id=Uuid, missed=JSONB)
+        .subquery("missed_periods")
+    )

@@ -1,0 +1,51 @@
+"""The token of a row on a sheet that goes to the field: it says which person the row is for, and cannot be made up."""
+
+import base64
+import hashlib
+import hmac
+import re
+from dataclasses import dataclass
+from uuid import UUID
+
+from cbi.keys import Keyring
+from cbi.registry.text import plain_digits
+
+_TOKEN = re.compile(r"(\d{1,12})-(\d{1,6})-(\d{1,6})-(\d{1,6})-([A-Z2-7]{10})\Z", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What a token says in clear: sheet, version, the worker's number, and how many rows the sheet went out with."""
+
+    sheet: int
+    version: int
+    number: int
+    of: int
+    mac: str
+
+
+def token(keys: Keyring, sheet: int, version: int, number: int, of: int, person_id: UUID) -> str:
+    """`12-1-3-25-ABCDEFGHIJ`: no. 3 of the 25 on sheet 12, as its first version; the letters are a keyed hash."""
+    return f"{sheet}-{version}-{number}-{of}-{_mac(keys, sheet, version, number, of, person_id)}"
+
+
+def read(text: str) -> Token | None:
+    """What the token says, if it has the form of one. Digits of any script are taken; whether it is ours is not said."""
+    found = _TOKEN.match(plain_digits(text).strip().upper())
+    if found is None:
+        return None
+    sheet, version, number, of = map(int, found.groups()[:4])
+    return Token(sheet, version, number, of, found[5])
+
+
+def is_ours(keys: Keyring, given: Token, person_id: UUID) -> bool:
+    """Whether the token was made here for this person."""
+    made = _mac(keys, given.sheet, given.version, given.number, given.of, person_id)
+    return hmac.compare_digest(made, given.mac)
+
+
+def _mac(keys: Keyring, sheet: int, version: int, number: int, of: int, person_id: UUID) -> str:
+    said = f"{sheet}|{version}|{number}|{of}|{person_id}".encode()
+    return base64.b32encode(hmac.digest(keys.derive("work/sheet rows"), said, hashlib.sha256))[
+        :10
+    ].decode()

@@ -1,0 +1,101 @@
+"""Lives from the terminal: `python -m tests.simulation --seeds 1000`, and `--seed 4711 -v` to see one of them again."""
+
+import argparse
+import json
+import logging
+import sys
+import time
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from tests.simulation.checking import Kind
+from tests.simulation.faults import FAULTS
+from tests.simulation.ground import opened, postgresql
+from tests.simulation.many import Outcome, Sum, many, one
+
+SHOWN = 3
+out = Console()
+err = Console(stderr=True)
+
+
+def main() -> int:
+    """0 when every life was as it should be, 1 when one was not."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser.add_argument("--seed", type=int, help="live this one life only")
+    parser.add_argument("--seeds", type=int, default=100, help="how many lives (100)")
+    parser.add_argument("--first", type=int, default=1, help="the first seed (1)")
+    parser.add_argument("--workers", type=int, default=2, help="processes side by side (2)")
+    parser.add_argument("--json", action="store_true", help="the sum as JSON")
+    parser.add_argument("-v", "--verbose", action="store_true", help="every step of the one life")
+    chosen = parser.parse_args()
+    began = time.monotonic()
+    total = Sum()
+    if chosen.seed is not None:
+        outcome = _alone(chosen.seed)
+        total.add(outcome)
+        if chosen.verbose:
+            out.print("\n".join(outcome.steps), markup=False, highlight=False, soft_wrap=True)
+    else:
+        seeds = range(chosen.first, chosen.first + chosen.seeds)
+        for outcome in track(
+            many(seeds, chosen.workers), "lives", len(seeds), console=err, disable=not err.is_terminal
+        ):  # fmt: skip
+            total.add(outcome)
+            if outcome.wrong and len(total.broken) <= SHOWN:
+                _show(outcome)
+    seconds = int(time.monotonic() - began)
+    if chosen.json:
+        sys.stdout.write(json.dumps(_as_json(total, seconds), indent=2) + "\n")
+    else:
+        _table(total, seconds)
+    return 1 if total.broken else 0
+
+
+def _alone(seed: int) -> Outcome:
+    logging.disable(logging.CRITICAL)
+    with postgresql() as server, opened(server, "one_life") as ground:
+        outcome = one(ground, seed)
+    if outcome.wrong:
+        _show(outcome)
+    return outcome
+
+
+def _show(outcome: Outcome) -> None:
+    err.print(f"\nThe life of seed {outcome.seed} is not as it should be:", style="bold red")
+    for kind, words in outcome.wrong[:10]:
+        err.print(f"  {kind}: {words}", markup=False, highlight=False, soft_wrap=True)
+    err.print(f"Live it again: python -m tests.simulation --seed {outcome.seed} -v\n")
+
+
+def _table(total: Sum, seconds: int) -> None:
+    faults = Table("fault", "", "times", title="What happened to them")
+    for number, words in FAULTS.items():
+        faults.add_row(number, words, f"{total.faults[number]:,}")
+    out.print(faults)
+    numbers = Table("", "number", title=f"{total.numbers['lives']:,} lives in {seconds:,} seconds")
+    for name, times in total.numbers.items():
+        numbers.add_row(name, f"{times:,}")
+    wrongs = total.wrongs()
+    for kind in Kind:
+        numbers.add_row(kind, f"{wrongs[kind]:,}", style="bold red" if wrongs[kind] else "green")
+    out.print(numbers)
+    if total.broken:
+        seeds = ", ".join(str(outcome.seed) for outcome in total.broken[:20])
+        out.print(f"Broken: {seeds}", style="bold red")
+
+
+def _as_json(total: Sum, seconds: int) -> dict[str, object]:
+    wrongs = total.wrongs()
+    return {
+        "seconds": seconds,
+        **dict(total.numbers),
+        "faults": dict(sorted(total.faults.items())),
+        "wrong": {kind.value: wrongs[kind] for kind in Kind},
+        "broken_seeds": [outcome.seed for outcome in total.broken],
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,108 @@
+"""Where a life is cut: at every commit and every call of the provider, by a power cut, a lost connection or a conflict."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import psycopg
+import pytest
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from cbi import db, offices
+from tests.simulation.adapter import LINE
+from tests.simulation.faults import RATES, Weather
+from tests.simulation.ground import OFFICE
+
+
+class PowerCut(BaseException):
+    """The process ends here: no handler of ours sees it, and nothing in memory is left."""
+
+
+class ConnectionLost(OperationalError):
+    """The connection broke, and nobody knows on which side of the commit."""
+
+    def __init__(self) -> None:
+        super().__init__(None, None, psycopg.OperationalError("the connection is lost"))
+
+
+class Conflicted(OperationalError):
+    """PostgreSQL asks that the transaction be done again."""
+
+    def __init__(self) -> None:
+        super().__init__(None, None, psycopg.errors.SerializationFailure("by the simulation"))
+
+
+class Cutter:
+    """Stands at the points; `between` is called where another process could do something in between."""
+
+    def __init__(self, weather: Weather, between: Callable[[], None]) -> None:
+        self._weather, self._between = weather, between
+        self.points = 0
+        self.passed: Counter[str] = Counter()
+        self._asleep = False
+
+    @contextmanager
+    def asleep(self) -> Iterator[None]:
+        """Let everything pass within the block."""
+        self._asleep = True
+        try:
+            yield
+        finally:
+            self._asleep = False
+
+    def pass_(self, point: str) -> None:
+        """Pass a point at which the process may die."""
+        if self._asleep:
+            return
+        self.points += 1
+        self.passed[point] += 1
+        if self._weather.strikes("F1", RATES["F1"] * (4 if "provider" in point else 1)):
+            raise PowerCut(f"no. {self.points}, {point}")
+
+    def before_commit(self) -> None:
+        if self._asleep:
+            return
+        self.pass_("before a commit")
+        if self._weather.strikes("F37", RATES["F37"]):
+            raise Conflicted
+        if self._weather.strikes("F36", RATES["F36"]):
+            raise ConnectionLost
+
+    def after_commit(self) -> None:
+        if self._asleep:
+            return
+        self.pass_("after a commit")
+        if self._weather.strikes("F36", RATES["F36"]):
+            raise ConnectionLost
+        if self._weather.strikes("F3", RATES["F3"]):
+            self._between()
+
+
+@contextmanager
+def cutting(cutter: Cutter) -> Iterator[None]:
+    """Let the cutter stand at the points within the block."""
+    transaction = offices.transaction
+
+    def cut(code: str) -> AbstractContextManager[Session]:
+        return _cut(transaction, code, cutter)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(offices, "transaction", cut)
+        patch.setattr(LINE, "passing", cutter.pass_)
+        yield
+
+
+@contextmanager
+def _cut(
+    transaction: Callable[[str], AbstractContextManager[Session]], code: str, cutter: Cutter
+) -> Iterator[Session]:
+    with transaction(code) as session:
+        yield session
+        cutter.before_commit()
+    cutter.after_commit()
+
+
+def start_again() -> None:
+    """What follows a power cut: every connection is gone, and with it every lock and whatever was not committed."""
+    db.engine(OFFICE).dispose()

@@ -1,0 +1,163 @@
+"""One life of an office, all of it from one number: people, workers, recipients and a provider act at random, and fail.
+
+What happened is kept as a list of steps; what was acknowledged is kept to be asked for at the end.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TypeVar
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from cbi import clock, offices
+from cbi.errors import CbiError
+from cbi.fsp.errors import UntrustedCallback
+from cbi.payments import inbox, providers
+from tests.simulation.adapter import LINE, ModelAdapter
+from tests.simulation.cutting import ConnectionLost, Cutter, PowerCut, cutting, start_again
+from tests.simulation.faults import Weather
+from tests.simulation.ground import FIRST_DAY, MODEL, OFFICE, Ground
+from tests.simulation.provider import Letter, ModelProvider
+
+Result = TypeVar("Result")
+
+
+class Broken(Exception):
+    """The life ended before its time, by what caused this."""
+
+    def __init__(self, life: "Life") -> None:
+        super().__init__(f"seed {life.seed}")
+        self.life = life
+
+
+@dataclass
+class Cash:
+    """What one teller handed out against one receipt."""
+
+    payment_id: UUID
+    minor: int
+    day: str
+
+
+@dataclass
+class Kept:
+    """What people and programs outside the engine remember; the engine must not know less."""
+
+    acknowledged: list[tuple[str, str]] = field(default_factory=list)
+    """What was answered with success: a table's name, and the key or state that must be in it."""
+    cash: dict[str, Cash] = field(default_factory=dict)
+    """What left the tellers' hands, by receipt."""
+    unanswered: list[tuple[int, UUID, UUID]] = field(default_factory=list)
+    """Confirmations that a teller waits for: teller, authorisation, payment."""
+    told_paid: dict[str, int] = field(default_factory=dict)
+    """When we first were told, and answered that we had heard, that a payment was made; by reference."""
+    runs: list[UUID] = field(default_factory=list)
+
+
+class Life:
+    """The state of one life."""
+
+    def __init__(self, ground: Ground, seed: int, only: frozenset[str] | None = None) -> None:
+        self.ground, self.seed = ground, seed
+        self.weather = Weather(seed, FIRST_DAY, only)
+        self.chance = self.weather.chance
+        self.provider = ModelProvider(self.weather, self.deliver)
+        self.kept = Kept()
+        self.steps: list[str] = []
+        self.refusals: Counter[str] = Counter()
+        self.crashes = 0
+        self.meanwhile: Callable[[], None] | None = None
+        """What others do when this process lets them; None while they are doing it."""
+        self._depth = 0
+        self.cutter = Cutter(self.weather, self._between)
+
+    @contextmanager
+    def lived(self) -> Iterator[None]:
+        """The office is as on its first day, and the clock, the line and the points are this life's."""
+        self.ground.begin(self.seed)
+        LINE.provider = self.provider
+        try:
+            with clock.running(lambda: self.weather.now), cutting(self.cutter):
+                yield
+        finally:
+            LINE.provider = None
+
+    def step(self, name: str, act: Callable[[], object]) -> bool:
+        """Do something that may be refused, cut or lost; whether it was acknowledged."""
+        place = len(self.steps)
+        self.steps.append(f"{'  ' * self._depth}{name}")
+        self._depth += 1
+        try:
+            act()
+        except CbiError as refusal:
+            self.refusals[refusal.code] += 1
+            self._ended(place, refusal.code)
+            return False
+        except ConnectionLost:
+            self._ended(place, "connection lost")
+            return False
+        except PowerCut as cut:
+            self._ended(place, f"power cut {cut}")
+            if self._depth > 1:
+                raise  # the process dies as a whole, not only what happened in between
+            self.crashes += 1
+            start_again()
+            return False
+        except BaseException as error:
+            self._ended(place, f"{type(error).__name__}: {error}")
+            raise
+        finally:
+            self._depth -= 1
+        self._ended(place, "done")
+        return True
+
+    def _ended(self, place: int, how: str) -> None:
+        self.steps[place] = f"{self.weather.now:%m-%d %H:%M:%S}  {self.steps[place]:44} {how}"
+
+    def _between(self) -> None:
+        """Let somebody else do something now; they let nobody else in turn."""
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            try:
+                meanwhile()
+            finally:
+                self.meanwhile = meanwhile
+
+    def transact(self, work: Callable[[Session], Result]) -> Result:
+        """One request: one transaction of the office."""
+        return offices.transact(OFFICE, work)
+
+    def look(self, work: Callable[[Session], Result]) -> Result:
+        """Read something that only the simulation wants to know: nothing is cut meanwhile."""
+        with self.cutter.asleep():
+            return offices.transact(OFFICE, work)
+
+    def acknowledge(self, what: str, which: object) -> None:
+        """Remember that the engine answered: it is done."""
+        self.kept.acknowledged.append((what, str(which)))
+
+    def pass_time(self, time: timedelta) -> None:
+        """Move the clock, and let the provider do what was due."""
+        self.weather.now += time
+        self.provider.live()
+
+    def deliver(self, letter: Letter) -> None:
+        """A message of the provider reaches our door."""
+        adapter = providers.adapter(MODEL)
+        assert isinstance(adapter, ModelAdapter)
+
+        def receive() -> None:
+            try:
+                inbox.receive(OFFICE, MODEL, adapter, letter.headers, letter.body)
+            except UntrustedCallback:
+                return
+            self.acknowledge("callback", hashlib.sha256(letter.body).hexdigest())
+            for reference in letter.paid():
+                self.kept.told_paid.setdefault(reference, self.provider.moment())
+
+        self.step("a message of the provider", receive)

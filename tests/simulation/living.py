@@ -1,0 +1,156 @@
+"""A life from its first day to its last: random acts in random weather, then calm until all that can be known is known."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from cbi import jobs
+from cbi.payments.states import RunState
+from tests.simulation import counter, papers, staff
+from tests.simulation.ground import OFFICE, Ground
+from tests.simulation.life import Broken, Life
+
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+STEPS, FEW_STEPS = (15, 40), (6, 14)
+BOTH_RAILS = ("wallets-6", "counters-4")
+FIRST_RUNS = ((), ("wallets-3",), ("wallets-6",), ("both-8",), ("counters-4",), BOTH_RAILS)
+WORK: dict[str, tuple[Callable[[str], object], int]] = {
+    "releases": (jobs.releases, 8),
+    "poll": (jobs.poll, 4),
+    "read_inbox": (jobs.read_inbox, 1),
+    "hand_over": (jobs.hand_over, 1),
+    "answer": (jobs.answer, 1),
+    "expire": (jobs.expire, 1),
+    "adopt": (jobs.adopt, 1),
+    "age": (jobs.age, 1),
+    "close": (jobs.close, 1),
+    "seal": (jobs.seal, 1),
+}
+
+
+def live(ground: Ground, seed: int, only: frozenset[str] | None = None) -> Life:
+    """Live one life, with the faults that the seed draws or with `only` these; as it is when all is settled.
+
+    Raises Broken when something came out that no caller could have expected.
+    """
+    life = Life(ground, seed, only)
+    with life.lived():
+        try:
+            live_on(life)
+            settle(life)
+        except Exception as error:
+            raise Broken(life) from error
+    return life
+
+
+def live_on(life: Life) -> None:
+    """The random part."""
+    life.meanwhile = lambda: _meanwhile(life)
+    any_life = life.weather.only is None
+    for programme in life.chance.choice(FIRST_RUNS) if any_life else BOTH_RAILS:
+        _run(life, programme)
+    for _ in range(life.chance.randint(*(STEPS if any_life else FEW_STEPS))):
+        _time_passes(life)
+        act = life.chance.choices(list(_ACTS), list(_ACTS.values()))[0]
+        act(life)
+        life.provider.deliver_post()
+    life.meanwhile = None
+
+
+def _run(life: Life, programme: str) -> None:
+    """A run that is made and signed without delay, as most are."""
+    staff.make_run(life, programme)
+    for _ in range(4):
+        life.pass_time(20 * MINUTE)
+        for run_id, state in staff.open_runs(life):
+            staff.go_on(life, run_id, state)
+
+
+def settle(life: Life) -> None:
+    """No more faults. Time passes, jobs run, people do their part, the last statement is whole."""
+    w = life.weather
+    w.calm, life.provider.down_until = True, w.now
+    counter.ask_again(life)
+    for wait in (HOUR, DAY, 2 * DAY, 2 * DAY):
+        life.pass_time(wait)
+        life.provider.deliver_post()
+        if life.chance.random() < 0.3:
+            staff.decide(life)
+        for name in ("read_inbox", "releases", "poll"):
+            _job(life, name)
+    staff.find_unpaid(life)
+    _codes_end(life)
+    papers.whole_statement(life)
+    for name in ("adopt", "releases", "poll"):
+        life.pass_time(2 * HOUR)
+        _job(life, name)
+    for name in ("hand_over", "answer", "expire", "age", "close", "seal"):
+        _job(life, name)
+
+
+def _codes_end(life: Life) -> None:
+    """In half of the lives the last day of every code passes before the end."""
+    if life.chance.random() < 0.5:
+        life.pass_time(50 * DAY)
+        _job(life, "expire")
+
+
+def _time_passes(life: Life) -> None:
+    w = life.weather
+    if w.strikes("F42", 0.05):
+        w.now += w.chance.choice((-HOUR, -5 * MINUTE, 3 * HOUR, DAY))
+    if w.strikes("F43", 0.03):
+        w.now += 3 * DAY
+    life.pass_time(timedelta(seconds=w.chance.choice((40, 120, 900, 3600, 6 * 3600))))
+
+
+def _work(life: Life) -> None:
+    """A worker takes up some job."""
+    names = list(WORK)
+    _job(life, life.chance.choices(names, [weight for _, weight in WORK.values()])[0])
+
+
+def _job(life: Life, name: str) -> None:
+    work, _ = WORK[name]
+    life.step(f"job {name}", lambda: work(OFFICE))
+
+
+def _office(life: Life) -> None:
+    """Somebody in the office does what waits; or something else."""
+    waiting = staff.open_runs(life)
+    if not waiting:
+        if len(life.kept.runs) < 3:
+            staff.make_run(life)
+        return
+    run_id, state = life.chance.choice(waiting)
+    if state is RunState.DRAFT and life.chance.random() < 0.3:
+        staff.exclude(life, run_id)
+    if life.chance.random() < 0.05:
+        staff.turn_back(life, run_id)
+    else:
+        staff.go_on(life, run_id, state)
+
+
+def _turn_back(life: Life) -> None:
+    if life.kept.runs and life.weather.strikes("F45", 0.5):
+        staff.turn_back(life, life.chance.choice(life.kept.runs))
+
+
+def _meanwhile(life: Life) -> None:
+    """Another process, in between."""
+    life.chance.choice(
+        (_work, _work, _turn_back, staff.decide, papers.model_statement, counter.recipient_comes)
+    )(life)
+
+
+_ACTS: dict[Callable[[Life], None], int] = {
+    _office: 16,
+    _work: 14,
+    counter.recipient_comes: 8,
+    counter.ask_again: 1,
+    counter.recipient_texts: 1,
+    papers.model_statement: 2,
+    papers.counter_statement: 1,
+    staff.find_unpaid: 1,
+    staff.decide: 4,
+    _turn_back: 1,
+}

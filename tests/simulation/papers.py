@@ -1,0 +1,93 @@
+"""The statements that reach us: true ones, cut short, overlapping, late, in another order, and with lines that are wrong."""
+
+import json
+from dataclasses import asdict
+from datetime import date
+
+from cbi.fsp.errors import UnreadableStatement
+from cbi.reconciliation import matching, statements
+from tests.reconciliation_factory import Line, settlement
+from tests.simulation.ground import COUNTER, MODEL
+from tests.simulation.life import Life
+
+
+def model_statement(life: Life) -> None:
+    """A statement of some movements of the model provider, as the weather has it."""
+    w, all_of_them = life.weather, list(life.provider.movements)
+    if not all_of_them:
+        return
+    first = w.chance.randrange(len(all_of_them))
+    chosen = all_of_them[first:] if w.strikes("F32", 0.5) else all_of_them
+    lines = [asdict(movement) for movement in chosen]
+    if w.strikes("F33", 0.3):
+        lines = _spoilt(life, lines)
+    if w.strikes("F32", 0.2):
+        w.chance.shuffle(lines)
+    content = written(lines)
+    if w.strikes("F31", 0.1):
+        content = content[: len(content) // 2]
+    times = 2 if w.strikes("F32", 0.2) else 1
+    for _ in range(times):
+        take_in(life, MODEL, content)
+
+
+def _spoilt(life: Life, lines: list[dict[str, object]]) -> list[dict[str, object]]:
+    """One line that is missing, there twice, of nobody, or about another amount."""
+    chance, place = life.chance, life.chance.randrange(len(lines))
+    one = lines[place]
+    payout = life.provider.payouts[str(one["reference"])]
+    kind = chance.choice(("missing", "twice", "unknown", "amount"))
+    if kind == "missing":
+        return lines[:place] + lines[place + 1 :]
+    if kind == "unknown":
+        nobody = f"{life.provider.moment():032x}"
+        other = {"id": f"MOV-X{nobody[-6:]}", "reference": f"{nobody}-01", "transaction": f"X{nobody[-6:]}"}  # fmt: skip
+        return [*lines, one | other]
+    payout.lied = payout.muddled = True
+    if kind == "twice":
+        return [*lines, one | {"id": f"{one['id']}-again"}]
+    return [
+        each | {"minor": int(str(each["minor"])) - 100} if each is one else each for each in lines
+    ]
+
+
+def whole_statement(life: Life) -> None:
+    """The truth, whole: every movement there was, and every payout at the counter."""
+    if movements := life.provider.movements:
+        take_in(life, MODEL, written([asdict(movement) for movement in movements]))
+    counter_statement(life)
+
+
+def written(lines: list[dict[str, object]]) -> bytes:
+    """The file of a statement with these lines."""
+    return "\n".join([*map(json.dumps, lines), f"END {len(lines)}"]).encode()
+
+
+def counter_statement(life: Life) -> None:
+    """What the post office says that its tellers paid."""
+    cash = life.kept.cash
+    if cash:
+        lines = [
+            Line(receipt, each.minor // 100, date.fromisoformat(each.day)) for receipt, each in cash.items()
+        ]  # fmt: skip
+        if life.weather.strikes("F31", 0.1):
+            take_in(life, COUNTER, settlement(lines)[:-20])
+        take_in(life, COUNTER, settlement(lines))
+
+
+def take_in(life: Life, provider: str, content: bytes) -> None:
+    """The treasurer takes a file in and reconciles it."""
+    treasurer = life.ground.staff["treasurer"].actor
+
+    def work() -> None:
+        try:
+            taken = life.transact(
+                lambda s: statements.take_in(s, treasurer, provider, content, "statement.txt")
+            )
+        except UnreadableStatement:
+            assert b"END" not in content.splitlines()[-1], "a whole file was refused"
+            return
+        life.acknowledge("statement", taken.statement_id)
+        life.transact(lambda s: matching.reconcile(s, treasurer, provider))
+
+    life.step(f"a statement of {provider}", work)
