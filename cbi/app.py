@@ -26,7 +26,9 @@ from cbi.ledger import endpoints as ledger
 from cbi.messaging import callbacks as gateway
 from cbi.messaging import endpoints as messages
 from cbi.messaging import telephones
+from cbi.month_end import endpoints as month_end
 from cbi.payments import again_endpoints as again
+from cbi.payments import amount_endpoints as amounts
 from cbi.payments import callbacks
 from cbi.payments import card_endpoints as cards
 from cbi.payments import endpoints as payments
@@ -45,7 +47,7 @@ from cbi.settings import settings
 
 STAGES = (
     access, registry, programmes, work, households, ledger, messages, gateway, payments, again, signing,
-    receivables, cards, callbacks, redemption, reconciliation, helpline, reporting, proofs,
+    receivables, amounts, cards, callbacks, redemption, reconciliation, helpline, reporting, month_end, proofs,
 )  # fmt: skip
 
 HOLDERS: Mapping[str, FindActor] = {"teller": actor_of_teller}

@@ -7,13 +7,13 @@ import typer
 from cbi.demo.command import demo
 from cbi.terminal import (
     again,
-    books,
     cards,
     complaints,
     counter,
     deployment,
     enrolment,
     money,
+    months,
     payments,
     people,
     receivables,
@@ -38,7 +38,7 @@ app.add_typer(registry.registry, name="registry")
 app.add_typer(money.programmes, name="programme")
 app.add_typer(enrolment.conditions, name="condition")
 app.add_typer(money.funds, name="fund")
-app.add_typer(books.books, name="books")
+app.add_typer(months.books, name="books")
 app.add_typer(money.cycles, name="cycle")
 app.add_typer(work.work, name="work")
 app.add_typer(again.runs, name="run")

@@ -8,7 +8,13 @@ from cbi.helpline import models as helpline
 from cbi.http import models as http
 from cbi.ledger import models as ledger
 from cbi.messaging import models as messaging
-from cbi.payments import decision_models, receivable_models, sheet_models, signing_models
+from cbi.payments import (
+    amount_models,
+    decision_models,
+    receivable_models,
+    sheet_models,
+    signing_models,
+)
 from cbi.payments import models as payments
 from cbi.programmes import household_models, work_models
 from cbi.programmes import models as programmes
@@ -19,7 +25,8 @@ from cbi.registry import models as registry
 metadata = Base.metadata
 
 __all__ = [
-    "access", "audit", "decision_models", "helpline", "household_models", "http", "ledger", "messaging", "metadata",
-    "offices", "payments", "programmes", "receivable_models", "reconciliation", "redemption", "registry", "sheet_models",
-    "signing_models", "work_models",
+    "access", "amount_models", "audit", "decision_models", "helpline", "household_models", "http",
+    "ledger", "messaging", "metadata",
+    "offices", "payments", "programmes", "receivable_models", "reconciliation", "redemption", "registry",
+    "sheet_models", "signing_models", "work_models",
 ]  # fmt: skip

@@ -37,6 +37,7 @@ class Permission(StrEnum):
     RUN_RELEASE = "run.release"
     POLICY_READ = "approval_policy.read"
     POLICY_CHANGE = "approval_policy.change"
+    BOOKS_CLOSE = "books.close"
     PAYMENT_READ = "payment.read"
     CODE_REISSUE = "code.reissue"
     CARD_READ = "card.read"
@@ -89,6 +90,7 @@ _SIGN_HIGH = {
     _P.RUN_RETURN,
     _P.RUN_CANCEL,
     _P.POLICY_CHANGE,
+    _P.BOOKS_CLOSE,
     _P.PROOF_READ,
 }
 _HEAR_COMPLAINTS = {
@@ -131,14 +133,14 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     Role.AUTHORISER: frozenset(
         _READ_THE_BOOKS
         | {_P.RUN_AUTHORISE, _P.RUN_RETURN, _P.RUN_CANCEL, _P.RUN_RELEASE, _P.PROOF_READ}
-        | {_P.RUN_SIGN, _P.POLICY_CHANGE}
+        | {_P.RUN_SIGN, _P.POLICY_CHANGE, _P.BOOKS_CLOSE}
     ),
     Role.HEAD_OF_FINANCE: frozenset(_READ_THE_BOOKS | _SIGN_HIGH | {_P.RUN_SIGN_FINANCE}),
     Role.COUNTRY_DIRECTOR: frozenset(_READ_THE_BOOKS | _SIGN_HIGH | {_P.RUN_SIGN_DIRECTOR}),
     Role.TREASURER: frozenset(
         _READ_THE_BOOKS
         | {_P.FUND_MOVE, _P.STATEMENT_IMPORT, _P.DISCREPANCY_SETTLE, _P.PROOF_READ}
-        | {_P.RUN_SIGN, _P.POLICY_CHANGE}
+        | {_P.RUN_SIGN, _P.POLICY_CHANGE, _P.BOOKS_CLOSE}
     ),
     Role.COMPLAINT_HANDLER: frozenset(_HEAR_COMPLAINTS),
     Role.PROTECTION_OFFICER: frozenset(_HEAR_COMPLAINTS | {_P.COMPLAINT_SENSITIVE}),

@@ -10,6 +10,10 @@ REFUSALS: Table = {
         N_("Words do not settle this: money is owed, or missing, in the books."),
         N_("The treasurer books that it came back, covers it, or proposes to write it off."),
     ),
+    "discrepancy.ended_by_finding": (
+        N_("Words do not settle this: money may have moved, and our books do not hold how much."),
+        N_("The treasurer reports what the provider says in writing that it paid; a colleague confirms it."),
+    ),
     "discrepancy.no_such_owner": (
         N_("There is no such member of staff."), N_("Name somebody whose account is in use."),
     ),

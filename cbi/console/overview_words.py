@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from cbi.console.languages import N_
 from cbi.fsp.messages import FailureReason
-from cbi.payments.discrepancies import PAID_TWICE, WITHOUT_COVER
+from cbi.payments.discrepancies import PAID_LESS, PAID_MORE, PAID_TWICE, WITHOUT_COVER
 from cbi.payments.recipients import ACCOUNT_CHANGED
 from cbi.payments.states import PaymentState, RunState
 from cbi.redemption.states import CodeState
@@ -127,6 +127,16 @@ KINDS: Mapping[str, Kind] = {
         N_("The provider paid two attempts for what is owed once: one of them is owed back."),
         N_("Ask the provider to give one back. The treasurer books what comes back; two people may write it off."),
     ),
+    PAID_LESS: Kind(
+        N_("Less was paid than was sent"),
+        N_("Two people found that the provider took less than was sent. The rest is the programme's again."),
+        N_("The household is still owed the rest: see that it gets it, and say how."),
+    ),
+    PAID_MORE: Kind(
+        N_("More was paid than was sent"),
+        N_("Two people found that the provider took more than was sent: the excess is owed back."),
+        N_("Ask the provider to give it back. The treasurer books what comes back; two people may write it off."),
+    ),
     WITHOUT_COVER: Kind(
         N_("Paid after its money was spent"),
         N_("A payment that was called off was paid after all, and its budget had been spent meanwhile."),
@@ -230,6 +240,7 @@ SOURCES: Mapping[str, str] = {
     "age": N_("the calendar"),
     "receivable": N_("the engine, as an earlier attempt had been paid"),
     "finding": N_("two colleagues, on the provider's written word"),
+    "amount_finding": N_("two colleagues, on the provider's written word"),
     "decision": N_("a colleague"),
     "user": N_("a colleague"),
     "system": N_("the engine"),
@@ -292,9 +303,7 @@ STUCK: Mapping[Reason, StuckWords] = {
         N_("Run %(run)s (%(programme)s, %(period)s): %(provider)s may have paid these, so they are not sent again."),
         N_("Look at the discrepancies"),
     ),
-    Reason.UNKNOWN: StuckWords(
-        N_("Nobody can say whether %(provider)s paid these."), N_("Look at each payment"),
-    ),
+    Reason.UNKNOWN: StuckWords(N_("Nobody can say whether %(provider)s paid these."), N_("Look at each payment")),
     Reason.FAILED: StuckWords(
         N_("Run %(run)s (%(programme)s, %(period)s): %(provider)s could not pay these."), N_("See which, and decide"),
     ),
@@ -318,18 +327,12 @@ STUCK: Mapping[Reason, StuckWords] = {
         N_("Office %(office)s said it had no cash: %(count)s × since %(since)s, and has paid nobody after that."),
         N_("Look at the office's cash, and call the provider"),
     ),
-    Reason.TEXTS_FAILED: StuckWords(
-        N_("Texts did not reach their telephones."), N_("Find out the right numbers."),
-    ),
-    Reason.TEXTS_UNKNOWN: StuckWords(
-        N_("Nobody knows whether these texts went out."), N_("Ask the gateway's operator."),
-    ),
+    Reason.TEXTS_FAILED: StuckWords(N_("Texts did not reach their telephones."), N_("Find out the right numbers.")),
+    Reason.TEXTS_UNKNOWN: StuckWords(N_("Nobody knows whether these texts went out."), N_("Ask the gateway's operator.")),
     Reason.DISCREPANCIES: StuckWords(
         N_("%(provider)s: what it says and what our books say do not agree."), N_("Look at the discrepancies"),
     ),
-    Reason.COMPLAINTS_OVERDUE: StuckWords(
-        N_("Complaints should have been answered by now."), N_("Answer them."),
-    ),
+    Reason.COMPLAINTS_OVERDUE: StuckWords(N_("Complaints should have been answered by now."), N_("Answer them.")),
     Reason.CALLBACKS_UNREAD: StuckWords(
         N_("Messages of %(provider)s cannot be read."), N_("The administrator asks the provider what changed."),
     ),

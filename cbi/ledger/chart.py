@@ -112,6 +112,9 @@ class Entry(StrEnum):
     LATE_UNCOVERED = "late_uncovered"
     COVER = "cover"
     PAID_TWICE = "paid_twice"
+    PAID_MORE = "paid_more"
+    PAID_LESS = "paid_less"
+    REST_TAKEN_BACK = "rest_taken_back"
     ADOPT = "adopt"
     RECOVER = "recover"
     RECOVER_BANK = "recover_bank"
@@ -149,6 +152,13 @@ LEGS: dict[Entry, tuple[tuple[AccountKind, AccountKind], ...]] = {
     Entry.COVER: ((BUDGET, UNCOVERED),),
     # What was paid a second time is nobody's expense: somebody owes it to us.
     Entry.PAID_TWICE: ((RECEIVABLE, FLOAT),),
+    Entry.PAID_MORE: ((RECEIVABLE, FLOAT),),
+    # What was sent and never taken was not spent: beside the entry that delivered the whole payment.
+    Entry.PAID_LESS: ((DELIVERED, BUDGET), (FLOAT, ASSISTANCE)),
+    Entry.REST_TAKEN_BACK: (
+        (BUDGET, DELIVERED),
+        (ASSISTANCE, FLOAT),
+    ),  # before all of it comes back
     Entry.ADOPT: (
         (FLOAT, RECEIVABLE),
     ),  # and a late entry beside it: it was the only payment after all
@@ -168,7 +178,9 @@ LEGS: dict[Entry, tuple[tuple[AccountKind, AccountKind], ...]] = {
 }
 
 DELIVERING = tuple(
-    entry for entry, legs in LEGS.items() if any(credit is DELIVERED for _, credit in legs)
+    entry
+    for entry, legs in LEGS.items()
+    if any(credit is DELIVERED for _, credit in legs) and entry is not Entry.REST_TAKEN_BACK
 )
 """The entries by which an attempt counts as the one that paid; each attempt has at most one of them."""
 

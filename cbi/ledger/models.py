@@ -1,10 +1,20 @@
 """Accounts and the transfers between them: an unbalanced entry cannot be written down."""
 
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, Uuid
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cbi.db import Base, CurrencyCode, Instant, Key, MinorUnits, Ordinal, may_update
@@ -133,3 +143,53 @@ class Transfer(Base):
     leg: Mapped[int] = mapped_column(default=1)
     effective_on: Mapped[date]
     recorded_at: Mapped[Instant]
+
+
+class MonthClose(Base):
+    """One closing of a calendar month: proposed by one person, confirmed by another, and perhaps reopened by two.
+
+    From `confirmed_at` until `reopened_at` it stands, and nothing is booked into its month. `facts` say what the books
+    held on the last day and what was open; `seal` is a keyed hash over them, and stands in the audit log as well.
+    """
+
+    __tablename__ = "month_closes"
+    __table_args__ = (
+        CheckConstraint("extract(day FROM month) = 1", name="first_day"),
+        CheckConstraint("confirmed_by <> proposed_by", name="two_people"),
+        CheckConstraint("(confirmed_by IS NULL) = (confirmed_at IS NULL)", name="confirmed_whole"),
+        CheckConstraint(
+            "num_nulls(reopen_reason, reopen_asked_by, reopen_asked_at) IN (0, 3)", name="asked_whole"
+        ),
+        CheckConstraint("reopen_asked_at IS NULL OR confirmed_at IS NOT NULL", name="asked_of_closed"),
+        CheckConstraint("(reopened_by IS NULL) = (reopened_at IS NULL)", name="reopened_whole"),
+        CheckConstraint(
+            "reopened_at IS NULL OR reopen_asked_by <> reopened_by", name="reopened_by_two"
+        ),
+        # What every posting looks into: a month that is open has no row in it.
+        Index(
+            "uq_month_closes_standing", "month", unique=True,
+            postgresql_where=text("confirmed_at IS NOT NULL AND reopened_at IS NULL"),
+        ),
+        {
+            "info": may_update(
+                "confirmed_by", "confirmed_at", "reopen_reason", "reopen_asked_by", "reopen_asked_at", "reopened_by",
+                "reopened_at",
+            )
+        },
+    )  # fmt: skip
+
+    month: Mapped[date] = mapped_column(primary_key=True)
+    """Its first day."""
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    """Counts the proposals to close this month, from 1; only the latest can be confirmed."""
+    facts: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    seal: Mapped[bytes] = mapped_column(LargeBinary)
+    proposed_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    proposed_at: Mapped[Instant]
+    confirmed_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    confirmed_at: Mapped[datetime | None]
+    reopen_reason: Mapped[str | None]
+    reopen_asked_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    reopen_asked_at: Mapped[datetime | None]
+    reopened_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    reopened_at: Mapped[datetime | None]

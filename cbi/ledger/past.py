@@ -2,11 +2,13 @@
 
 from datetime import date, datetime
 
-from sqlalchemy import BigInteger, func, literal, select, union_all
+from sqlalchemy import BigInteger, Subquery, case, func, literal, select, union_all
 from sqlalchemy.orm import Session
 
-from cbi.ledger.models import Account, Transfer
-from cbi.ledger.queries import Balance, balance_line
+from cbi.ledger.chart import FUND, AccountKind
+from cbi.ledger.models import Account, Fund, Transfer
+from cbi.ledger.queries import Balance, FundPosition, balance_line, how_far
+from cbi.money import Money
 
 
 def trial_balance(
@@ -18,6 +20,55 @@ def trial_balance(
     leaves out what was written down after that moment. Both are read from the transfers, which nobody can change, and
     not from the running totals. Without either it is what `queries.trial_balance` says of now.
     """
+    totals = _totals(through, as_known)
+    rows = session.execute(
+        select(
+            Account.code, Account.currency, func.sum(totals.c.debits), func.sum(totals.c.credits)
+        )
+        .join(totals, totals.c.account_id == Account.id)
+        .group_by(Account.code, Account.currency)
+        .order_by(Account.currency, Account.code)
+    )
+    return [balance_line(*row) for row in rows]
+
+
+def fund_positions(session: Session, *, through: date) -> list[FundPosition]:
+    """Every fund that had received anything by that day, and how far its money had gone. `granted` is of now."""
+    totals = _totals(through, None)
+    received = func.sum(case((Account.code == FUND.code, totals.c.credits), else_=0))
+    rows = session.execute(
+        select(Fund, received, *how_far(totals.c.credits - totals.c.debits))
+        .join(Account, Account.fund_id == Fund.id)
+        .join(totals, totals.c.account_id == Account.id)
+        .group_by(Fund.id)
+        .order_by(Fund.code)
+    )
+    return [
+        FundPosition(
+            fund.code, fund.name, Money(fund.amount_minor, fund.currency),
+            *(Money(int(amount), fund.currency) for amount in amounts),
+        )
+        for fund, *amounts in rows
+    ]  # fmt: skip
+
+
+def held_with_providers(
+    session: Session, kind: AccountKind, *, through: date
+) -> dict[tuple[str, str], Money]:
+    """What accounts of a debit kind held at the end of that day, by provider and currency; none where nothing moved."""
+    totals = _totals(through, None)
+    rows = session.execute(
+        select(Account.provider, Account.currency, func.sum(totals.c.debits - totals.c.credits))
+        .join(totals, totals.c.account_id == Account.id)
+        .where(Account.code == kind.code)
+        .group_by(Account.provider, Account.currency)
+        .order_by(Account.provider, Account.currency)
+    )
+    return {(name or "", currency): Money(int(held), currency) for name, currency, held in rows}
+
+
+def _totals(through: date | None, as_known: datetime | None) -> Subquery:
+    """Debits and credits of each account, from the transfers of that time."""
     sides = [
         select(account.label("account_id"), debit.label("debit"), credit.label("credit"))
         for account, debit, credit in (
@@ -31,17 +82,8 @@ def trial_balance(
         sides = [side.where(Transfer.recorded_at <= as_known) for side in sides]
     legs = union_all(*sides).subquery("legs")
     # Added up for each account first: there are few of them, and very many transfers.
-    totals = (
+    return (
         select(legs.c.account_id, func.sum(legs.c.debit).label("debits"), func.sum(legs.c.credit).label("credits"))
         .group_by(legs.c.account_id)
         .subquery("totals")
     )  # fmt: skip
-    rows = session.execute(
-        select(
-            Account.code, Account.currency, func.sum(totals.c.debits), func.sum(totals.c.credits)
-        )
-        .join(totals, totals.c.account_id == Account.id)
-        .group_by(Account.code, Account.currency)
-        .order_by(Account.currency, Account.code)
-    )
-    return [balance_line(*row) for row in rows]

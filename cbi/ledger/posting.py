@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cache, partial
 from typing import Any
 from uuid import UUID
@@ -31,6 +32,7 @@ from sqlalchemy.orm import Session
 from cbi import clock
 from cbi.db import at_last
 from cbi.errors import Conflict
+from cbi.ledger import closed
 from cbi.ledger.chart import LEGS, AccountKind, Entry
 from cbi.ledger.models import Account, Transfer
 from cbi.money import Money
@@ -70,30 +72,38 @@ class Book:
 
 
 def open_accounts(
-    session: Session, book: Book, kinds: Iterable[AccountKind]
+    session: Session, book: Book, kinds: Iterable[AccountKind], day: date
 ) -> dict[AccountKind, int]:
-    """The ids of the book's accounts of these kinds; those that are not there yet are opened, empty."""
+    """The ids of the book's accounts of these kinds; those that are not there yet are opened, empty.
+
+    Until the transaction ends nobody closes the month of `day`, on which something is about to be booked.
+    """
     wanted = {kind.code: kind for kind in kinds}
-    found = _known(session, book, wanted.values())
+    found = _known(session, book, wanted.values(), day)
     if missing := [kind for kind in wanted.values() if kind not in found]:
         session.execute(
             upsert(Account).on_conflict_do_nothing(), [_empty(book, kind) for kind in missing]
         )
-        found |= _known(session, book, missing)
+        found |= _known(session, book, missing, day)
     return found
 
 
-def _known(session: Session, book: Book, kinds: Iterable[AccountKind]) -> dict[AccountKind, int]:
+def _known(
+    session: Session, book: Book, kinds: Iterable[AccountKind], day: date
+) -> dict[AccountKind, int]:
     by_code = {kind.code: kind for kind in kinds}
     values = {name: value for name in _DIMENSIONS if (value := getattr(book, name)) is not None}
     finding = _finding(tuple(by_code.values()), frozenset(values))
-    rows = session.connection().execute(finding, {"in_currency": book.currency, **values})
-    return {by_code[code]: number for code, number in rows}
+    books = closed.books_of(office_of(session), day)
+    rows = session.connection().execute(
+        finding, {"in_currency": book.currency, "books": books, **values}
+    )
+    return {by_code[code]: number for code, number in rows if code is not None}
 
 
 @cache
 def _finding(kinds: tuple[AccountKind, ...], given: frozenset[str]) -> Select[str, int]:
-    return select(Account.code, Account.id).where(
+    theirs = and_(
         Account.currency == bindparam("in_currency"),
         or_(
             *(
@@ -110,6 +120,9 @@ def _finding(kinds: tuple[AccountKind, ...], given: frozenset[str]) -> Select[st
             )
         ),
     )
+    # The lock is taken by the same statement, so that it costs no way to the database of its own.
+    books = closed.held_by_many()
+    return select(Account.code, Account.id).select_from(books.outerjoin(Account, theirs))
 
 
 def _empty(book: Book, kind: AccountKind) -> dict[str, object]:
@@ -121,7 +134,7 @@ def _empty(book: Book, kind: AccountKind) -> dict[str, object]:
 
 
 def post(session: Session, entry: Entry, book: Book, amount: Money, source_id: UUID) -> None:
-    """Book one event that is not about a single payment. Raises NotCovered."""
+    """Book one event that is not about a single payment. Raises NotCovered, MonthClosed."""
     row = select(
         literal(source_id).label("source_id"),
         literal(None, Transfer.payment_id.type).label("payment_id"),
@@ -131,7 +144,7 @@ def post(session: Session, entry: Entry, book: Book, amount: Money, source_id: U
     _post(session, entry, book, _transfers(row), {})
 
 
-def booking(payments: Select[*tuple[Any, ...]], *along: CTE) -> Select[int, int, int]:
+def booking(payments: Select[*tuple[Any, ...]], *along: CTE) -> Select[int, int, int, bool]:
     """The statement for `post_payments`: it books an event for every payment that the query yields as (payment_id,
     attempt, amount_minor), and makes the changes `along` with it.
 
@@ -151,20 +164,20 @@ def post_payments(
     session: Session,
     entry: Entry,
     book: Book,
-    statement: Select[int, int, int],
+    statement: Select[int, int, int, bool],
     values: Mapping[str, object],
     *,
     totals_at_last: bool = False,
 ) -> Posted:
     """Run what `booking` built, with the values of its own parameters, for this event in these books.
 
-    One INSERT and one UPDATE of each total, however many payments there are. Raises NotCovered; with `totals_at_last`,
-    which is for what a transaction books at its end, only when that commits.
+    One INSERT and one UPDATE of each total, however many payments there are. Raises MonthClosed, and NotCovered; with
+    `totals_at_last`, which is for what a transaction books at its end, only when that commits.
     """
     return _post(session, entry, book, statement, values, totals_at_last=totals_at_last)
 
 
-def _transfers(rows: Select[*tuple[Any, ...]], *along: CTE) -> Select[int, int, int]:
+def _transfers(rows: Select[*tuple[Any, ...]], *along: CTE) -> Select[int, int, int, bool]:
     chosen = rows.subquery()
     legs = (
         func.unnest(
@@ -194,7 +207,10 @@ def _transfers(rows: Select[*tuple[Any, ...]], *along: CTE) -> Select[int, int, 
     )  # fmt: skip
     return (
         select(
-            func.count(), func.coalesce(func.sum(written.c.amount_minor), 0), func.min(written.c.id)
+            func.count(),
+            func.coalesce(func.sum(written.c.amount_minor), 0),
+            func.min(written.c.id),
+            closed.is_closed(),
         )
         .where(written.c.leg == 1)
         .add_cte(*along)
@@ -205,23 +221,30 @@ def _post(
     session: Session,
     entry: Entry,
     book: Book,
-    statement: Select[int, int, int],
+    statement: Select[int, int, int, bool],
     values: Mapping[str, object],
     *,
     totals_at_last: bool = False,
 ) -> Posted:
     legs = LEGS[entry]
-    accounts = open_accounts(session, book, dict.fromkeys(kind for leg in legs for kind in leg))
+    day = clock.today(office_of(session).timezone)
+    kinds = dict.fromkeys(kind for leg in legs for kind in leg)
+    accounts = open_accounts(session, book, kinds, day)
     of_the_books = {
         "entry": entry.value,
         "numbers_of_legs": list(range(1, len(legs) + 1)),
         "debits_of_legs": [accounts[debit] for debit, _ in legs],
         "credits_of_legs": [accounts[credit] for _, credit in legs],
         "books_currency": book.currency,
-        "books_day": clock.today(office_of(session).timezone),
+        "books_day": day,
+        "books_month": closed.first_day(day),
         "booked_at": clock.now(),
     }
-    count, total, first = session.connection().execute(statement, {**values, **of_the_books}).one()
+    count, total, first, too_late = (
+        session.connection().execute(statement, {**values, **of_the_books}).one()
+    )
+    if too_late:
+        raise closed.refusal(day)
     amount = Money(int(total), book.currency)
     if count:
         moving = partial(_move_totals, legs=legs, accounts=accounts, amount=amount, first=first)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import case, func, select
+from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session, aliased
 
 from cbi.ledger.chart import (
@@ -102,27 +102,8 @@ _KINDS = {kind.code: kind for kind in CHART}
 
 def fund_positions(session: Session) -> list[FundPosition]:
     """Every fund with what was granted, what came in, and how far it has gone."""
-    stages = (
-        (FUND,), (BUDGET,), (COMMITTED,), (IN_TRANSIT, DISPUTED), (AWAITING,), (DELIVERED,), (WRITTEN_OFF,),
-        (UNCOVERED,),
-    )  # fmt: skip
-    held = [
-        func.coalesce(
-            func.sum(
-                case(
-                    (
-                        Account.code.in_([kind.code for kind in kinds]),
-                        Account.credits_minor - Account.debits_minor,
-                    ),
-                    else_=0,
-                )
-            ),
-            0,
-        )
-        for kinds in stages
-    ]
     rows = session.execute(
-        select(Fund, *held)
+        select(Fund, *how_far(Account.credits_minor - Account.debits_minor))
         .outerjoin(Account, Account.fund_id == Fund.id)
         .group_by(Fund.id)
         .order_by(Fund.code)
@@ -134,6 +115,21 @@ def fund_positions(session: Session) -> list[FundPosition]:
         )
         for fund, *amounts in rows
     ]  # fmt: skip
+
+
+def how_far(held: ColumnElement[int]) -> list[ColumnElement[int]]:
+    """For each stage that a fund's money goes through, in the order of `FundPosition`, the sum of what accounts hold."""
+    return [
+        func.coalesce(
+            func.sum(case((Account.code.in_([kind.code for kind in kinds]), held), else_=0)), 0
+        )
+        for kinds in _STAGES
+    ]
+
+
+_STAGES = (
+    (FUND,), (BUDGET,), (COMMITTED,), (IN_TRANSIT, DISPUTED), (AWAITING,), (DELIVERED,), (WRITTEN_OFF,), (UNCOVERED,),
+)  # fmt: skip
 
 
 def together(positions: Iterable[FundPosition]) -> list[FundPosition]:

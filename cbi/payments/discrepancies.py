@@ -16,6 +16,7 @@ from cbi.audit import reasons
 from cbi.audit.record import record
 from cbi.errors import Conflict, Invalid, NotFound
 from cbi.money import Money
+from cbi.payments.known import known_paid
 from cbi.payments.models import Discrepancy, Payment
 from cbi.programmes.models import Programme
 
@@ -27,7 +28,19 @@ PAID_TWICE = "paid_twice"
 WITHOUT_COVER = "delivered_without_cover"
 """A payment that was called off turned out to be paid, and its money had been spent meanwhile."""
 
-ENDED_BY_MONEY = (PAID_TWICE, WITHOUT_COVER)
+PAID_LESS = "paid_less"
+"""Two people found that less was paid than was sent: the household is still owed the rest."""
+
+PAID_MORE = "paid_more"
+"""Two people found that more was paid than was sent: the excess is owed back."""
+
+ANOTHER_AMOUNT = "paid_another_amount"
+"""News of another amount than was sent."""
+
+OF_AMOUNT = (ANOTHER_AMOUNT, "amount_differs", "currency_differs")
+"""Somebody says that money moved, and how much is not what was sent. The last two are about lines of statements."""
+
+ENDED_BY_MONEY = (PAID_TWICE, PAID_MORE, WITHOUT_COVER)
 """Words alone do not settle these: an entry in the books does."""
 
 
@@ -47,6 +60,12 @@ class EndedByMoney(Conflict):
     """Only money, or its writing off, settles it."""
 
     code = "discrepancy.ended_by_money"
+
+
+class EndedByFinding(Conflict):
+    """Only two people's finding of what was paid settles it: words would let the payment be sent again."""
+
+    code = "discrepancy.ended_by_finding"
 
 
 class NoSuchOwner(Invalid):
@@ -127,13 +146,19 @@ def settle_set(session: Session, rows: Select[UUID, str]) -> int:
 def settle(session: Session, actor: Actor, discrepancy_id: UUID, resolution: str) -> None:
     """Settle one discrepancy with the words of the person who explained it.
 
-    Raises UnknownDiscrepancy, NotPermitted, UnusableReason, AlreadySettled, EndedByMoney.
+    Raises UnknownDiscrepancy, NotPermitted, UnusableReason, AlreadySettled, EndedByMoney, EndedByFinding.
     """
     found = _find(session, actor, discrepancy_id)
     if found.kind in ENDED_BY_MONEY and found.settled_at is None:
         raise EndedByMoney(
             "Words do not settle this: money is owed, or missing, in the books.",
             next_step="Book that it came back or write it off (cbi receivable), or cover it (cbi payment cover).",
+        )
+    if found.settled_at is None and _hides_money(session, found):
+        raise EndedByFinding(
+            "Words do not settle this: money may have moved, and our books do not hold how much.",
+            next_step="Report what the provider says in writing that it paid (cbi payment report-amount); a colleague"
+            " confirms it.",
         )
     words = reasons.plain(resolution, longest=LONGEST_RESOLUTION)
     settled = session.scalar(
@@ -177,6 +202,16 @@ def assign(session: Session, actor: Actor, discrepancy_id: UUID, owner_id: UUID)
         session, actor, "discrepancy.assigned", "discrepancy", discrepancy_id,
         before=str(found.owner_id) if found.owner_id else None, after=str(owner_id),
     )  # fmt: skip
+
+
+def _hides_money(session: Session, found: Discrepancy) -> bool:
+    """Whether it says that an attempt was paid, with another amount, of which our books hold no payment."""
+    if found.kind not in OF_AMOUNT or found.payment_id is None:
+        return False
+    attempt = found.details.get("attempt")
+    if attempt is None:
+        attempt = session.get_one(Payment, found.payment_id, populate_existing=True).attempts
+    return not known_paid(session, found.payment_id, int(attempt))
 
 
 def _find(session: Session, actor: Actor, discrepancy_id: UUID) -> Discrepancy:

@@ -13,16 +13,13 @@ from sqlalchemy.orm import Session
 
 from cbi import clock
 from cbi.money import Money
-from cbi.payments.discrepancies import open_discrepancy
+from cbi.payments.discrepancies import ANOTHER_AMOUNT, OF_AMOUNT, open_discrepancy
 from cbi.payments.models import Discrepancy, Payment
 from cbi.payments.receivable_models import Receivable
 from cbi.payments.states import PaymentState, ReceivableState
 
 SAID_TO_HAVE_FAILED = "said_to_have_failed"
 """News of a failure, until the provider, asked, says the same."""
-
-ANOTHER_AMOUNT = "paid_another_amount"
-"""News of another amount than was sent."""
 
 EARLIER_ATTEMPT_PAID = "earlier_attempt_paid"
 """News that an attempt which was given up paid after all."""
@@ -41,8 +38,12 @@ def dispute(
 ) -> None:
     """Keep news that our books had otherwise until somebody explains it; `state` is what the payment was before it."""
     state = state or payment.state
+    subject = f"payment:{payment.id}:{attempt}"
+    if kind == ANOTHER_AMOUNT and said:
+        # Another one yet is news again: what explained the first does not explain it.
+        subject += f":{said.minor}:{said.currency}"
     open_discrepancy(
-        session, kind or contradiction(claimed, state), f"payment:{payment.id}:{attempt}", provider=payment.provider,
+        session, kind or contradiction(claimed, state), subject, provider=payment.provider,
         payment_id=payment.id, amount=Money(payment.amount_minor, payment.currency), attempt=attempt,
         state=state.value, claimed=claimed.value, source=source, provider_reference=provider_reference,
         noticed_at=f"{clock.now():%F %T}", said_amount=str(said) if said else None,
@@ -56,7 +57,7 @@ def contradiction(claimed: PaymentState, state: PaymentState) -> str:
 
 HOLDING = (
     SAID_TO_HAVE_FAILED,
-    ANOTHER_AMOUNT,
+    *OF_AMOUNT,
     EARLIER_ATTEMPT_PAID,
     *(
         contradiction(claimed, state)
@@ -78,12 +79,16 @@ def in_dispute() -> Select[UUID | None]:
 
 def owed_back() -> Select[UUID]:
     """The entitlements for which money was paid that may turn out to be the payment."""
-    return select(Receivable.entitlement_id).where(Receivable.state == ReceivableState.OPEN)
+    return select(Receivable.entitlement_id).where(
+        Receivable.state == ReceivableState.OPEN, ~Receivable.excess
+    )
 
 
 def unquestioned(provider: str) -> ColumnElement[bool]:
     """Whether nothing says that a payment by this provider may itself have been paid."""
-    own = select(Receivable.payment_id).where(Receivable.state == ReceivableState.OPEN)
+    own = select(Receivable.payment_id).where(
+        Receivable.state == ReceivableState.OPEN, ~Receivable.excess
+    )
     return and_(
         Payment.id.not_in(in_dispute().where(Discrepancy.provider == provider)),
         Payment.id.not_in(own),

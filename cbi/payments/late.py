@@ -11,8 +11,6 @@ money that is owed back to us:
 - Whichever of two comes back, it is the one owed back that is recovered.
 """
 
-from uuid import UUID
-
 from sqlalchemy import exists, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
@@ -20,45 +18,19 @@ from sqlalchemy.orm import Session, aliased
 from cbi.ledger.chart import Entry
 from cbi.ledger.posting import NotCovered
 from cbi.messaging import outbox
-from cbi.payments import receivables
+from cbi.payments import differences, receivables
 from cbi.payments.closing import reopen
 from cbi.payments.discrepancies import PAID_TWICE, WITHOUT_COVER
 from cbi.payments.disputes import EARLIER_ATTEMPT_PAID, contradiction, dispute
-from cbi.payments.models import Payment, PaymentEvent
+from cbi.payments.known import known_paid
+from cbi.payments.models import Payment
 from cbi.payments.moves import move_one
-from cbi.payments.receivable_models import Receivable, ReceivableEvent
+from cbi.payments.receivable_models import Receivable
 from cbi.payments.runs import find
 from cbi.payments.states import ON_ITS_WAY, PaymentState, ReceivableState
 
 ADOPTED_TOGETHER = 200
 SOURCE = "receivable"
-
-
-def known_paid(session: Session, payment_id: UUID, attempt: int) -> bool:
-    """Whether our books hold that this attempt was paid, whatever came of it since."""
-    event = exists().where(
-        PaymentEvent.payment_id == payment_id,
-        PaymentEvent.attempt == attempt,
-        PaymentEvent.after == PaymentState.PAID.value,
-    )
-    double = exists().where(Receivable.payment_id == payment_id, Receivable.attempt == attempt)
-    return bool(session.scalar(select(event | double)))
-
-
-def known_returned(session: Session, payment_id: UUID, attempt: int) -> bool:
-    """Whether our books hold that the money of this attempt came back."""
-    event = exists().where(
-        PaymentEvent.payment_id == payment_id,
-        PaymentEvent.attempt == attempt,
-        PaymentEvent.after == PaymentState.RETURNED.value,
-    )
-    recovered = exists().where(
-        Receivable.payment_id == payment_id,
-        ReceivableEvent.receivable_id == Receivable.id,
-        ReceivableEvent.after == ReceivableState.RECOVERED.value,
-        ReceivableEvent.attempt == attempt,
-    )
-    return bool(session.scalar(select(event | recovered)))
 
 
 def book_paid(
@@ -100,12 +72,14 @@ def book_returned(
             receivables.note_paid_twice(session, payment, source)
         else:
             book_paid(session, payment, attempt, source=source, reference=reference)
-    owed = receivables.owed(session, payment.id, attempt)
+    owed = receivables.owed(session, payment, attempt)
     if owed is not None:
         receivables.come_back(session, owed, attempt=attempt, source=source)
-    elif payment.state is PaymentState.PAID:
+        receivables.excess_comes_back(session, payment, attempt, source)
+    elif payment.state is PaymentState.PAID and _is_whole(session, payment):
         outbox.withdraw(session, payment_id=payment.id)  # that it was paid is not true any more
         _move(session, payment, PaymentState.RETURNED, source, attempt)
+        receivables.excess_comes_back(session, payment, attempt, source)
         reopen(session, find(session, payment.run_id))
     else:
         dispute(session, payment, attempt, PaymentState.RETURNED, source, reference)
@@ -140,7 +114,9 @@ def adopt_all(session: Session) -> int:
         select(Payment)
         .where(
             Payment.id.in_(
-                select(Receivable.payment_id).where(Receivable.state == ReceivableState.OPEN)
+                select(Receivable.payment_id).where(
+                    Receivable.state == ReceivableState.OPEN, ~Receivable.excess
+                )
             ),
             Payment.state.not_in([*ON_ITS_WAY, PaymentState.PAID]),
             Payment.live
@@ -171,6 +147,17 @@ def _deliver(session: Session, payment: Payment, attempt: int, source: str) -> b
             state=before,
         )  # fmt: skip
     except IntegrityError:
+        return False
+    differences.square(session, payment, attempt, source)
+    return True
+
+
+def _is_whole(session: Session, payment: Payment) -> bool:
+    """Make a payment that took less than was sent whole again, so that all of it can come back; False without cover."""
+    try:
+        with session.begin_nested():
+            differences.take_back_rest(session, payment)
+    except NotCovered:
         return False
     return True
 

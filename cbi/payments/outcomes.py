@@ -12,14 +12,14 @@ from cbi.fsp.keys import UnusableKey, idempotency_key, read_idempotency_key
 from cbi.fsp.messages import Outcome, ProviderUpdate
 from cbi.money import Money
 from cbi.payments import late, receivables
-from cbi.payments.discrepancies import open_discrepancy, settle_set
+from cbi.payments.discrepancies import ANOTHER_AMOUNT, open_discrepancy, settle_set
 from cbi.payments.dispatch import Chunk
 from cbi.payments.disputes import (
-    ANOTHER_AMOUNT,
     EARLIER_ATTEMPT_PAID,
     SAID_TO_HAVE_FAILED,
     dispute,
 )
+from cbi.payments.known import found_minor, known_paid, known_returned
 from cbi.payments.models import Attempt, Discrepancy, Payment
 from cbi.payments.moves import move, move_one
 from cbi.payments.naming import keep_ticket, name_attempt
@@ -150,7 +150,7 @@ def _paid(
         if attempt > 1:
             receivables.note_paid_twice(session, payment, source)
         return Applied.MOVED
-    if late.known_paid(session, payment.id, attempt):
+    if known_paid(session, payment.id, attempt):
         return Applied.NOTHING_NEW
     name_attempt(session, payment.provider, news.idempotency_key, news.provider_reference)
     moved = late.book_paid(
@@ -162,7 +162,7 @@ def _paid(
 def _returned(
     session: Session, payment: Payment, attempt: int, news: ProviderUpdate, source: str
 ) -> Applied:
-    if late.known_returned(session, payment.id, attempt):
+    if known_returned(session, payment.id, attempt):
         return Applied.NOTHING_NEW
     name_attempt(session, payment.provider, news.idempotency_key, news.provider_reference)
     moved = late.book_returned(
@@ -180,7 +180,7 @@ def _failed(
         session.refresh(payment)
         late.adopt(session, payment)
         return Applied.MOVED
-    if source == ASKED and late.known_paid(session, payment.id, attempt):
+    if source == ASKED and known_paid(session, payment.id, attempt):
         # What was paid and then "failed" came back.
         return _returned(session, payment, attempt, news, source)
     return Applied.NOTHING_NEW
@@ -208,15 +208,17 @@ def _doubt(
     can_ask: bool,
 ) -> str | None:
     """Why the news is not believed as it stands: the kind of discrepancy that it opens; None when it is."""
-    if news.amount is not None and news.amount != Money(payment.amount_minor, payment.currency):
-        return ANOTHER_AMOUNT
+    if news.amount is not None:
+        taken = found_minor(session, payment.id, attempt) or payment.amount_minor
+        if news.amount != Money(taken, payment.currency):
+            return ANOTHER_AMOUNT
     if news.outcome is not Outcome.FAILED or source == ASKED:
         return None
     if attempt == payment.attempts and payment.state in ON_ITS_WAY:
         return SAID_TO_HAVE_FAILED if can_ask else None
-    if late.known_returned(session, payment.id, attempt):
+    if known_returned(session, payment.id, attempt):
         return None
-    return SAID_TO_HAVE_FAILED if late.known_paid(session, payment.id, attempt) else None
+    return SAID_TO_HAVE_FAILED if known_paid(session, payment.id, attempt) else None
 
 
 def _doubted(

@@ -38,7 +38,9 @@ class WriteOffProposal(BaseModel):
 
 
 class OwedOut(BaseModel):
-    """What one attempt paid a second time. `proposed_by` proposes to write it off, `confirmed_by` has confirmed it."""
+    """What one attempt paid a second time or, with `excess`, more than was sent. `proposed_by` proposes
+    to write it off, `confirmed_by` has confirmed it.
+    """
 
     id: UUID
     provider: str
@@ -46,6 +48,7 @@ class OwedOut(BaseModel):
     run: int
     payment_id: UUID
     attempt: int
+    excess: bool
     amount: Amount
     state: ReceivableState
     found_at: datetime
@@ -57,7 +60,8 @@ class OwedOut(BaseModel):
         found, proposal = owed.receivable, owed.proposal
         return cls(
             id=found.id, provider=found.provider, programme=owed.programme, run=owed.run, payment_id=found.payment_id,
-            attempt=found.attempt, amount=Amount.of(Money(found.amount_minor, found.currency)), state=found.state,
+            attempt=found.attempt, excess=found.excess,
+            amount=Amount.of(Money(found.amount_minor, found.currency)), state=found.state,
             found_at=found.found_at, proposed_by=proposal.proposed_by if proposal else None,
             confirmed_by=proposal.confirmed_by if proposal else None,
         )  # fmt: skip

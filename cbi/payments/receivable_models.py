@@ -13,12 +13,13 @@ from cbi.payments.states import ReceivableState
 class Receivable(Base):
     """One attempt that was paid although its payment was, or might be, paid by another. Once for each attempt.
 
-    `source` is how we know of it: a callback, an answer, a statement.
+    Or, where `excess` says so, what an attempt took more than was sent: that is never the payment. `source` is how we know
+    of it: a callback, an answer, a statement.
     """
 
     __tablename__ = "receivables"
     __table_args__ = (
-        UniqueConstraint("payment_id", "attempt"),
+        UniqueConstraint("payment_id", "attempt", "excess"),
         Index("ix_receivables_open", "entitlement_id", postgresql_where=text("state = 'open'")),
         CheckConstraint("amount_minor > 0", name="amount_positive"),
         {"info": may_update("state")},
@@ -29,6 +30,7 @@ class Receivable(Base):
     attempt: Mapped[int]
     entitlement_id: Mapped[UUID] = mapped_column(Uuid)
     """What the payment is for: while the money may have reached the household, nothing more is sent for it."""
+    excess: Mapped[bool] = mapped_column(default=False)
     provider: Mapped[str]
     amount_minor: Mapped[MinorUnits]
     currency: Mapped[CurrencyCode]

@@ -1,4 +1,4 @@
-"""Money that was paid a second time is owed back to us until it comes back, becomes the payment, or is given up."""
+"""Money paid a second time, or too much, is owed back to us until it comes back, becomes the payment, or is given up."""
 
 from uuid import UUID
 
@@ -10,8 +10,9 @@ from cbi import clock
 from cbi.ledger.chart import Entry
 from cbi.ledger.posting import post
 from cbi.money import Money
-from cbi.payments.discrepancies import PAID_TWICE, settle_set
+from cbi.payments.discrepancies import PAID_MORE, PAID_TWICE, settle_set
 from cbi.payments.disputes import dispute
+from cbi.payments.known import found_minor
 from cbi.payments.models import Discrepancy, Payment
 from cbi.payments.moves import book_of
 from cbi.payments.receivable_models import Receivable, ReceivableEvent
@@ -30,21 +31,34 @@ RESOLUTIONS = {
 
 def open_for(session: Session, payment: Payment, attempt: int, source: str) -> bool:
     """Book that somebody owes us what this attempt paid out. False when that is booked already."""
+    minor = found_minor(session, payment.id, attempt) or payment.amount_minor
+    return _open(session, payment, attempt, source, minor, Entry.PAID_TWICE)
+
+
+def open_excess(
+    session: Session, payment: Payment, attempt: int, source: str, excess_minor: int
+) -> bool:
+    """Book that somebody owes us what this attempt took more than was sent. False when that is booked already."""
+    return _open(session, payment, attempt, source, excess_minor, Entry.PAID_MORE)
+
+
+def _open(
+    session: Session, payment: Payment, attempt: int, source: str, minor: int, entry: Entry
+) -> bool:
     run = find(session, payment.run_id)
     opened = session.scalar(
         upsert(Receivable)
         .values(
             payment_id=payment.id, attempt=attempt, entitlement_id=payment.entitlement_id, provider=payment.provider,
-            amount_minor=payment.amount_minor, currency=payment.currency, state=_OPEN, source=source,
-            found_at=clock.now(),
+            excess=entry is Entry.PAID_MORE, amount_minor=minor, currency=payment.currency, state=_OPEN,
+            source=source, found_at=clock.now(),
         )
-        .on_conflict_do_nothing(index_elements=["payment_id", "attempt"])
+        .on_conflict_do_nothing(index_elements=["payment_id", "attempt", "excess"])
         .returning(Receivable.id)
     )  # fmt: skip
     if opened is None:
         return False
-    amount = Money(payment.amount_minor, payment.currency)
-    post(session, Entry.PAID_TWICE, book_of(run, payment.provider), amount, opened)
+    post(session, entry, book_of(run, payment.provider), Money(minor, payment.currency), opened)
     return True
 
 
@@ -61,19 +75,40 @@ def oldest_open(session: Session, payment_id: UUID) -> Receivable | None:
     return session.scalars(_open_of(payment_id).limit(1)).first()
 
 
-def owed(session: Session, payment_id: UUID, attempt: int) -> Receivable | None:
+def owed(session: Session, payment: Payment, attempt: int) -> Receivable | None:
     """The receivable that money which came back from this attempt is for: its own before another, open before given up.
 
-    One that was written off is among them: else the household would be paid anew for what it has.
+    Another only if as much is owed for it. One that was written off is among them: else the household would be paid anew
+    for what it has.
     """
     states = [_OPEN, ReceivableState.WRITTEN_OFF]
+    taken = min(
+        found_minor(session, payment.id, attempt) or payment.amount_minor, payment.amount_minor
+    )
     return session.scalars(
         select(Receivable)
-        .where(Receivable.payment_id == payment_id, Receivable.state.in_(states))
+        .where(
+            Receivable.payment_id == payment.id, Receivable.state.in_(states), ~Receivable.excess,
+            (Receivable.attempt == attempt) | (Receivable.amount_minor == taken),
+        )
         .order_by(Receivable.attempt != attempt, Receivable.state != _OPEN, Receivable.attempt)
         .limit(1)
         .execution_options(populate_existing=True)
-    ).first()
+    ).first()  # fmt: skip
+
+
+def excess_comes_back(session: Session, payment: Payment, attempt: int, source: str) -> None:
+    """All that an attempt took came back: what it took more than was sent, too, unless that is here already."""
+    more = session.scalars(
+        select(Receivable)
+        .where(
+            Receivable.payment_id == payment.id, Receivable.attempt == attempt, Receivable.excess,
+            Receivable.state.in_([_OPEN, ReceivableState.WRITTEN_OFF]),
+        )
+        .execution_options(populate_existing=True)
+    ).first()  # fmt: skip
+    if more is not None:
+        come_back(session, more, source=source)
 
 
 def come_back(
@@ -137,7 +172,7 @@ def end(
     settle_set(
         session,
         select(Discrepancy.id, literal(RESOLUTIONS[after])).where(
-            Discrepancy.kind == PAID_TWICE,
+            Discrepancy.kind == (PAID_MORE if receivable.excess else PAID_TWICE),
             Discrepancy.subject == f"payment:{receivable.payment_id}:{receivable.attempt}",
         ),
     )
@@ -147,7 +182,7 @@ def end(
 def _open_of(payment_id: UUID) -> Select[Receivable]:
     return (
         select(Receivable)
-        .where(Receivable.payment_id == payment_id, Receivable.state == _OPEN)
+        .where(Receivable.payment_id == payment_id, Receivable.state == _OPEN, ~Receivable.excess)
         .order_by(Receivable.attempt)
         .execution_options(populate_existing=True)
     )

@@ -232,6 +232,8 @@ def _losable(
     covering = session.execute(live).one_or_none()
     paid = covering is not None and covering.state is PaymentState.PAID
     # A payment that replaces one that was called off is held while the money is owed, and goes out once it is given up.
+    if owed.excess:
+        return owed  # whatever becomes of the payment, this is not it
     if covering is None or not (paid or covering.id != owed.payment_id):
         raise NotYetLost(
             "Nothing else was paid for it yet: this may turn out to be the payment.",

@@ -3,7 +3,7 @@
 from sqlalchemy.orm import Session
 
 from cbi.ledger.chart import CHART, RESTING_PLACE
-from cbi.proofs import receivables
+from cbi.proofs import amounts, receivables
 from cbi.proofs.promise import Breaches, none_of
 
 never_overspent = (
@@ -51,11 +51,13 @@ def payments_rest_where_the_books_say(session: Session) -> Breaches:
         "payment {id} is {state}: the books hold {held} for it in account {code}",
         "WITH held AS (SELECT m.payment_id, a.code, sum(m.credit - m.debit) AS held"
         f" FROM ({_MOVEMENTS}) m JOIN accounts a ON a.id = m.account_id"
-        " WHERE m.payment_id IS NOT NULL AND a.code IN ('2300', '2350', '2400', '2900') GROUP BY 1, 2)"
+        " WHERE m.payment_id IS NOT NULL AND a.code IN ('2300', '2350', '2400', '2900') GROUP BY 1, 2),"
+        f" shorter AS ({amounts.LESS})"
         " SELECT p.id, p.state, coalesce(h.code, '-') AS code, coalesce(h.held, 0) AS held"
         " FROM payments p LEFT JOIN held h ON h.payment_id = p.id AND h.held <> 0"
+        " LEFT JOIN shorter s ON s.id = p.id"
         f" WHERE (h.code IS DISTINCT FROM (CASE p.state {places} END)"
-        " OR (h.code IS NOT NULL AND h.held <> p.amount_minor))",
+        " OR (h.code IS NOT NULL AND h.held <> p.amount_minor - coalesce(s.less, 0)))",
     )(session)
 
 
@@ -91,6 +93,7 @@ in_one_place = (
     ),
     payments_rest_where_the_books_say,
     *receivables.owed_as_booked,
+    *amounts.taken_as_booked,
     none_of(
         "run {number} should have {waiting} committed, and the books say {committed}",
         "SELECT r.number, r.waiting, coalesce(sum(a.credits_minor - a.debits_minor), 0) AS committed"

@@ -114,9 +114,11 @@ settled_once = (
     none_of(
         "line {line_id} settles {amount_minor}, and says otherwise or is not there",
         "SELECT m.line_id, m.amount_minor FROM matches m LEFT JOIN statement_lines l ON l.id = m.line_id"
-        " LEFT JOIN payments p ON p.id = m.payment_id"
+        " LEFT JOIN payments p ON p.id = m.payment_id LEFT JOIN amount_findings f ON f.payment_id = m.payment_id"
+        " AND f.attempt = m.attempt AND f.confirmed_by IS NOT NULL AND f.paid_minor > 0"
         " WHERE l.amount_minor IS DISTINCT FROM m.amount_minor OR p.id IS NULL"
-        " OR (m.kind = 'payment' AND (p.amount_minor, p.currency) IS DISTINCT FROM (l.amount_minor, l.currency))",
+        " OR (m.kind = 'payment' AND (coalesce(f.paid_minor, p.amount_minor), p.currency)"
+        " IS DISTINCT FROM (l.amount_minor, l.currency))",
     ),
     none_of(
         "statement {filename}: the file was taken in twice",

@@ -8,7 +8,7 @@ from cbi.payments import digest, findings, summaries
 from cbi.payments.models import PaymentRun
 from cbi.payments.sheet_models import RunSummary
 from cbi.payments.states import PAYMENT, RUN, RunState
-from cbi.proofs import signing
+from cbi.proofs import amounts, signing
 from cbi.proofs.promise import Breaches, none_of
 
 _DELIVERING = ", ".join(f"'{entry}'" for entry in DELIVERING)
@@ -41,7 +41,7 @@ paid_once = (
         "payment {payment_id}: attempt {attempt} is in the books as paid {times} times",
         "SELECT payment_id, attempt, sum(n) AS times FROM (SELECT payment_id, attempt, count(*) AS n FROM transfers"
         f" WHERE leg = 1 AND entry IN ({_DELIVERING}) GROUP BY 1, 2 UNION ALL"
-        " SELECT payment_id, attempt, 1 FROM receivables WHERE state <> 'delivered') paid"
+        " SELECT payment_id, attempt, 1 FROM receivables WHERE state <> 'delivered' AND NOT excess) paid"
         " GROUP BY payment_id, attempt HAVING sum(n) > 1",
     ),
     none_of(
@@ -146,6 +146,7 @@ def moves_are_allowed(session: Session) -> Breaches:
 
 unknown_is_asked_about = (
     moves_are_allowed,
+    *amounts.not_settled_by_words,
     none_of(
         "payment {payment_id} was {before} and became {after}",
         "SELECT payment_id, before, after FROM payment_events WHERE before IN ('unknown', 'disputed')"

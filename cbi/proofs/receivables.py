@@ -7,6 +7,8 @@ from cbi.payments.states import RECEIVABLE
 from cbi.proofs.promise import Breaches, none_of
 
 _RECOVERED = ", ".join(f"'{entry}'" for entry in Entry if entry.startswith("recover"))
+_KIND = "CASE WHEN r.excess THEN 'paid_more' ELSE 'paid_twice' END"
+"""The entry that opened a receivable, and the kind of discrepancy about it."""
 
 
 def receivables_move_as_allowed(session: Session) -> Breaches:
@@ -31,7 +33,7 @@ owed_as_booked = (
     none_of(
         "receivable {id} of {amount_minor} is {state}, and the books say otherwise",
         "SELECT r.id, r.amount_minor, r.state FROM receivables r LEFT JOIN LATERAL (SELECT"
-        " count(*) FILTER (WHERE entry = 'paid_twice' AND amount_minor = r.amount_minor) AS opened,"
+        f" count(*) FILTER (WHERE entry = {_KIND} AND amount_minor = r.amount_minor) AS opened,"
         " count(*) FILTER (WHERE entry = 'adopt') AS adopted,"
         f" count(*) FILTER (WHERE entry IN ({_RECOVERED}) AND leg = 1) AS recovered,"
         " count(*) FILTER (WHERE entry = 'write_off' AND leg = 1) AS written_off"
@@ -57,7 +59,7 @@ owed_as_booked = (
         "payment {payment_id}: attempt {attempt} is owed back, and no discrepancy says so",
         "SELECT r.payment_id, r.attempt FROM receivables r JOIN payments p ON p.id = r.payment_id"
         " WHERE r.state = 'open' AND p.state = 'paid' AND NOT EXISTS (SELECT 1 FROM discrepancies d"
-        " WHERE d.kind = 'paid_twice' AND d.payment_id = r.payment_id AND d.settled_at IS NULL"
+        f" WHERE d.kind = {_KIND} AND d.payment_id = r.payment_id AND d.settled_at IS NULL"
         " AND d.subject = concat('payment:', r.payment_id, ':', r.attempt))",
     ),
     none_of(

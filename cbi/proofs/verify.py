@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from cbi.db import planned_for_sets
-from cbi.proofs import books, counter, decisions, payments, programmes, record, work
+from cbi.proofs import books, counter, decisions, months, payments, programmes, record, work
 from cbi.proofs.promise import SHOWN, Promise, Verdict
 
 PROMISES: tuple[Promise, ...] = (
@@ -16,13 +16,17 @@ PROMISES: tuple[Promise, ...] = (
         2, "Nothing leaves without approval", payments.approved + decisions.decided + work.signed
     ),
     Promise(3, "Spending never exceeds the fund", books.never_overspent),
-    Promise(4, "Money is in exactly one place", books.in_one_place),
+    Promise(4, "Money is in exactly one place", books.in_one_place + months.in_one_place),
     Promise(
         5, "What we do not know is asked about, never sent again", payments.unknown_is_asked_about
     ),
     Promise(6, "A code is paid out once, and nothing here holds a code", counter.paid_out_once),
     Promise(7, "A statement line settles at most one payment", counter.settled_once),
-    Promise(8, "The record is append-only, and shows alterations", record.append_only),
+    Promise(
+        8,
+        "The record is append-only, and shows alterations",
+        record.append_only + months.append_only,
+    ),
     Promise(
         9,
         "Losing power loses no acknowledged command",

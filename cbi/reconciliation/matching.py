@@ -27,6 +27,7 @@ from cbi.fsp.adapter import PaysOverCounter
 from cbi.fsp.keys import idempotency_key
 from cbi.fsp.messages import Outcome, ProviderUpdate
 from cbi.payments import disputes, providers
+from cbi.payments.known import expected_minor
 from cbi.payments.models import Attempt, Discrepancy, Payment
 from cbi.payments.moves import move
 from cbi.payments.outcomes import apply
@@ -156,7 +157,8 @@ def _settling(condition: ColumnElement[bool]) -> Select[Any]:
         )
         .join(Payment, Payment.id == o.payment_id)
         .where(
-            o.kind.in_(["payment", "return"]), ~o.contrary, o.amount_minor == Payment.amount_minor,
+            o.kind.in_(["payment", "return"]), ~o.contrary,
+            o.amount_minor == expected_minor(o.attempt),
             o.currency == Payment.currency, condition,
         )
         .subquery("fitting")
@@ -197,7 +199,9 @@ def _book_facts(session: Session, provider: str) -> int:
     One after the other: these are few, and each is looked at by somebody.
     """
     owed_back = exists().where(
-        Receivable.payment_id == open_lines.c.payment_id, Receivable.state == ReceivableState.OPEN
+        Receivable.payment_id == open_lines.c.payment_id,
+        Receivable.state == ReceivableState.OPEN,
+        ~Receivable.excess,
     )
     known = reached(open_lines.c.kind)
     facts = _settling(and_(~known, (open_lines.c.kind == "payment") | owed_back)).subquery()

@@ -26,6 +26,7 @@ from sqlalchemy.orm import Session
 
 from cbi import clock
 from cbi.offices import office_of
+from cbi.payments.known import expected_minor
 from cbi.payments.models import Attempt, Payment, PaymentEvent
 from cbi.payments.receivable_models import Receivable, ReceivableEvent
 from cbi.payments.states import PaymentState, ReceivableState
@@ -93,6 +94,7 @@ def reached(line_kind: ColumnElement[str]) -> ColumnElement[bool]:
     twice = exists().where(Receivable.payment_id == o.payment_id, Receivable.attempt == o.attempt)
     came_back = exists().where(
         Receivable.payment_id == o.payment_id,
+        ~Receivable.excess,
         ReceivableEvent.receivable_id == Receivable.id,
         ReceivableEvent.after == ReceivableState.RECOVERED.value,
         ReceivableEvent.attempt == o.attempt,
@@ -164,7 +166,7 @@ def verdicts() -> list[tuple[ColumnElement[bool], DiscrepancyKind]]:
         (o.contrary, _K.CONTRADICTORY_LINE),
         (o.currency != Payment.currency, _K.CURRENCY_DIFFERS),
         (Match.line_id.is_not(None), _K.DUPLICATE_LINE),
-        (o.amount_minor != Payment.amount_minor, _K.AMOUNT_DIFFERS),
+        (o.amount_minor != expected_minor(o.attempt), _K.AMOUNT_DIFFERS),
         (_rivalled(), _K.AMBIGUOUS_LINE),
         (o.kind == "return", _K.RETURN_LINE),
         (o.kind == "payment", _K.SETTLED_NOT_PAID),
@@ -180,7 +182,9 @@ def _rivalled() -> ColumnElement[bool]:
     fitting = case(
         (
             and_(
-                ~o.contrary, o.amount_minor == Payment.amount_minor, o.currency == Payment.currency
+                ~o.contrary,
+                o.amount_minor == expected_minor(o.attempt),
+                o.currency == Payment.currency,
             ),
             func.coalesce(o.provider_reference, ""),
         )

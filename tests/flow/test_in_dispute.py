@@ -134,7 +134,7 @@ def test_it_is_sent_once_a_person_has_settled_the_dispute(story: Story) -> None:
 @pytest.mark.parametrize(
     "kind",
     [
-        "paid_after_failed", "said_to_have_failed", "paid_another_amount", "earlier_attempt_paid", "paid_after_expired",
+        "paid_after_failed", "said_to_have_failed", "earlier_attempt_paid", "paid_after_expired",
         "returned_after_failed",
     ],
 )  # fmt: skip

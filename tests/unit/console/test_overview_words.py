@@ -16,8 +16,15 @@ from cbi.console.overview_words import (
 )
 from cbi.fsp.messages import FailureReason
 from cbi.payments.ageing import SOURCE as AGE
-from cbi.payments.discrepancies import PAID_TWICE, WITHOUT_COVER
-from cbi.payments.disputes import ANOTHER_AMOUNT, SAID_TO_HAVE_FAILED
+from cbi.payments.amounts import SOURCE as AMOUNT_FINDING
+from cbi.payments.discrepancies import (
+    ANOTHER_AMOUNT,
+    PAID_LESS,
+    PAID_MORE,
+    PAID_TWICE,
+    WITHOUT_COVER,
+)
+from cbi.payments.disputes import SAID_TO_HAVE_FAILED
 from cbi.payments.late import SOURCE as OWED_BACK
 from cbi.payments.recipients import ACCOUNT_CHANGED
 from cbi.payments.states import PAYMENT, PaymentState, RunState
@@ -42,7 +49,7 @@ def test_a_kind_means_on_the_pages_what_it_means_over_the_api(kind: DiscrepancyK
     "kind",
     [
         "unknown_payment", "reference_repeated", "earlier_attempt_paid", PAID_TWICE, WITHOUT_COVER, ACCOUNT_CHANGED,
-        SAID_TO_HAVE_FAILED, ANOTHER_AMOUNT,
+        SAID_TO_HAVE_FAILED, ANOTHER_AMOUNT, PAID_LESS, PAID_MORE,
     ],
 )  # fmt: skip
 def test_what_other_stages_open_has_words_too(kind: str) -> None:
@@ -67,7 +74,7 @@ def test_every_state_event_and_failure_has_words() -> None:
     assert set(CODES) == set(CodeState)
     assert {state.value for moves in PAYMENT.moves.values() for state in moves} <= set(EVENTS)
     assert {*FailureReason, ACCOUNT_CHANGED} <= set(FAILURES)
-    assert {FINDING, CODES_MADE, AGE, OWED_BACK} <= set(SOURCES)
+    assert {FINDING, AMOUNT_FINDING, CODES_MADE, AGE, OWED_BACK} <= set(SOURCES)
 
 
 @pytest.mark.parametrize("reason", Reason)

@@ -1,0 +1,43 @@
+"""What two people have found that an attempt took from our account, where the provider named another amount."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from cbi.db import Base, CurrencyCode, Instant, Key, MinorUnits, may_update
+
+
+class AmountFinding(Base):
+    """One person's report of what an attempt took, with the proof they saw; a finding once another has confirmed it.
+
+    A report that was mistaken stays unconfirmed and another is made. One that an attempt took something is
+    confirmed at most once; that it took nothing ends what had been said of it by then.
+    """
+
+    __tablename__ = "amount_findings"
+    __table_args__ = (
+        Index("ix_amount_findings_payment_id_attempt", "payment_id", "attempt"),
+        Index(
+            "uq_amount_findings_confirmed", "payment_id", "attempt", unique=True,
+            postgresql_where=text("confirmed_by IS NOT NULL AND paid_minor > 0"),
+        ),
+        CheckConstraint("paid_minor >= 0", name="amount_possible"),
+        CheckConstraint("confirmed_by <> reported_by", name="two_people"),
+        CheckConstraint("(confirmed_by IS NULL) = (confirmed_at IS NULL)", name="confirmed_whole"),
+        {"info": may_update("confirmed_by", "confirmed_at")},
+    )  # fmt: skip
+
+    id: Mapped[Key]
+    payment_id: Mapped[UUID] = mapped_column(ForeignKey("payments.id"))
+    attempt: Mapped[int]
+    paid_minor: Mapped[MinorUnits]
+    """What left our account with the provider, in the payment's currency; zero: nothing did."""
+    currency: Mapped[CurrencyCode]
+    proof: Mapped[str]
+    """Where the provider's word can be found: a letter, a message, a ticket."""
+    reported_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    reported_at: Mapped[Instant]
+    confirmed_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    confirmed_at: Mapped[datetime | None]

@@ -1,0 +1,63 @@
+"""What our books hold of a single attempt: that it was paid, that its money came back, and how much two people found."""
+
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, SQLColumnExpression, case, exists, func, select
+from sqlalchemy.orm import Session
+
+from cbi.payments.amount_models import AmountFinding
+from cbi.payments.models import Payment, PaymentEvent
+from cbi.payments.receivable_models import Receivable, ReceivableEvent
+from cbi.payments.states import PaymentState, ReceivableState
+
+_FOUND = AmountFinding.confirmed_by.is_not(None) & (AmountFinding.paid_minor > 0)
+
+
+def known_paid(session: Session, payment_id: UUID, attempt: int) -> bool:
+    """Whether our books hold that this attempt was paid, whatever came of it since."""
+    event = exists().where(
+        PaymentEvent.payment_id == payment_id,
+        PaymentEvent.attempt == attempt,
+        PaymentEvent.after == PaymentState.PAID.value,
+    )
+    double = exists().where(Receivable.payment_id == payment_id, Receivable.attempt == attempt)
+    return bool(session.scalar(select(event | double)))
+
+
+def known_returned(session: Session, payment_id: UUID, attempt: int) -> bool:
+    """Whether our books hold that the money of this attempt came back."""
+    event = exists().where(
+        PaymentEvent.payment_id == payment_id,
+        PaymentEvent.attempt == attempt,
+        PaymentEvent.after == PaymentState.RETURNED.value,
+    )
+    recovered = exists().where(
+        Receivable.payment_id == payment_id,
+        ~Receivable.excess,
+        ReceivableEvent.receivable_id == Receivable.id,
+        ReceivableEvent.after == ReceivableState.RECOVERED.value,
+        ReceivableEvent.attempt == attempt,
+    )
+    return bool(session.scalar(select(event | recovered)))
+
+
+def found_minor(session: Session, payment_id: UUID, attempt: int) -> int | None:
+    """What two people have found that this attempt took, in minor units. None: nobody has, or it took nothing."""
+    return session.scalar(
+        select(AmountFinding.paid_minor).where(
+            AmountFinding.payment_id == payment_id, AmountFinding.attempt == attempt, _FOUND
+        )
+    )
+
+
+def expected_minor(attempt: SQLColumnExpression[int]) -> ColumnElement[int]:
+    """What a provider's statement should say of this attempt of a payment: what was found, else what was sent."""
+    found = select(AmountFinding.paid_minor).where(
+        AmountFinding.payment_id == Payment.id, AmountFinding.attempt == attempt, _FOUND
+    )
+    # The few payments with a finding are read once for a whole statement; the finding itself only for them.
+    with_finding = Payment.id.in_(select(AmountFinding.payment_id).where(_FOUND))
+    return case(
+        (with_finding, func.coalesce(found.scalar_subquery(), Payment.amount_minor)),
+        else_=Payment.amount_minor,
+    )
