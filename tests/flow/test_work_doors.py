@@ -8,6 +8,7 @@ from pathlib import Path
 import pyotp
 import pytest
 from openpyxl import load_workbook
+from rich.console import Console
 from sqlalchemy import URL
 from typer.testing import CliRunner
 
@@ -17,6 +18,7 @@ from cbi.access.permissions import Role
 from cbi.app import create_app
 from cbi.cli import app as terminal
 from cbi.errors import CbiError
+from cbi.terminal import output
 from tests.factories import households
 from tests.flow.people import PASSWORD, Caller, make_user, token_for
 from tests.work_factory import CODE, NOW, days, filled, programme
@@ -111,7 +113,7 @@ def test_work_at_the_terminal_from_the_activity_to_the_signature(
     make_user("officer", Role.REGISTRATION_OFFICER)
     _, secret = secret_of("signer", Role.WORK_SUPERVISOR)
     monkeypatch.setenv("CBI_PASSWORD", PASSWORD)
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(output, "console", Console(width=250))  # or words stand below each other
 
     def cbi(line: str, by: str = "manager", *, exits: int = 0) -> str:
         done = CliRunner().invoke(terminal, ["work", *line.split(), "--user", by])
@@ -150,7 +152,6 @@ def test_work_at_the_terminal_from_the_activity_to_the_signature(
     shown = json.loads(cbi(f"sheet show {number} --json", "signer"))
     assert shown["rows"][0]["trace"].endswith("5 days × 1200.00 = 6000.00 DZD")
     assert numbers[0] in cbi(f"sheet show {number}", "signer")
-    monkeypatch.setenv("COLUMNS", "250")  # or the words stand below each other
     assert "waits for a signature" in cbi(f"sheet list {CODE}", "signer")
     code = pyotp.TOTP(secret).at(NOW)
     cbi(f"sheet sign {number} --digest xyz --code {code}", "signer", exits=2)
