@@ -156,7 +156,7 @@ def test_a_lost_card_is_blocked_by_one_person_and_replaced_by_another(
             new = cards.replace(session, EVERYTHING, "cards", households[0])
             cards.hand_over(session, EVERYTHING, "cards", households[0])
             acts = session.scalars(
-                select(AuditEntry.act).where(AuditEntry.act.like("card.%"))
+                select(AuditEntry.act).where(AuditEntry.act.like("card.%")).order_by(AuditEntry.id)
             ).all()
         calls_back(stripe)
     assert stripe.left_on(new.name) == 600_00
@@ -176,7 +176,7 @@ def test_an_answer_that_fails_to_come_is_kept_in_the_audit_log(
         with offices.transaction("dz") as session:
             card = cards.block(session, EVERYTHING, "cards", households[0], CardLoss.STOLEN)
             acts = session.scalars(
-                select(AuditEntry.act).where(AuditEntry.act.like("card.b%"))
+                select(AuditEntry.act).where(AuditEntry.act.like("card.b%")).order_by(AuditEntry.id)
             ).all()
     assert card.standing is CardStanding.BLOCKED
     assert acts == ["card.blocked_without_answer", "card.blocked"]

@@ -40,7 +40,9 @@ def test_the_last_choice_counts_and_each_is_on_record(session: Session) -> None:
     for level in (Level.NORMAL, Level.NO_SMS, Level.DISCREET):
         privacy.choose(session, EVERYTHING, person.id, level)
     assert privacy.levels(session, [account.id]) == {account.id: Level.DISCREET}
-    acts = session.scalars(select(AuditEntry.details).where(AuditEntry.act == "privacy.chosen"))
+    acts = session.scalars(
+        select(AuditEntry.details).where(AuditEntry.act == "privacy.chosen").order_by(AuditEntry.id)
+    )
     assert [each["level"] for each in acts] == ["normal", "no_sms", "discreet"]
 
 

@@ -142,7 +142,9 @@ def test_a_list_names_households_by_number_and_that_it_was_opened_is_noted(
     assert rest.next_cursor is None
     assert all(line.recipient is None for line in (*first.items, *rest.items))
     noted = session.scalars(
-        select(AuditEntry).where(AuditEntry.act == "payment_run.list_viewed")
+        select(AuditEntry)
+        .where(AuditEntry.act == "payment_run.list_viewed")
+        .order_by(AuditEntry.id)
     ).all()
     assert [(entry.actor_id, entry.details["rows"]) for entry in noted] == [
         (certifier.id, 2), (certifier.id, 1)
