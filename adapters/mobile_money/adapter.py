@@ -292,9 +292,11 @@ def _is_ours(value: str) -> bool:
 
 
 def _text(said: Json, name: str) -> str | None:
-    """A text that can be kept; anything else counts as absent."""
+    """A text that can be kept; anything else, and an empty one, counts as absent."""
     value = said.get(name)
-    return value[:256] if isinstance(value, str) and value.isprintable() else None
+    if not isinstance(value, str) or not value.isprintable() or not value.strip():
+        return None
+    return value[:256]
 
 
 def _instant(value: object) -> datetime | None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from adapters.mobile_money import PLUGIN, statement, statuses
-from adapters.mobile_money.adapter import MobileMoneyAdapter, correlation_of
+from adapters.mobile_money.adapter import MobileMoneyAdapter, _text, correlation_of
 from adapters.mobile_money.client import Unanswered
 from adapters.mobile_money.statuses import ERRORS, HTTP_STATUS, Refused
 from cbi import clock
@@ -98,6 +98,11 @@ def test_an_amount_that_needs_guessing_is_none(text: object, currency: object) -
 
 
 # Errors
+
+
+@pytest.mark.parametrize("said", ["", "  ", None, 7, "a\x00b"])
+def test_a_reference_that_names_nothing_is_none(said: object) -> None:
+    assert _text({"objectReference": said}, "objectReference") is None
 
 
 def test_every_error_code_of_the_specification_has_a_meaning(shared_data: object) -> None:
