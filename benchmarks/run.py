@@ -15,6 +15,27 @@ from benchmarks.measure import MOST_MEMORY_MB, Figure, Run, Target, alone, perce
 
 def measure(ground: Ground, tellers: int, at_once: Sequence[int]) -> Iterator[Figure]:
     """Every step in the order of the work, each as soon as it is measured."""
+    yield from _to_the_codes(ground)
+    floor = floors.texting(ground)
+    yield _figure(
+        "text the codes", "texts", alone(steps.text, ground, OFFICE), Target(),
+        "claim, mark, mark + HOTP", floor,
+    )  # fmt: skip
+    if sms.is_possible():
+        yield from sms.figures(ground)
+    yield from redeem.figures(ground, tellers, at_once)
+    yield from _to_the_proofs(ground)
+    yield shell.small_list(ground)
+    yield shell.help_()
+
+
+def measure_run(ground: Ground, tellers: int, at_once: Sequence[int]) -> Iterator[Figure]:
+    """The steps that take a run as sets, whatever its size: no texts, and nobody at a counter."""
+    yield from _to_the_codes(ground)
+    yield from _to_the_proofs(ground)
+
+
+def _to_the_codes(ground: Ground) -> Iterator[Figure]:
     yield _figure(
         "import a list", "households", alone(steps.import_list, ground, OFFICE), Target(ratio=4),
         "parse + COPY", floors.importing(ground),
@@ -31,14 +52,9 @@ def measure(ground: Ground, tellers: int, at_once: Sequence[int]) -> Iterator[Fi
         "release to codes", "payments", alone(steps.release, ground, OFFICE), Target(ratio=2.5),
         "COPY + HOTP", floors.releasing(ground),
     )  # fmt: skip
-    floor = floors.texting(ground)
-    yield _figure(
-        "text the codes", "texts", alone(steps.text, ground, OFFICE), Target(),
-        "claim, mark, mark + HOTP", floor,
-    )  # fmt: skip
-    if sms.is_possible():
-        yield from sms.figures(ground)
-    yield from redeem.figures(ground, tellers, at_once)
+
+
+def _to_the_proofs(ground: Ground) -> Iterator[Figure]:
     between.everybody_else_is_paid()
     yield _figure(
         "book in bulk", "payments", alone(steps.book, ground, OFFICE), Target(ratio=2, rate=20_000),
@@ -53,8 +69,6 @@ def measure(ground: Ground, tellers: int, at_once: Sequence[int]) -> Iterator[Fi
         "verify", "payments", alone(steps.prove, ground, OFFICE), Target(ratio=5),
         "one sequential scan", floors.verifying(ground),
     )  # fmt: skip
-    yield shell.small_list(ground)
-    yield shell.help_()
 
 
 def measure_redemption(ground: Ground, tellers: int, at_once: Sequence[int]) -> Iterator[Figure]:
@@ -62,6 +76,10 @@ def measure_redemption(ground: Ground, tellers: int, at_once: Sequence[int]) -> 
     for step in (steps.import_list, steps.build, steps.certify, steps.authorise, steps.release):
         step(ground)
     yield from redeem.figures(ground, tellers, at_once)
+
+
+MEASURE = {None: measure, "run": measure_run, "redeem": measure_redemption}
+"""What `--only` may name."""
 
 
 def _figure(
@@ -87,6 +105,12 @@ def conditions() -> dict[str, str]:
             shown[name] = str(row[0]) if row else ""
     waiting = f"{os.getloadavg()[0]:.1f} before the start"
     return shown | {"processors": str(os.cpu_count()), "load": waiting}
+
+
+def _in_short(figure: Figure) -> str:
+    ratio = f", {figure.ratio:.1f} × its floor" if figure.ratio is not None else ""
+    memory = f", {figure.peak_mb:.0f} MB" if figure.peak_mb is not None else ""
+    return f"{figure.step}: {figure.rows:,} {figure.of} in {figure.seconds:.1f} s{ratio}{memory}"
 
 
 def table(figures: list[Figure]) -> Table:
@@ -131,13 +155,14 @@ def main(arguments: list[str] | None = None) -> None:
         help="tellers at the same time over HTTP, one measurement for each number (default 1 50 200)",
     )  # fmt: skip
     given.add_argument(
-        "--only", choices=("redeem",), help="measure this alone; what it needs is made ready first"
-    )
+        "--only", choices=[name for name in MEASURE if name],
+        help="measure this alone: a run as sets, or redemption; what it needs is made ready first",
+    )  # fmt: skip
     given.add_argument("--json", action="store_true", help="for programs")
     chosen = given.parse_args(arguments)
     sample = min(chosen.redeem, chosen.households // 5)
     most = max(chosen.tellers, *chosen.at_once)
-    each_of = measure_redemption if chosen.only else measure
+    each_of = MEASURE[chosen.only]
     out = Console(stderr=chosen.json)
     with opened(chosen.households, sample, most) as ground:
         about = conditions()
@@ -145,7 +170,9 @@ def main(arguments: list[str] | None = None) -> None:
         with out.status("preparing") as status:
             for figure in each_of(ground, chosen.tellers, chosen.at_once):
                 figures.append(figure)
-                status.update(f"after {figure.step}: {figure.seconds:.2f} s")
+                status.update(f"after {figure.step}")
+                if not chosen.json:
+                    out.print(_in_short(figure))
     most = max(figure.peak_mb or 0 for figure in figures)
     if chosen.json:
         print(

@@ -85,6 +85,7 @@ def test_staff_sign_in_and_out_with_the_keyboard_alone(house: House, window: Ope
     amina, seen = house.people["amina"], window()
     page = seen.open("/password")
     screenshot(page, "sign-in")
+    expect(page.get_by_label("User name")).to_be_focused()
     type_on(page, "amina", "Tab", amina.password, "Tab", amina.next_code(), "Enter")
     expect(page).to_have_url(f"{house.address}/password")
     page.goto(f"{house.address}/")

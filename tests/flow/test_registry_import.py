@@ -1,6 +1,7 @@
 """Lists of households come in: real ones, broken ones, the same one twice, and two at once."""
 
 import io
+import re
 import threading
 from collections import Counter
 from pathlib import Path
@@ -158,7 +159,9 @@ def test_the_kenyan_list_lands_whole_and_nobody_can_be_read_from_the_tables(
     secrets = {line[columns[name]] for line in lines[1:] for name in columns}
     dumped = "\n".join(row for found in contents(owner).values() for row in found)
     hexed = {secret.encode().hex() for secret in secrets}
-    assert not [secret for secret in secrets if secret in dumped]
+    # Sealed values and keys of rows are random digits and letters, which hold eight given digits now and then.
+    readable = re.sub("[0-9a-f-]{32,}", "", dumped)
+    assert not [secret for secret in secrets if secret in readable]
     assert not [secret for secret in hexed if secret in dumped]
 
 
