@@ -297,7 +297,7 @@ _MATCH = """
     FROM staging;
 
     INSERT INTO floor_matches
-    SELECT gen_random_uuid(), a.payment_id, a.number, 'payment', 'R', s.minor, now()
+    SELECT gen_random_uuid(), a.payment_id, a.number, 'payment', 'R', s.minor, now(), 0, 0
     FROM staging s
     JOIN attempts a ON a.provider = 'post_office' AND a.provider_reference = s.receipt
     JOIN payments p ON p.id = a.payment_id AND p.amount_minor = s.minor AND p.currency = s.currency

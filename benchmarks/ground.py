@@ -8,7 +8,7 @@ import secrets
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,7 +156,7 @@ def _tellers(supervisor: Actor, count: int) -> tuple[Actor, ...]:
         return tuple(actor for actor in found if actor)
 
 
-def write_list(place: Path, count: int, first: int = 0) -> None:
+def write_list(place: Path, count: int, first: int = 0, areas: Sequence[str] = _AREAS) -> None:
     """A registration list of so many households, none of which exists; the same number makes the same list."""
     chance = random.Random(26)
     with place.open("w", newline="", encoding="utf-8") as file:
@@ -166,7 +166,7 @@ def write_list(place: Path, count: int, first: int = 0) -> None:
             sheet.writerow(
                 (
                     f"B-{at:07d}", chance.choice(_NAMES), f"055{at:07d}", chance.choice(("ar", "fr", "en")),
-                    chance.randint(1, 9), chance.choice(_AREAS), chance.choice(("female", "male")),
+                    chance.randint(1, 9), chance.choice(areas), chance.choice(("female", "male")),
                     f"{chance.randint(1950, 2004)}-{chance.randint(1, 12):02d}-{chance.randint(1, 28):02d}",
                     "passport", document_of(at), "yes", f"{clock.now():%Y-%m}-01",
                 )

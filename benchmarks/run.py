@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import between, floors, redeem, shell, sms, steps
+from benchmarks import between, dispatching, floors, redeem, shell, sms, steps
 from benchmarks.ground import OFFICE, Ground, opened, owner
 from benchmarks.measure import MOST_MEMORY_MB, Figure, Run, Target, alone, percentile
 
@@ -25,6 +25,7 @@ def measure(ground: Ground, tellers: int, at_once: Sequence[int]) -> Iterator[Fi
         yield from sms.figures(ground)
     yield from redeem.figures(ground, tellers, at_once)
     yield from _to_the_proofs(ground)
+    yield from dispatching.figures(ground)
     yield shell.small_list(ground)
     yield shell.help_()
 
@@ -78,7 +79,17 @@ def measure_redemption(ground: Ground, tellers: int, at_once: Sequence[int]) -> 
     yield from redeem.figures(ground, tellers, at_once)
 
 
-MEASURE = {None: measure, "run": measure_run, "redeem": measure_redemption}
+def measure_sending(ground: Ground, tellers: int, at_once: Sequence[int]) -> Iterator[Figure]:
+    """Sending payments one by one over HTTP, alone."""
+    yield from dispatching.figures(ground)
+
+
+MEASURE = {
+    None: measure,
+    "sending": measure_sending,
+    "run": measure_run,
+    "redeem": measure_redemption,
+}
 """What `--only` may name."""
 
 

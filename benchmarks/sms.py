@@ -2,10 +2,9 @@
 
 import base64
 import multiprocessing
-import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from sqlalchemy import cast as sql_cast
 from sqlalchemy import create_engine, literal, null, select, text
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
+from benchmarks.environment import environment
 from benchmarks.floors import RUNS, copies
 from benchmarks.ground import OFFICE, Ground
 from benchmarks.measure import Done, Figure, Target, alone, percentile, watch
@@ -75,23 +75,6 @@ def figures(ground: Ground) -> Iterator[Figure]:
         floor.seconds, percentile(came.each, 0.5), percentile(came.each, 0.99), percentile(floor.each, 0.5),
         percentile(floor.each, 0.99),
     )  # fmt: skip
-
-
-@contextmanager
-def environment(values: Mapping[str, str]) -> Iterator[None]:
-    """These settings for this process and its children, within the block."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ |= values
-    settings.cache_clear()
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-        settings.cache_clear()
 
 
 class _Timed:

@@ -14,7 +14,7 @@ from cbi import clock, db, jobs, offices
 from cbi.access.actor import Actor
 from cbi.messaging import handover
 from cbi.messaging.transports import Sent
-from cbi.payments import approval, dispatch, moves, runs
+from cbi.payments import approval, dispatch, finding_lists, moves, runs
 from cbi.payments.models import PaymentRun
 from cbi.payments.states import PaymentState
 from cbi.programmes import cycles
@@ -58,8 +58,9 @@ def authorise(ground: Ground) -> Done:
 def _sign(ground: Ground, who: str, sign: Callable[..., PaymentRun]) -> Done:
     signer = ground.staff[who]
     with offices.transaction(OFFICE) as session:
-        run = sign(session, signer.actor, the_run(), signer.one_time_code())
-        return Done(run.payment_count)
+        run = session.get_one(PaymentRun, the_run())
+        finding_lists.unusual(session, signer.actor, run, limit=50)
+        return Done(sign(session, signer.actor, run.id, signer.one_time_code()).payment_count)
 
 
 def the_run() -> UUID:

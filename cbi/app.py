@@ -23,6 +23,7 @@ from cbi.http.request_log import RequestLog
 from cbi.http.requests import Entrance
 from cbi.http.routing import API, Guard, OfficeRoute
 from cbi.ledger import endpoints as ledger
+from cbi.ledger import fx_endpoints as fx
 from cbi.messaging import callbacks as gateway
 from cbi.messaging import endpoints as messages
 from cbi.messaging import telephones
@@ -32,13 +33,22 @@ from cbi.payments import amount_endpoints as amounts
 from cbi.payments import callbacks
 from cbi.payments import card_endpoints as cards
 from cbi.payments import endpoints as payments
+from cbi.payments import funding_endpoints as funding
 from cbi.payments import receivable_endpoints as receivables
 from cbi.payments import signing_endpoints as signing
+from cbi.payments import tariff_endpoints as tariffs
+from cbi.payments import waiver_endpoints as waivers
+from cbi.payments import withdrawal_endpoints as withdrawals
 from cbi.programmes import endpoints as programmes
+from cbi.programmes import fund_endpoints as funds
 from cbi.programmes import household_endpoints as households
+from cbi.programmes import top_up_endpoints as top_ups
+from cbi.programmes import value_endpoints as transfer_values
 from cbi.programmes import work_endpoints as work
 from cbi.proofs import endpoints as proofs
 from cbi.reconciliation import endpoints as reconciliation
+from cbi.reconciliation import fee_endpoints as fees
+from cbi.reconciliation import line_endpoints as lines
 from cbi.redemption import endpoints as redemption
 from cbi.redemption.tellers import actor_of_teller
 from cbi.registry import endpoints as registry
@@ -46,8 +56,9 @@ from cbi.reporting import endpoints as reporting
 from cbi.settings import settings
 
 STAGES = (
-    access, registry, programmes, work, households, ledger, messages, gateway, payments, again, signing,
-    receivables, amounts, cards, callbacks, redemption, reconciliation, helpline, reporting, month_end, proofs,
+    access, registry, programmes, work, households, transfer_values, top_ups, ledger, fx, funds, messages, gateway,
+    payments, funding, again, signing, waivers, tariffs, receivables, amounts, withdrawals, cards, callbacks,
+    redemption, reconciliation, lines, fees, helpline, reporting, month_end, proofs,
 )  # fmt: skip
 
 HOLDERS: Mapping[str, FindActor] = {"teller": actor_of_teller}

@@ -6,21 +6,29 @@ import typer
 
 from cbi.demo.command import demo
 from cbi.terminal import (
-    again,
     cards,
     complaints,
     counter,
     deployment,
     enrolment,
+    fx,
+    lines,
     money,
     months,
+    moving,
     payments,
     people,
+    prices,
     receivables,
     registry,
     signing,
     statements,
+    tariffs,
     texts,
+    top_ups,
+    values,
+    waivers,
+    withdrawing,
     work,
 )
 
@@ -37,19 +45,26 @@ app.add_typer(people.users, name="user")
 app.add_typer(registry.registry, name="registry")
 app.add_typer(money.programmes, name="programme")
 app.add_typer(enrolment.conditions, name="condition")
-app.add_typer(money.funds, name="fund")
+app.add_typer(prices.baskets, name="basket")
+app.add_typer(prices.prices, name="prices")
+app.add_typer(values.values, name="value")
+app.add_typer(moving.funds, name="fund")
+app.add_typer(fx.fx, name="fx")
 app.add_typer(months.books, name="books")
-app.add_typer(money.cycles, name="cycle")
+moving.cycles.add_typer(top_ups.top_ups, name="top-up")
+app.add_typer(moving.cycles, name="cycle")
 app.add_typer(work.work, name="work")
-app.add_typer(again.runs, name="run")
+app.add_typer(withdrawing.runs, name="run")
 app.add_typer(signing.policy, name="approval-policy")
 app.add_typer(signing.delegations, name="delegation")
+app.add_typer(waivers.waivers, name="waiver")
+app.add_typer(tariffs.tariffs, name="tariff")
 app.add_typer(payments.payments, name="payment")
 app.add_typer(receivables.receivables, name="receivable")
 app.add_typer(counter.counters, name="counter")
 app.add_typer(cards.cards, name="card")
 app.add_typer(texts.messages, name="messages")
-app.add_typer(statements.statement, name="statement")
+app.add_typer(lines.statement, name="statement")
 app.add_typer(statements.discrepancy, name="discrepancy")
 app.add_typer(complaints.complaints, name="complaints")
 for command in (
@@ -78,10 +93,13 @@ def main() -> None:
     except Exception as error:
         from sqlalchemy.exc import DBAPIError
 
-        from cbi.db import sqlstate
+        from cbi.db import sqlstate, trouble
 
         if not isinstance(error, DBAPIError):
             raise
+        if said := trouble(error):
+            refuse(*said)
+            sys.exit(1)
         # Not what PostgreSQL says, and no traceback: either can quote a person's data.
         kind = f"{type(error.orig).__name__} {sqlstate(error) or ''}".strip()
         refuse(

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sqlalchemy import (
     CHAR,
     URL,
     BigInteger,
+    Connection,
     DateTime,
     Engine,
     Enum,
@@ -24,17 +25,17 @@ from sqlalchemy import (
     make_url,
     text,
 )
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column
 
-from cbi import embedded
+from cbi import embedded, ids
 from cbi.errors import Invalid
 from cbi.settings import settings
 
 Result = TypeVar("Result")
 
 
-Key = Annotated[UUID, mapped_column(Uuid, primary_key=True, default=uuid4)]
+Key = Annotated[UUID, mapped_column(Uuid, primary_key=True, default=ids.fresh)]
 Ordinal = Annotated[int, mapped_column(BigInteger, Identity(), primary_key=True)]
 MinorUnits = Annotated[int, mapped_column(BigInteger)]
 CurrencyCode = Annotated[str, mapped_column(CHAR(3))]
@@ -105,9 +106,16 @@ def _with_driver(address: str) -> URL:
     return make_url(address).set(drivername="postgresql+psycopg")
 
 
+_KEEPALIVES = "-c tcp_keepalives_idle=60 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=6"
+"""Two minutes after a computer of ours is gone, or its network, the server lets go of what it held."""
+
+
 def session_options(office: str) -> str:
     """What makes a connection belong to one office: its role (privileges) and its schema (tables)."""
-    return f"-c role={office_role(office)} -c search_path={office} -c timezone=UTC -c datestyle=ISO"
+    return (
+        f"-c role={office_role(office)} -c search_path={office} -c timezone=UTC -c datestyle=ISO"
+        f" -c idle_in_transaction_session_timeout={settings().frozen_after_seconds}s {_KEEPALIVES}"
+    )
 
 
 def office_role(office: str) -> str:
@@ -224,6 +232,39 @@ def planned_for_sets(session: Session) -> Iterator[None]:
     session.execute(text("SET LOCAL enable_nestloop = off; SET LOCAL work_mem = '128MB'"))
     yield
     session.execute(text("SET LOCAL enable_nestloop TO DEFAULT; SET LOCAL work_mem TO DEFAULT"))
+
+
+def unless_there(connection: Connection, statement: str) -> None:
+    """Make something that is the server's, such as a role: whoever works in another database may have been faster."""
+    try:
+        with connection.begin_nested():
+            connection.exec_driver_sql(statement)
+    except DBAPIError as error:
+        if sqlstate(error) not in {"42710", "23505"}:  # duplicate_object, unique_violation
+            raise
+
+
+_AWAY = (
+    "The database does not answer, or ended the connection. What was asked for may have been done, or not.",
+    "Do the same again once it answers: what was done is not done twice. See: cbi doctor",
+)
+_TROUBLE = {
+    "53": (
+        "The database has no room left, on its disk or for another connection. Nothing was changed.",
+        "Make room for it, then do the same again.",
+    ),
+    "08": _AWAY,
+    "57": _AWAY,
+    "25P03": _AWAY,
+}
+
+
+def trouble(error: DBAPIError) -> tuple[str, str] | None:
+    """What to tell people, and what to do next, when the database is full or away; None: it is something else."""
+    state = sqlstate(error)
+    if state is None:
+        return _AWAY if isinstance(error, OperationalError) else None
+    return _TROUBLE.get(state) or _TROUBLE.get(state[:2])
 
 
 def sqlstate(error: DBAPIError) -> str | None:

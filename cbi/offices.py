@@ -35,6 +35,7 @@ from cbi.db import (
     office_role,
     owner_url,
     repeatable,
+    unless_there,
 )
 from cbi.errors import CbiError, Conflict, Invalid, NotFound
 
@@ -256,6 +257,10 @@ def create(
     region = region or code[:2].upper()
     check(code, currency, timezone, languages, region, hotline, locator_digits)
     with _owner(owner) as database, database.begin() as connection:
+        # Whoever makes an office of this name at the same moment waits here, and is told that there is one.
+        connection.execute(
+            text("SELECT pg_advisory_xact_lock(hashtextextended('office create', 0))")
+        )
         if code in _office_codes(connection):
             raise OfficeExists(f"There is an office {code!r} already.", next_step="See: cbi doctor")
         _create_role(connection, code)
@@ -306,8 +311,8 @@ def _create_role(connection: Connection, code: str) -> None:
             text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": role}
         ).scalar()
         if not known:
-            connection.exec_driver_sql(f'CREATE ROLE "{role}" {options}')
-    connection.exec_driver_sql(f'GRANT {office_role(code)} TO "{login}"')
+            unless_there(connection, f'CREATE ROLE "{role}" {options}')
+    unless_there(connection, f'GRANT {office_role(code)} TO "{login}"')
 
 
 def _migrate(connection: Connection, code: str) -> None:

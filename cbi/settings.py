@@ -22,6 +22,9 @@ class Settings(BaseSettings):
     owner_database_url: SecretStr | None = None
     """The same database as its owner; only `office create` and `db upgrade` use it."""
 
+    frozen_after_seconds: int = Field(default=900, ge=1)
+    """A process that says nothing for so long in the middle of a transaction loses it, and what it locked is free."""
+
     queue_schema: str = "procrastinate"
     """Where the background queue keeps its own tables, apart from every office."""
 
@@ -42,6 +45,9 @@ class Settings(BaseSettings):
 
     disputed_after_days: int = Field(default=7, ge=1)
     """How many days after it was sent a payment that nobody knows about is set apart in the books as disputed."""
+
+    fx_rate_days: int = Field(default=31, ge=0)
+    """How many days old an exchange rate may be where amounts in two currencies are compared. An older one is refused."""
 
     sms_transport: str = "simulator"
     """How texts leave: `simulator` (files in the data folder), `kannel`, or `http` (any other gateway). See docs/sms.md."""

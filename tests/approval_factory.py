@@ -13,7 +13,8 @@ from cbi.access.actor import Actor
 from cbi.ledger import funds
 from cbi.money import Money
 from cbi.offices import office_of
-from cbi.payments import approval, runs
+from cbi.payments import approval, finding_lists, runs, waivers
+from cbi.payments.models import PaymentRun
 from cbi.programmes import applying, budget, cycles
 from cbi.registry import importing
 from cbi.registry.models import Household, PaymentAccount, Person
@@ -138,3 +139,21 @@ def second_cycle(session: Session, maker: Actor) -> UUID:
     )
     leave(session, "W-0002")
     return run.id
+
+
+def look(session: Session, actor: Actor, run_id: UUID) -> None:
+    """Open every list of what is unusual in the run, as whoever signs it must."""
+    finding_lists.unusual(session, actor, session.get_one(PaymentRun, run_id), limit=1)
+
+
+def let_pass(session: Session, run_id: UUID, control: str, asker: Sign, granter: Sign) -> int:
+    """A waiver of that control for a run, for four weeks from today; returns its number."""
+    run, today = session.get_one(PaymentRun, run_id), clock.today(office_of(session).timezone)
+    assert asker[0].id
+    terms = waivers.Terms(
+        control=control, programme="winter", reason="They left last week", evidence="visit report 7",
+        risk_owner=asker[0].id, first_day=today, last_day=today + timedelta(days=27), run=run.number,
+    )  # fmt: skip
+    number = waivers.ask(session, asker[0], terms, asker[1]()).number
+    waivers.grant(session, granter[0], number, granter[1]())
+    return number

@@ -16,7 +16,7 @@ from cbi.access.actor import Actor
 from cbi.access.permissions import Permission, Role
 from cbi.ledger import funds
 from cbi.money import Money
-from cbi.payments import approval, dispatch, runs
+from cbi.payments import approval, dispatch, finding_lists, runs
 from cbi.payments.models import PaymentRun
 from cbi.programmes import applying, budget, cycles
 from cbi.registry import importing
@@ -141,11 +141,18 @@ def locked_run(session: Session, people: Team, programme: str, period: str = PER
     return runs.lock(session, people.maker.actor, run.id)
 
 
+def look(session: Session, run: PaymentRun, people: Team) -> None:
+    """Certifier and authoriser open every list of what is unusual in the run, as whoever signs it must."""
+    for signer in (people.certifier, people.authoriser):
+        finding_lists.unusual(session, signer.actor, run, limit=1)
+
+
 def approved_run(
     session: Session, people: Team, programme: str, period: str = PERIOD
 ) -> PaymentRun:
     """A locked run with both signatures."""
     run = locked_run(session, people, programme, period)
+    look(session, run, people)
     approval.certify(session, people.certifier.actor, run.id, people.certifier.code())
     return approval.authorise(session, people.authoriser.actor, run.id, people.authoriser.code())
 

@@ -12,9 +12,10 @@ from sqlalchemy.orm import Session
 
 from cbi import clock, db, offices
 from cbi.access.actor import Actor
+from cbi.money import Money
 from cbi.offices import office_of
 from cbi.payments.models import Payment
-from cbi.redemption import codes, counters, issuing, tellers
+from cbi.redemption import codes, counters, issuing, parts, tellers
 from cbi.redemption import counter as counter_stage
 from cbi.redemption.counter import Receipt
 from cbi.redemption.holding import Authorised
@@ -22,7 +23,7 @@ from cbi.redemption.models import CodeIssue, CounterOffice, Teller
 from cbi.redemption.refusals import Refused
 from cbi.registry.models import FactorKind
 from cbi.registry.personal import Sealer, normal_factor
-from tests.factories import EVERYTHING, START, released_run
+from tests.factories import EVERYTHING, START, Team, released_run
 
 WORD = "jasmine"
 """What every recipient chose at registration."""
@@ -50,6 +51,32 @@ def issued(owner: Engine, sizes: Sequence[int] = (4, 4, 4)) -> Issued:
         assert issuing.issue_chunk(session, run_id, "post_office") == len(sizes)
         found = select(Payment.id).where(Payment.run_id == run_id).order_by(Payment.number)
         return Issued(run_id, session.scalars(found).all())
+
+
+@dataclass(frozen=True)
+class InParts(Issued):
+    """Such a run in a programme that may pay in parts of 1,000 dinars at least, and who works for it."""
+
+    people: Team
+
+
+PARTIAL = 'partial: {smallest: "1000.00", notes: "500.00", at_most: 3}'
+
+
+def in_parts(owner: Engine, sizes: Sequence[int] = (4, 4)) -> InParts:
+    """A run of a programme that may pay in parts, released to codes and committed."""
+    run_id, people = released_run("dz", sizes, mechanism=f"cash_over_counter, {PARTIAL}")
+    know_words(owner)
+    with clock.frozen(OPEN), offices.transaction("dz") as session:
+        issuing.issue_chunk(session, run_id, "post_office")
+        found = select(Payment.id).where(Payment.run_id == run_id).order_by(Payment.number)
+        return InParts(run_id, session.scalars(found).all(), people)
+
+
+def pay_part(who: Actor, authorisation_id: UUID, amount: int, *, at: float = 0) -> Receipt:
+    """The receipt for so many whole units of what was held, committed."""
+    with clock.frozen(minutes(at)), offices.transaction("dz") as session:
+        return parts.confirm(session, who, authorisation_id, Money(amount * 100, "DZD"))
 
 
 def know_words(owner: Engine, word: str = WORD) -> None:

@@ -57,6 +57,7 @@ class MobileMoneyAdapter:
             # "A POST request that is submitted with a correlation ID that has already been supplied will be rejected":
             # API fundamentals 1.2, Client Correlation ID.
             idempotency=Idempotency.BY_KEY,
+            at_once=settings.at_once,
         )
 
     @property

@@ -45,6 +45,7 @@ class MobileMoneySettings:
     fees_are_ours: bool = True
     timeout_seconds: int = 30
     requests_per_second: int = 0
+    at_once: int = 16
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -67,6 +68,7 @@ def read(given: Mapping[str, str]) -> MobileMoneySettings:
         fees_are_ours=settings.yes_no("FEES_ARE_OURS", default=True),
         timeout_seconds=_between(settings, "TIMEOUT_SECONDS", 30, 1, 300),
         requests_per_second=_between(settings, "REQUESTS_PER_SECOND", 0, 0, 10_000),
+        at_once=_between(settings, "AT_ONCE", 16, 1, 40),
         headers={name.replace("_", "-"): text for name, text in settings.pairs("HEADER_").items()},
     )
     settings.done()

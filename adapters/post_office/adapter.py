@@ -11,7 +11,7 @@ from cbi.errors import CbiError
 from cbi.fsp.counter import CounterRules
 from cbi.fsp.errors import UnreadableStatement
 from cbi.fsp.messages import DeliveryMechanism, FspProfile, Statement, StatementLine
-from cbi.fsp.statements import LineIds, check_adds_up
+from cbi.fsp.statements import LineIds, check_adds_up, fee_beside
 from cbi.money import Money, exponent
 
 _EARLIEST, _LATEST = date(2000, 1, 1), date(2099, 12, 31)
@@ -74,7 +74,7 @@ class _Settlement:
     def read(self, text: str) -> Statement:
         lines: list[StatementLine] = []
         trailer: client.Row | None = None
-        total = last = 0
+        total = fees = rows = last = 0
         for row in client.rows(text, self._settings.columns):
             last = row.line
             if trailer is not None:
@@ -84,14 +84,24 @@ class _Settlement:
                 continue
             amount = self._amount(row)
             total += amount.minor
+            rows += 1
             lines.append(self._line(row, amount))
+            if (fee := self._fee(row)) and fee.minor:
+                fees += fee.minor
+                lines.append(fee_beside(lines[-1], fee))
         if trailer is None:
             raise UnreadableStatement(
                 last or 1,
                 f"the file ends without its {TRAILER} row: it was cut short.",
                 next_step="Fetch it again from the post office.",
             )
-        currency = self._control(trailer, len(lines), total)
+        currency = self._control(trailer, rows, total)
+        stated = self._fee(trailer)
+        if stated is not None and stated.minor != fees:
+            raise UnreadableStatement(
+                trailer.line,
+                f"the {TRAILER} row says {stated} of fees, and the rows above come to another sum.",
+            )
         return check_adds_up(Statement(currency, None, None, tuple(lines)))
 
     def _line(self, row: client.Row, amount: Money) -> StatementLine:
@@ -117,6 +127,15 @@ class _Settlement:
             office=row.office or None,
             line_number=row.line,
         )
+
+    def _fee(self, row: client.Row) -> Money | None:
+        """What the row says was taken beside its amount; None where the file has no such column."""
+        if "fee" not in self._settings.columns:
+            return None
+        fee = self._amount(row._replace(amount=row.fee or "0"))
+        if fee.minor < 0:
+            raise UnreadableStatement(row.line, "a fee is below zero.")
+        return fee
 
     def _amount(self, row: client.Row) -> Money:
         key = (row.amount, row.currency)

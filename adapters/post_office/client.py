@@ -29,6 +29,7 @@ class Row(NamedTuple):
     receipt: str
     amount: str
     currency: str
+    fee: str = ""
 
 
 def decode(content: bytes, encoding: str = "") -> str:
@@ -69,7 +70,7 @@ def _likely(content: bytes) -> list[str]:
 def rows(text: str, columns: Mapping[str, str]) -> Iterator[Row]:
     """The rows under the heading, trailer included. Raises UnreadableStatement at the first bad one.
 
-    `columns` gives the heading of each column of Row. Other columns are not looked at.
+    `columns` gives the heading of each column of Row, `fee` only where the file has it. Others are not looked at.
     """
     nul = text.find("\0")
     if nul >= 0:

@@ -22,7 +22,10 @@ def _whole_units() -> dict[str, AmountRule]:
 
 @dataclass(frozen=True, slots=True)
 class PostOfficeSettings:
-    """`columns` gives the post office's heading for each of ours; no `encoding` means: find out."""
+    """`columns` gives the post office's heading for each of ours, and for `fee` where it lists its fees beside the payments.
+
+    No `encoding` means: find out.
+    """
 
     amount_rules: Mapping[str, AmountRule] = field(default_factory=_whole_units)
     counter_rules: CounterRules = field(default_factory=CounterRules)
@@ -44,6 +47,8 @@ def read(given: Mapping[str, str]) -> PostOfficeSettings:
     if not all(part in date_format for part in ("%Y", "%m", "%d")):
         raise settings.refuse("DATE_FORMAT", "must have %Y, %m and %d, such as %d/%m/%Y")
     columns = {column: settings.text(f"COLUMN_{column.upper()}", column) for column in COLUMNS}
+    if fee := settings.text("COLUMN_FEE"):
+        columns["fee"] = fee
     largest = settings.number("LARGEST_MEGABYTES", 200)
     read = PostOfficeSettings(
         amount_rules=_amount_rules(settings),

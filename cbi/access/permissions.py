@@ -14,8 +14,13 @@ class Permission(StrEnum):
     REGISTRY_DECIDE = "registry.decide_duplicate"
     PROGRAMME_APPLY = "programme.apply"
     PROGRAMME_READ = "programme.read"
+    PRICES_ENTER = "prices.enter"
+    VALUE_PROPOSE = "transfer_value.propose"
+    VALUE_ACCEPT = "transfer_value.accept"
     FUND_MOVE = "fund.move"
     FUND_READ = "fund.read"
+    FUND_CONFIRM = "fund.confirm"
+    FX_CONFIRM = "fx.confirm"
     CYCLE_OPEN = "cycle.open"
     ENROLMENT_CHANGE = "enrolment.change"
     CONDITION_NOTE = "condition.note"
@@ -37,6 +42,7 @@ class Permission(StrEnum):
     RUN_RELEASE = "run.release"
     POLICY_READ = "approval_policy.read"
     POLICY_CHANGE = "approval_policy.change"
+    TARIFF_CHANGE = "tariff.change"
     BOOKS_CLOSE = "books.close"
     PAYMENT_READ = "payment.read"
     CODE_REISSUE = "code.reissue"
@@ -86,11 +92,15 @@ _READ_THE_BOOKS = {
     _P.POLICY_READ,
 }
 _SIGN_HIGH = {
+    _P.VALUE_ACCEPT,
     _P.RUN_SIGN,
     _P.RUN_RETURN,
     _P.RUN_CANCEL,
     _P.POLICY_CHANGE,
+    _P.TARIFF_CHANGE,
     _P.BOOKS_CLOSE,
+    _P.FUND_CONFIRM,
+    _P.FX_CONFIRM,
     _P.PROOF_READ,
 }
 _HEAR_COMPLAINTS = {
@@ -117,11 +127,13 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
             _P.WORK_READ,
             _P.WORK_ENTER,
             _P.CONDITION_NOTE,
+            _P.PRICES_ENTER,
         }
     ),
     Role.PROGRAMME_MANAGER: frozenset(
         _READ_THE_BOOKS
         | {_P.ENROLMENT_CHANGE, _P.CONDITION_NOTE, _P.CONDITION_CONFIRM}
+        | {_P.PRICES_ENTER, _P.VALUE_PROPOSE}
         | {_P.REGISTRY_READ, _P.REGISTRY_DECIDE, _P.PROGRAMME_APPLY, _P.CYCLE_OPEN}
         | {_P.WORK_READ, _P.WORK_ARRANGE, _P.WORK_ENTER}
         | {_P.RUN_BUILD, _P.RUN_LOCK, _P.RUN_CANCEL, _P.CODE_REISSUE, _P.PROOF_READ, _P.RUN_SIGN}
@@ -133,14 +145,29 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     Role.AUTHORISER: frozenset(
         _READ_THE_BOOKS
         | {_P.RUN_AUTHORISE, _P.RUN_RETURN, _P.RUN_CANCEL, _P.RUN_RELEASE, _P.PROOF_READ}
-        | {_P.RUN_SIGN, _P.POLICY_CHANGE, _P.BOOKS_CLOSE}
+        | {
+            _P.RUN_SIGN,
+            _P.POLICY_CHANGE,
+            _P.TARIFF_CHANGE,
+            _P.BOOKS_CLOSE,
+            _P.FX_CONFIRM,
+            _P.FUND_CONFIRM,
+        }
+        | {_P.VALUE_ACCEPT}
     ),
     Role.HEAD_OF_FINANCE: frozenset(_READ_THE_BOOKS | _SIGN_HIGH | {_P.RUN_SIGN_FINANCE}),
     Role.COUNTRY_DIRECTOR: frozenset(_READ_THE_BOOKS | _SIGN_HIGH | {_P.RUN_SIGN_DIRECTOR}),
     Role.TREASURER: frozenset(
         _READ_THE_BOOKS
         | {_P.FUND_MOVE, _P.STATEMENT_IMPORT, _P.DISCREPANCY_SETTLE, _P.PROOF_READ}
-        | {_P.RUN_SIGN, _P.POLICY_CHANGE, _P.BOOKS_CLOSE}
+        | {
+            _P.RUN_SIGN,
+            _P.POLICY_CHANGE,
+            _P.TARIFF_CHANGE,
+            _P.BOOKS_CLOSE,
+            _P.FX_CONFIRM,
+            _P.FUND_CONFIRM,
+        }
     ),
     Role.COMPLAINT_HANDLER: frozenset(_HEAR_COMPLAINTS),
     Role.PROTECTION_OFFICER: frozenset(_HEAR_COMPLAINTS | {_P.COMPLAINT_SENSITIVE}),

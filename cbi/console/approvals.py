@@ -29,10 +29,21 @@ from cbi.console.approvals_words import (
 from cbi.console.languages import N_
 from cbi.console.pages import Pages
 from cbi.console.visit import Entry, ThisVisit, Visit
+from cbi.console.waivers_words import told
 from cbi.errors import Conflict
 from cbi.http.requests import OfficeSession
 from cbi.lifecycle import MoveNotAllowed
-from cbi.payments import approval, dispatch, queries, recall, runs, waiting
+from cbi.payments import (
+    approval,
+    blocking,
+    dispatch,
+    openings,
+    queries,
+    recall,
+    runs,
+    waiting,
+    waiver_register,
+)
 from cbi.payments.models import PaymentRun
 from cbi.payments.states import RUN, RunState
 from cbi.proofs.payments import guards_are_there
@@ -80,6 +91,10 @@ def inbox(visit: ThisVisit, session: OfficeSession, actor: Reader) -> Response:
         steps=STEPS,
         step_name=partial(step_name, visit),
         now=clock.now(),
+        waived=[
+            told(visit, each)
+            for each in waiver_register.in_use_for(session, actor, Permission.RUN_READ)
+        ],
     )
 
 
@@ -96,6 +111,7 @@ def sheet(visit: ThisVisit, session: OfficeSession, actor: Reader, run_id: UUID)
         )
         if actor.may(permission, programme.code) and RUN.allows(run.state, state)
     }
+    openings.note(session, actor, run)
     found = queries.sheet(session, run_id)
     waits = waiting.waits(session, actor, found)
     read: ReadOff = read_off(visit, found)
@@ -107,6 +123,7 @@ def sheet(visit: ThisVisit, session: OfficeSession, actor: Reader, run_id: UUID)
         part=visit.gettext(PARTS.get(waits.had, HAD)) if waits and waits.had else "",
         step_name=partial(step_name, visit),
         can=can,
+        unopened=blocking.unopened(session, actor, run),
         may_list=actor.may(Permission.PAYMENT_READ, programme.code),
         guarded=not any(guards_are_there(session)),
         needed=NEEDED,

@@ -67,7 +67,7 @@ def show(visit: ThisVisit, session: OfficeSession, actor: Reader) -> Response:
     names = names_of(session, [each for row in rows for each in (row.proposed_by, row.accepted_by)])
     versions = [
         Version(
-            row, approval_policy.stored(row.rules), names[row.proposed_by],
+            row, approval_policy.stored(row.rules, row.controls), names[row.proposed_by],
             names.get(row.accepted_by) if row.accepted_by else None,
         )
         for row in rows

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
+from cbi.console import waivers_words
 from cbi.console.approvals_words import (
     CAUTIONS,
     CHANGES,
@@ -62,6 +63,8 @@ class ReadOff:
     rows: tuple[Row, ...]
     moved: Row
     steps: tuple[tuple[str, Step], ...]
+    waivers: tuple[waivers_words.Told, ...]
+    """Those that were used for it, or could be."""
     because: str
     """Why it takes so many signatures; empty where every run takes these."""
 
@@ -82,6 +85,7 @@ def read_off(visit: Visit, sheet: RunSheet) -> ReadOff:
         rows=_rows(visit, sheet.summary),
         moved=_row(visit, sheet.summary, FindingKind.ACCOUNT),
         steps=tuple((visit.gettext(_word(step)), step) for step in sheet.steps),
+        waivers=tuple(waivers_words.told(visit, each) for each in sheet.waivers),
         because=_because(visit, sheet),
     )
 
@@ -114,11 +118,23 @@ def _because(visit: Visit, sheet: RunSheet) -> str:
         values = {"amount": amount(counted.household, visit.language)}
         more = visit.gettext("One household gets up to %(amount)s in seven days.", **kept)
         told = told + " " + _put(more, values)
+    for quoted in counted.rates:
+        values = {
+            "rate": Markup("<bdi>{}</bdi>").format(quoted.rate),
+            "day": day(quoted.day, visit.language),
+            "source": Markup("<bdi>{}</bdi>").format(quoted.source),
+        }
+        text = visit.gettext(
+            "Exchange rate: %(rate)s, of %(day)s, source: %(source)s.",
+            rate="%(rate)s", day="%(day)s", source="%(source)s",
+        )  # fmt: skip
+        told = told + " " + _put(text, values)
     return told
 
 
 def _told(visit: Visit, sheet: RunSheet, caution: Caution) -> Told:
-    words, language = CAUTIONS[caution.code], visit.language
+    words = {**CAUTIONS, **waivers_words.CAUTIONS}[caution.code]
+    language = visit.language
     values = {
         "amount": amount(caution.amount, language) if caution.amount else "",
         "provider": (caution.provider or "").replace("_", " "),
@@ -126,6 +142,8 @@ def _told(visit: Visit, sheet: RunSheet, caution: Caution) -> Told:
         "median": amount(sheet.summary.median, language),
         "times": number(TIMES_MEDIAN, language),
         "percent": number(SHARE_PERCENT, language),
+        "worst": number(caution.worst, language),
+        "at_most": number(caution.at_most, language),
     }
     kind = FindingKind(caution.code) if caution.code in set(FindingKind) else None
     return Told(

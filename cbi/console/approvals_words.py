@@ -217,8 +217,20 @@ REFUSALS: Table = {
         N_("The approval policy does not say who signs so much, so nobody can."),
         N_("Make the run smaller, or propose a policy that says who signs so much."),
     ),
+    "fx.no_rate": (
+        N_("Nobody has confirmed an exchange rate between %(currency)s and %(other)s."),
+        N_("Ask the treasurer to enter one, and a second person to confirm it."),
+    ),
+    "fx.stale_rate": (
+        N_("The latest exchange rate between %(currency)s and %(other)s is too old, of %(day)s."),
+        N_("Ask the treasurer to enter one, and a second person to confirm it."),
+    ),
     "approval_policy.altered": (
         N_("The approval policy is not what was accepted: somebody altered it."),
+        N_("Sign nothing. Tell the auditor."),
+    ),
+    "tariff.altered": (
+        N_("A provider's tariff is not what was accepted: somebody altered it."),
         N_("Sign nothing. Tell the auditor."),
     ),
     "approval_policy.unknown": (

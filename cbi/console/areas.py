@@ -16,13 +16,23 @@ from cbi.console import (
     overview,
     own_account,
     refusals,
+    waivers,
 )
 from cbi.console.pages import STAFF_DOOR, TELLER_DOOR, look_in
 from cbi.console.visit import Visit
 from cbi.http import problems
 from cbi.http.routing import API
 
-AREAS = (overview, approvals, decisions, counter, doorway, own_account, first_administrator)
+AREAS = (
+    overview,
+    approvals,
+    waivers,
+    decisions,
+    counter,
+    doorway,
+    own_account,
+    first_administrator,
+)
 """Each has a `router`, a `MENU` of entries and `REFUSALS` in its own words, in the order of the menu."""
 
 PUBLIC = frozenset(

@@ -19,7 +19,7 @@ from cbi.console.visit import ThisVisit, Visit
 from cbi.http.requests import OfficeSession
 from cbi.money import Money
 from cbi.offices import office_of
-from cbi.redemption import codes, counter, queries, refusals, shortages
+from cbi.redemption import codes, counter, parts, queries, refusals, shortages
 from cbi.redemption.codes import SECRET_DIGITS, SHORTEST_LOCATOR
 from cbi.redemption.refusals import Refused
 
@@ -31,7 +31,7 @@ LATEST = 5
 
 LOST_WITHIN = timedelta(minutes=15)
 """How long after a payment its own teller is shown the receipt when the code is typed again."""
-ALREADY_PAID = refusals.already_paid("", "").code
+ALREADY_PAID = frozenset({refusals.already_paid("", "").code, refusals.part_paid("", "").code})
 EARLIEST = date(2000, 1, 1)
 """No sheet is older."""
 
@@ -69,7 +69,7 @@ def check(
     """Check the code and what the person showed, and hold the code. Neither is kept, and neither is shown again."""
     answer = counter.authorise(session, actor, code=code, factor=factor)
     if isinstance(answer, Refused):
-        if answer.code == ALREADY_PAID and (mine := _lost_receipt(session, actor, code)):
+        if answer.code in ALREADY_PAID and (mine := _lost_receipt(session, actor, code)):
             return visit.go(_address(mine))
         return visit.say_no(COUNTER, counter_refusals.problem(answer))
     return visit.go(_address(answer.authorisation_id))
@@ -82,13 +82,26 @@ def hold(visit: ThisVisit, session: OfficeSession, actor: AtCounter, hold_id: UU
     if slip.standing == "paid":
         return show(visit, "counter/receipt.html", slip=slip, is_copy=False)
     near = shortages.elsewhere(session, slip.office_id) if slip.standing == "no_cash" else ()
-    return show(visit, "counter/hold.html", slip=slip, held=slip.standing == "held", near=near)
+    return show(
+        visit, "counter/hold.html", slip=slip, held=slip.standing == "held", near=near,
+        most_in_part=slip.parts.largest(slip.amount) if slip.parts else None,
+    )  # fmt: skip
 
 
 @router.post("/counter/holds/{hold_id}/confirm")
 def confirm(visit: ThisVisit, session: OfficeSession, actor: AtCounter, hold_id: UUID) -> Response:
     """Mark the money paid, before it is handed over. Doing it again leads to the same receipt."""
     counter.confirm(session, actor, hold_id)
+    return visit.go(_address(hold_id))
+
+
+@router.post("/counter/holds/{hold_id}/confirm-part")
+def confirm_part(
+    visit: ThisVisit, session: OfficeSession, actor: AtCounter, hold_id: UUID, amount: Typed = ""
+) -> Response:
+    """Mark a part paid, before it is handed over; the rest has a new code. Again, it leads to the same receipt."""
+    held = counter_queries.slip(session, actor, hold_id=hold_id)
+    parts.confirm(session, actor, hold_id, Money.parse(amount, held.amount.currency))
     return visit.go(_address(hold_id))
 
 

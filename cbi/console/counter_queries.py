@@ -13,8 +13,10 @@ from cbi.access.permissions import Permission
 from cbi.errors import NotFound
 from cbi.money import Money
 from cbi.payments.models import Payment
+from cbi.payments.part_models import PaymentPart
 from cbi.payments.states import PaymentState
-from cbi.redemption.counter import UnknownAuthorisation
+from cbi.redemption import part_terms
+from cbi.redemption.counter import LEFT, UnknownAuthorisation, its_part
 from cbi.redemption.models import (
     Authorisation,
     CashShortage,
@@ -23,6 +25,7 @@ from cbi.redemption.models import (
     Payout,
     Teller,
 )
+from cbi.redemption.part_terms import PARTIAL, PartTerms, with_rules
 from cbi.redemption.queries import Unanswered
 from cbi.redemption.states import CodeState, HoldState
 
@@ -62,6 +65,10 @@ class Slip:
     teller: str
     office_id: UUID
     last_day: date
+    parts: PartTerms | None
+    """How it may be handed over in parts; None: all of it at once."""
+    left: Money | None
+    """What is still to be paid after this part; None where it was all of it."""
 
 
 def place(session: Session, actor: Actor) -> Place:
@@ -81,15 +88,16 @@ def slip(
     """A hold of this teller's, by its id or, once paid, by its receipt. Raises UnknownAuthorisation, NoSuchReceipt."""
     actor.require(Permission.REDEMPTION_PERFORM)
     row = session.execute(
-        select(
-            Authorisation, CodeIssue, Payment.state, Payout.paid_at, CounterOffice, Teller.full_name,
-            exists().where(CashShortage.authorisation_id == Authorisation.id),
+        with_rules(select(
+            Authorisation, CodeIssue, Payment.state, Payout, CounterOffice, Teller.full_name,
+            exists().where(CashShortage.authorisation_id == Authorisation.id), LEFT, PARTIAL,
         )
         .join(CodeIssue, CodeIssue.id == Authorisation.code_issue_id)
         .join(Payment, Payment.id == CodeIssue.payment_id)
         .join(CounterOffice, CounterOffice.id == Authorisation.office_id)
         .join(Teller, Teller.id == Authorisation.teller_id)
         .outerjoin(Payout, Payout.authorisation_id == Authorisation.id)
+        .outerjoin(PaymentPart, its_part()))
         .where(
             Authorisation.teller_id == actor.id,
             Authorisation.id == hold_id if receipt is None else Payout.receipt == receipt,
@@ -104,11 +112,13 @@ def slip(
         raise UnknownAuthorisation(
             "There is no such authorisation of yours.", next_step="Type the code again."
         )
-    held, issue, payment_state, paid_at, office, teller, no_cash = row
-    standing = _standing(held, issue, payment_state, paid=paid_at is not None, no_cash=no_cash)
+    held, issue, payment_state, paid, office, teller, no_cash, left, partial = row
+    standing = _standing(held, issue, payment_state, paid=paid is not None, no_cash=no_cash)
+    amount = Money(paid.amount_minor if paid else held.amount_minor, held.currency)
     return Slip(
-        held.id, held.receipt, Money(held.amount_minor, held.currency), held.held_until, standing, paid_at, office.name,
-        office.code, teller, office.id, issue.expires_on,
+        held.id, held.receipt, amount, held.held_until, standing, paid.paid_at if paid else None, office.name,
+        office.code, teller, office.id, issue.expires_on, part_terms.read(partial, held.currency),
+        None if left is None else Money(left, held.currency),
     )  # fmt: skip
 
 

@@ -48,6 +48,10 @@ _CODES: Table = {
         N_("Paid already: on %(at)s at %(office)s."),
         N_("Do not pay. If the person did not get it, call the supervisor."),
     ),
+    "redemption.part_paid": (
+        N_("A part was paid with this code, on %(at)s at %(office)s."),
+        N_("Ask for the newest message: what is left has a code of its own."),
+    ),
     "redemption.expired": (
         N_("The last day of this code was %(day)s."),
         N_("Do not pay. Tell the person to call the hotline: the money is not lost."),
@@ -116,6 +120,25 @@ _HOLDS: Table = {
     ),
     "redemption.unknown_authorisation": (
         N_("There is no such hold of yours."), N_("Do not pay. Type the code again."),
+    ),
+    "redemption.no_parts": (
+        N_("This payment is not handed over in parts, or was handed over in as many as it may be."),
+        N_("Pay all of it, or nothing: without enough cash, say so."),
+    ),
+    "payment.not_in_parts": (
+        N_("No part of this payment can be handed over now."), N_("Pay all of it, or nothing."),
+    ),
+    "redemption.unusable_part": (
+        N_("A part is at least %(smallest)s, in whole notes of %(note)s, and less than %(rest)s."),
+        N_("Type another amount."),
+    ),
+    "redemption.no_code_for_rest": (
+        N_("No part can be paid: a new code for the rest would not reach this person."),
+        N_("Pay all of it, or nothing."),
+    ),
+    "redemption.paid_another_amount": (
+        N_("You confirmed another amount under this receipt: %(paid)s."),
+        N_("Hand over that, once, and nothing more."),
     ),
     "redemption.paid_already": (N_("This was paid and cannot be given up."), N_("Call the supervisor.")),
     "redemption.not_at_a_counter": (

@@ -14,7 +14,7 @@ from cbi.offices import LANGUAGES
 
 LOCALES = Path(__file__).parent / "locales"
 
-AREAS = ("base", "overview", "approvals", "counter", "decisions", "demo")
+AREAS = ("base", "overview", "approvals", "counter", "decisions", "demo", "waivers")
 """Parts of the pages, each with a catalogue of its own in every language: `locales/<language>/<area>.po`."""
 
 NAMES = {"en": "English", "fr": "Français", "ar": "العربية", "es": "Español"}

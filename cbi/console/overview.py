@@ -13,6 +13,8 @@ from cbi.access.guards import signed_in
 from cbi.access.permissions import Permission
 from cbi.console import (
     overview_discrepancies,
+    overview_findings,
+    overview_line_words,
     overview_payments,
     overview_refusals,
     overview_statements,
@@ -22,6 +24,7 @@ from cbi.console.overview_roles import ROLES
 from cbi.console.overview_words import STUCK
 from cbi.console.pages import Pages
 from cbi.console.visit import Entry, ThisVisit, Visit
+from cbi.console.waivers_words import told
 from cbi.http.requests import OfficeSession
 from cbi.ledger.queries import together
 from cbi.money import Money
@@ -31,11 +34,11 @@ from cbi.reporting.overview import CycleLine, Lately, overview
 from cbi.reporting.stuck import Reason, Stuck
 
 router = Pages()
-for part in (overview_discrepancies, overview_statements, overview_payments):
+for part in (overview_discrepancies, overview_findings, overview_statements, overview_payments):
     router.include_router(part.router)
 
 MENU = (Entry(N_("Discrepancies"), "/discrepancies", Permission.DISCREPANCY_READ),)
-REFUSALS = overview_refusals.REFUSALS
+REFUSALS = {**overview_refusals.REFUSALS, **overview_line_words.REFUSALS}
 
 
 DRAWN = 6
@@ -114,6 +117,7 @@ def front_page(
         ages=[ages(visit, place) for place in range(len(AGES))],
         funds_together=together(found.funds or ()),
         role_words=lambda role: visit.gettext(ROLES[role]),
+        waived=[told(visit, each) for each in found.waivers or ()],
     )
 
 

@@ -16,15 +16,16 @@ from cbi.access.guards import may
 from cbi.access.holders import holding
 from cbi.access.models import User
 from cbi.access.permissions import Permission
+from cbi.console.overview_findings import asked
 from cbi.console.overview_words import KINDS, Kind, kind_of
 from cbi.console.pages import Pages
 from cbi.console.visit import ThisVisit, Visit
 from cbi.http.pages import Cursor, page
 from cbi.http.requests import OfficeSession
 from cbi.money import Money
-from cbi.payments import discrepancies as use
-from cbi.payments.discrepancies import LONGEST_RESOLUTION, UnknownDiscrepancy
+from cbi.payments import settling as use
 from cbi.payments.models import Discrepancy
+from cbi.payments.settling import LONGEST_RESOLUTION, UnknownDiscrepancy
 from cbi.reconciliation import queries
 from cbi.reconciliation.models import StatementFile, StatementLine
 from cbi.reconciliation.queries import AGES
@@ -128,7 +129,10 @@ def one(visit: ThisVisit, session: OfficeSession, actor: Reader, discrepancy_id:
         raise UnknownDiscrepancy(
             "There is no such discrepancy.", next_step="Go back to the list: /discrepancies"
         )
-    names = names_of(session, [found.owner_id, found.settled_by])
+    ways = asked(visit, session, actor, found)
+    names = names_of(
+        session, [found.owner_id, found.settled_by, *(each.by for each in ways.reports)]
+    )
     line = session.get(StatementLine, found.line_id) if found.line_id else None
     return visit.show(
         "overview/discrepancy.html",
@@ -144,6 +148,8 @@ def one(visit: ThisVisit, session: OfficeSession, actor: Reader, discrepancy_id:
         longest=LONGEST_RESOLUTION,
         is_mine=found.owner_id is not None and found.owner_id == actor.id,
         me=str(actor.id),
+        asked=ways,
+        names=names,
     )
 
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cbi.console.languages import N_
+from cbi.console.overview_fee_words import FEE_KINDS
+from cbi.console.overview_line_words import LINE_FAILURES, LINE_KINDS, LINE_SOURCES
 from cbi.fsp.messages import FailureReason
 from cbi.payments.discrepancies import PAID_LESS, PAID_MORE, PAID_TWICE, WITHOUT_COVER
 from cbi.payments.recipients import ACCOUNT_CHANGED
@@ -67,6 +69,7 @@ KINDS: Mapping[str, Kind] = {
         N_("The provider took a fee that nothing here explains."),
         N_("Compare it with the contract, and claim back what is not in it."),
     ),
+    **{code: Kind(*words) for code, words in {**FEE_KINDS, **LINE_KINDS}.items()},
     "top_up_line": Kind(
         N_("Money placed with the provider"),
         N_("The provider says that we placed money; our books do not say so under that reference."),
@@ -111,11 +114,6 @@ KINDS: Mapping[str, Kind] = {
         N_("Said to have failed"),
         N_("The provider called the payment failed of its own accord, and has not confirmed it when asked."),
         N_("Wait for its answer: it is asked every few minutes. Do not pay again before."),
-    ),
-    "paid_another_amount": Kind(
-        N_("Said to be paid with another amount"),
-        N_("The provider says that it paid another amount than it was given."),
-        N_("Ask the provider for its receipt, and the recipient what was received."),
     ),
     "earlier_attempt_paid": Kind(
         N_("An earlier attempt was paid too"),
@@ -180,6 +178,7 @@ STATES: Mapping[PaymentState, tuple[str, str]] = {
     PaymentState.READY: (N_("waits to be sent"), "wait"),
     PaymentState.SENDING: (N_("being sent"), "wait"),
     PaymentState.ACCEPTED: (N_("with the provider"), "wait"),
+    PaymentState.PARTLY_PAID: (N_("a part handed over"), "wait"),
     PaymentState.PAID: (N_("paid"), "good"),
     PaymentState.FAILED: (N_("failed, not paid"), "bad"),
     PaymentState.UNKNOWN: (N_("nobody knows"), "bad"),
@@ -220,6 +219,7 @@ EVENTS: Mapping[str, str] = {
     ),
     "returned": N_("The money came back after it was paid."),
     "expired": N_("It was not collected in time. The money waits for a decision."),
+    "partly_paid": N_("A part was handed over. The rest waits under a new code."),
     "ready": N_("It waits to be sent again."),
     "cancelled": N_("It was called off."),
 }
@@ -242,6 +242,7 @@ SOURCES: Mapping[str, str] = {
     "finding": N_("two colleagues, on the provider's written word"),
     "amount_finding": N_("two colleagues, on the provider's written word"),
     "decision": N_("a colleague"),
+    **LINE_SOURCES,
     "user": N_("a colleague"),
     "system": N_("the engine"),
 }
@@ -256,6 +257,7 @@ FAILURES: Mapping[str, str] = {
     FailureReason.NOT_COLLECTED.value: N_("Nobody collected it."),
     FailureReason.PROVIDER_ERROR.value: N_("The provider could not do it."),
     ACCOUNT_CHANGED: N_("The number is not the one that was approved."),
+    **LINE_FAILURES,
 }
 
 

@@ -15,7 +15,7 @@ from cbi.terminal.deployment import print_verdicts
 from cbi.terminal.money import print_positions
 from cbi.terminal.output import progress, say
 from cbi.terminal.registry import print_import
-from cbi.terminal.runs import print_totals
+from cbi.terminal.run_sheets import print_totals
 from cbi.terminal.statements import print_discrepancies
 
 

@@ -8,7 +8,7 @@ from cbi.ledger import funds
 from cbi.messaging.phones import phones
 from cbi.money import Money
 from cbi.offices import office_of
-from cbi.payments import approval, dispatch, queries, runs
+from cbi.payments import approval, dispatch, finding_lists, queries, runs
 from cbi.payments.models import PaymentRun
 from cbi.programmes import applying, budget, cycles
 from cbi.queue import prepare
@@ -18,7 +18,7 @@ from cbi.registry import importing, reports
 from cbi.registry.results import ImportResult
 from cbi.settings import settings
 from cbi.terminal.output import progress, say
-from cbi.terminal.runs import print_sheet
+from cbi.terminal.run_sheets import print_sheet
 
 
 def open_office(town: Town) -> None:
@@ -77,8 +77,10 @@ def approve(town: Town) -> PaymentRun:
         run = runs.build(session, manager.actor, opened.id)
         runs.lock(session, manager.actor, run.id)
     with offices.transaction(OFFICE) as session:
+        finding_lists.unusual(session, certifier.actor, run, limit=1)
         approval.certify(session, certifier.actor, run.id, certifier.one_time_code())
     with offices.transaction(OFFICE) as session:
+        finding_lists.unusual(session, authoriser.actor, run, limit=1)
         print_sheet(queries.sheet(session, run.id))
         return approval.authorise(session, authoriser.actor, run.id, authoriser.one_time_code())
 

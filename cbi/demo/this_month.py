@@ -11,7 +11,7 @@ from cbi.programmes.applying import Applied
 from cbi.registry import duplicates
 from cbi.registry.duplicates import Decision, Kind
 from cbi.registry.results import ImportResult
-from cbi.terminal.runs import print_sheet
+from cbi.terminal.run_sheets import print_sheet
 
 
 def register(town: Town) -> ImportResult:

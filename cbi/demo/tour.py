@@ -9,8 +9,12 @@ from cbi.demo.town import Town
 
 STEPS = (
     ("Who is who", "{web}/demo", "Passwords, one-time codes and telephones. Keep it open beside the rest."),
-    ("Certify", "{web}/approvals", "Sign in as amina. Open the run; read its warnings, and what changed. Code; Certify."),
-    ("Authorise", "{web}/approvals", "Sign out; karim signs in. The same run: code; Authorise; then Release."),
+    (
+        "Certify",
+        "{web}/approvals",
+        "Sign in as amina. Open the run; open the list behind each warning; see what changed. Code; Certify.",
+    ),
+    ("Authorise", "{web}/approvals", "Sign out; karim signs in. The same run and lists: code; Authorise; then Release."),
     ("Telephone", "{web}/demo/phones/{new}", "Somebody who is new this month: the first code comes within seconds."),
     ("Counter", "{web}/counter", "teller-101 types the code and the four characters of {web}/demo/phones/{old}; confirms."),
     ("Questions", "{web}/demo/phones/{old}", "The text says how much was paid. Write STATUS, then PROBLEM and a few words."),

@@ -86,12 +86,15 @@ class FspProfile:
     """Facts about a provider, checked before a run is built and again before a payment is sent.
 
     `idempotency` is None where nothing is ever submitted: the engine itself issues codes, or people carry the cash.
+    `at_once` is how many payments are submitted at the same time, each by a thread of its own. That many are asked about
+    after a crash, so it is no larger than speed needs.
     """
 
     name: str
     delivery_mechanisms: frozenset[DeliveryMechanism]
     amount_rules: Mapping[str, AmountRule]
     idempotency: Idempotency | None = None
+    at_once: int = 1
 
     def admits(self, amount: Money) -> bool:
         """Whether the provider pays this amount; a currency without a rule is never paid."""

@@ -1,10 +1,12 @@
 """What every statement must be before a line of it is used: complete, in one currency, and adding up."""
 
 from collections import Counter
+from dataclasses import replace
 
 from cbi.errors import CbiError
 from cbi.fsp.errors import UnreadableStatement
-from cbi.fsp.messages import LineKind, Statement
+from cbi.fsp.messages import LineKind, Statement, StatementLine
+from cbi.money import Money
 
 
 class LineIds:
@@ -21,6 +23,14 @@ class LineIds:
         self._seen[natural] += 1
         times = self._seen[natural]
         return natural if times == 1 else f"{natural}#{times}"
+
+
+def fee_beside(line: StatementLine, fee: Money) -> StatementLine:
+    """The fee that a statement gives beside a payment's line, in a column of its own, as a line that names the same payment.
+
+    The payment's line keeps the amount without the fee, so that gross and fee are told apart.
+    """
+    return replace(line, line_id=f"{line.line_id}/fee", kind=LineKind.FEE, amount=fee)
 
 
 def check_adds_up(statement: Statement) -> Statement:

@@ -63,6 +63,8 @@ class Case:
     at: datetime
     """When it last changed."""
     with_code: bool
+    paid: Money | None = None
+    """What was handed over of it in parts, where it is not paid yet; `amount` is what is left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +161,13 @@ def _cases(session: Session, payees: dict[UUID, Payee]) -> list[Case]:
         kind = _kind(payment.state, code, is_over=is_over)
         day = expires_on if kind is not Kind.PAID and expires_on else at.astimezone(timezone).date()
         ref = locator or f"{payment.id.int % 10**REF_DIGITS:0{REF_DIGITS}d}"
-        amount = Money(payment.amount_minor, payment.currency)
+        whole = kind is Kind.PAID or not payment.parts_minor
+        amount = Money(payment.amount_minor if whole else payment.rest_minor, payment.currency)
+        parts = None if whole else Money(payment.parts_minor, payment.currency)
         cases.append(
             Case(
                 payment.id, payees[payment.person_id], payment.provider, kind, ref, amount, day, at,
-                with_code=locator is not None,
+                with_code=locator is not None, paid=parts,
             )
         )  # fmt: skip
     return cases

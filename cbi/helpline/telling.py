@@ -55,7 +55,11 @@ def of_one(case: Case) -> Told:
     day = date_text(case.day)
     match case.kind:
         case Kind.READY:
-            return _suited(case, "STATUS_READY", {"ref": case.ref, "date": day})
+            values = {"ref": case.ref, "date": day}
+            if case.paid is not None and case.payee.level is Level.NORMAL:
+                amounts = {"amount": amount_text(case.paid), "bal": amount_text(case.amount)}
+                return Told("STATUS_PART_AMT", values | amounts)
+            return _suited(case, "STATUS_READY", values)
         case Kind.PAID:
             return _suited(case, "STATUS_PAID", {"ref": case.ref, "date": day})
         case Kind.PENDING:

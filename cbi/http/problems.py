@@ -1,5 +1,6 @@
 """How a refusal is told over HTTP: `application/problem+json` (RFC 9457), never with a value that the asker sent."""
 
+import logging
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -13,6 +14,8 @@ from starlette.exceptions import HTTPException
 
 from cbi import db
 from cbi.errors import CbiError, Conflict, Forbidden, Invalid, NotFound
+
+log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -124,10 +127,18 @@ def failure(error_id: str) -> JSONResponse:
 
 async def handle(_: Request, error: Exception) -> JSONResponse:
     """The exception handler that an application registers for every kind of refusal."""
-    answer = answer_for(error)
+    answer = answer_for(error) or _unavailable(error)
     if answer is None:
         raise error
     return answer
+
+
+def _unavailable(error: Exception) -> JSONResponse | None:
+    """The answer while the database is full or away. It is no answer to keep: the same key works once there is room."""
+    if not isinstance(error, DBAPIError) or not (said := db.trouble(error)):
+        return None
+    log.error("the database is full or away: %s", db.sqlstate(error) or type(error.orig).__name__)
+    return _answer(503, "http.database_unavailable", *said)
 
 
 def _answer(

@@ -36,6 +36,19 @@ ASSISTANCE = AccountKind(
     guarded=True,
     of=("programme_id", "fund_id"),
 )
+SUSPENSE = AccountKind(
+    "1900", "Reconciliation suspense", Plane.CASH, "debit", guarded=False, of=("provider",)
+)
+FX_POSITION = AccountKind(
+    "1950", "FX position", Plane.CASH, "debit", guarded=False, of=("fund_id",)
+)
+SPREAD = AccountKind(
+    "5200", "FX gain, loss and spread", Plane.CASH, "debit", guarded=False, of=("fund_id",)
+)
+ROUNDING = AccountKind("5290", "FX rounding", Plane.CASH, "debit", guarded=False, of=("fund_id",))
+FEES = AccountKind(
+    "5100", "Provider fees", Plane.CASH, "debit", guarded=True, of=("programme_id", "fund_id")
+)
 LOSSES = AccountKind(
     "5300", "Losses written off", Plane.CASH, "debit", guarded=True, of=("programme_id", "fund_id")
 )
@@ -58,6 +71,10 @@ COMMITTED = AccountKind(
     guarded=True,
     of=("run_id", "programme_id", "fund_id"),
 )
+FEE_RESERVE = AccountKind(
+    "2210", "Committed fee reserve", Plane.RESTRICTION, "credit", guarded=True,
+    of=("run_id", "programme_id", "fund_id", "provider"),
+)  # fmt: skip
 IN_TRANSIT = AccountKind(
     "2300",
     "In transit",
@@ -77,9 +94,24 @@ AWAITING = AccountKind(
 DELIVERED = AccountKind(
     "2900", "Delivered", Plane.RESTRICTION, "credit", guarded=True, of=("programme_id", "fund_id")
 )
+FEES_TAKEN = AccountKind(
+    "2910",
+    "Fees consumed",
+    Plane.RESTRICTION,
+    "credit",
+    guarded=True,
+    of=("programme_id", "fund_id"),
+)
 WRITTEN_OFF = AccountKind(
     "2920", "Written off", Plane.RESTRICTION, "credit", guarded=True, of=("programme_id", "fund_id")
 )
+FX_BORNE = AccountKind(
+    "2930", "FX differences borne", Plane.RESTRICTION, "credit", guarded=False, of=("fund_id",)
+)
+CONVERTED = AccountKind(
+    "2990", "Converted to or from another currency", Plane.RESTRICTION, "credit", guarded=False,
+    of=("fund_id",),
+)  # fmt: skip
 UNCOVERED = AccountKind(
     "2950", "Delivered without cover", Plane.RESTRICTION, "debit", guarded=True,
     of=("programme_id", "fund_id"),
@@ -88,6 +120,7 @@ UNCOVERED = AccountKind(
 CHART = (
     BANK, FLOAT, RECEIVABLE, FUND, BUDGET, COMMITTED, IN_TRANSIT, DISPUTED, AWAITING, DELIVERED, WRITTEN_OFF,
     UNCOVERED, ASSISTANCE, LOSSES,
+    FX_POSITION, SPREAD, ROUNDING, FX_BORNE, CONVERTED, FEES, FEE_RESERVE, FEES_TAKEN, SUSPENSE,
 )  # fmt: skip
 
 
@@ -96,12 +129,15 @@ class Entry(StrEnum):
 
     RECEIVE = "receive"
     ALLOCATE = "allocate"
+    GIVE_BACK = "give_back"
+    REFUND = "refund"
     PREFUND = "prefund"
     COMMIT = "commit"
     UNCOMMIT = "uncommit"
     DISPATCH = "dispatch"
     TAKE_BACK = "take_back"
     CONFIRM = "confirm"
+    PART = "part"
     FAIL = "fail"
     AGE = "age"
     CONFIRM_AGED = "confirm_aged"
@@ -128,18 +164,38 @@ class Entry(StrEnum):
     RELEASE_EXPIRED = "release_expired"
     RETRY_AWAITING = "retry_awaiting"
     RETRY_EXPIRED = "retry_expired"
+    SUSPEND_DEBIT = "suspend_debit"
+    SUSPEND_CREDIT = "suspend_credit"
+    EXPLAIN_DEBIT = "explain_debit"
+    EXPLAIN_CREDIT = "explain_credit"
+    REFUND_SUSPENSE = "refund_suspense"
+    LOSE_SUSPENSE = "lose_suspense"
+    RESERVE_FEES = "reserve_fees"
+    RELEASE_FEES = "release_fees"
+    FEE = "fee"
+    FEE_UNRESERVED = "fee_unreserved"
+    FX_SELL = "fx_sell"
+    FX_BUY = "fx_buy"
+    FX_LOSS = "fx_loss"
+    FX_GAIN = "fx_gain"
+    FX_ROUNDED_DOWN = "fx_rounded_down"
+    FX_ROUNDED_UP = "fx_rounded_up"
 
 
 LEGS: dict[Entry, tuple[tuple[AccountKind, AccountKind], ...]] = {
     # (debit, credit); an entry that touches both planes has one leg in each.
-    Entry.RECEIVE: ((BANK, FUND),),  # the one entry that joins the planes
+    # The two entries that join the planes: what comes from a donor, and what goes back unspent.
+    Entry.RECEIVE: ((BANK, FUND),),
+    Entry.REFUND: ((FUND, BANK),),
     Entry.ALLOCATE: ((FUND, BUDGET),),
+    Entry.GIVE_BACK: ((BUDGET, FUND),),
     Entry.PREFUND: ((FLOAT, BANK),),
     Entry.COMMIT: ((BUDGET, COMMITTED),),
     Entry.UNCOMMIT: ((COMMITTED, BUDGET),),
     Entry.DISPATCH: ((COMMITTED, IN_TRANSIT),),
     Entry.TAKE_BACK: ((IN_TRANSIT, COMMITTED),),  # certain that nothing was sent
     Entry.CONFIRM: ((IN_TRANSIT, DELIVERED), (ASSISTANCE, FLOAT)),
+    Entry.PART: ((IN_TRANSIT, DELIVERED), (ASSISTANCE, FLOAT)),  # the rest stays in transit
     Entry.FAIL: ((IN_TRANSIT, COMMITTED),),
     Entry.AGE: ((IN_TRANSIT, DISPUTED),),
     Entry.CONFIRM_AGED: ((DISPUTED, DELIVERED), (ASSISTANCE, FLOAT)),
@@ -175,6 +231,26 @@ LEGS: dict[Entry, tuple[tuple[AccountKind, AccountKind], ...]] = {
     Entry.RELEASE_EXPIRED: ((AWAITING, BUDGET),),
     Entry.RETRY_AWAITING: ((AWAITING, COMMITTED),),
     Entry.RETRY_EXPIRED: ((AWAITING, COMMITTED),),
+    # What a statement moved and nothing explains: our float is what the provider says, and the rest stands in suspense.
+    Entry.SUSPEND_DEBIT: ((SUSPENSE, FLOAT),),
+    Entry.SUSPEND_CREDIT: ((FLOAT, SUSPENSE),),
+    Entry.EXPLAIN_DEBIT: ((FLOAT, SUSPENSE),),
+    Entry.EXPLAIN_CREDIT: ((SUSPENSE, FLOAT),),
+    Entry.REFUND_SUSPENSE: ((BANK, SUSPENSE),),
+    Entry.LOSE_SUSPENSE: ((LOSSES, SUSPENSE), (BUDGET, WRITTEN_OFF)),
+    # What the provider takes for a payment is no assistance: it is set aside with the run, and spent beside it.
+    Entry.RESERVE_FEES: ((BUDGET, FEE_RESERVE),),
+    Entry.RELEASE_FEES: ((FEE_RESERVE, BUDGET),),
+    Entry.FEE: ((FEE_RESERVE, FEES_TAKEN), (FEES, FLOAT)),
+    Entry.FEE_UNRESERVED: ((BUDGET, FEES_TAKEN), (FEES, FLOAT)),
+    # A deal has the first in the books of what was sold and the others in those of what was bought, where position and
+    # conversion end up as what the reference rate makes of what was sold.
+    Entry.FX_SELL: ((FX_POSITION, BANK), (FUND, CONVERTED)),
+    Entry.FX_BUY: ((BANK, FX_POSITION), (CONVERTED, FUND)),
+    Entry.FX_LOSS: ((SPREAD, FX_POSITION), (CONVERTED, FX_BORNE)),
+    Entry.FX_GAIN: ((FX_POSITION, SPREAD), (FX_BORNE, CONVERTED)),
+    Entry.FX_ROUNDED_DOWN: ((ROUNDING, FX_POSITION), (CONVERTED, FX_BORNE)),
+    Entry.FX_ROUNDED_UP: ((FX_POSITION, ROUNDING), (FX_BORNE, CONVERTED)),
 }
 
 DELIVERING = tuple(
@@ -189,6 +265,7 @@ RESTING_PLACE: dict[str, AccountKind | None] = {
     "ready": None,  # inside the run's committed total
     "sending": IN_TRANSIT,
     "accepted": IN_TRANSIT,
+    "partly_paid": IN_TRANSIT,
     "unknown": IN_TRANSIT,
     "disputed": DISPUTED,
     "paid": DELIVERED,

@@ -13,7 +13,7 @@ from cbi.audit.record import record
 from cbi.errors import Conflict, Invalid, NotFound
 from cbi.ledger.chart import Entry
 from cbi.ledger.models import Fund, FundMovement
-from cbi.ledger.posting import Book, post
+from cbi.ledger.posting import Book, NotCovered, post
 from cbi.money import Money
 from cbi.settings import settings
 
@@ -40,6 +40,12 @@ class UnknownProvider(NotFound):
     """This deployment uses no provider of that name."""
 
     code = "fund.unknown_provider"
+
+
+class NotChanged(NotCovered):
+    """The fund has money in another currency, and not enough of it was changed into this one."""
+
+    code = "fund.not_changed"
 
 
 class UnusableMovement(Invalid):
@@ -93,7 +99,11 @@ def allocate(
     amount: Money,
     reference: str,
 ) -> bool:
-    """Give part of a fund to a programme's budget. False when this reference is booked already. Raises NotCovered."""
+    """Give part of a fund to a programme's budget. False when this reference is booked already.
+
+    The amount is in the programme's currency; where that is not the fund's, it comes from what deals have brought.
+    Raises NotCovered, NotChanged.
+    """
     actor.require(Permission.FUND_MOVE, programme)
     fund = session.get_one(Fund, fund_id)
     movement = _record(
@@ -101,8 +111,17 @@ def allocate(
     )
     if movement is None:
         return False
-    book = Book(fund.currency, fund_id=fund.id, programme_id=programme_id)
-    post(session, Entry.ALLOCATE, book, amount, movement)
+    book = Book(amount.currency, fund_id=fund.id, programme_id=programme_id)
+    try:
+        post(session, Entry.ALLOCATE, book, amount, movement)
+    except NotCovered as refusal:
+        if amount.currency == fund.currency:
+            raise
+        raise NotChanged(
+            f"The fund {fund.code} is kept in {fund.currency}. {refusal.message}",
+            next_step=f"Write down the bank's deal first: cbi fx deal {fund.code} … --into {amount.currency}",
+            **refusal.details,
+        ) from None
     return True
 
 
@@ -141,7 +160,7 @@ def _record(
         raise UnusableMovement(
             "A movement of money needs an amount above zero and the reference of the paper that proves it."
         )
-    if fund is not None and amount.currency != fund.currency:
+    if kind == "receipt" and fund is not None and amount.currency != fund.currency:
         raise UnusableMovement(
             f"The fund {fund.code} is kept in {fund.currency}, not in {amount.currency}."
         )

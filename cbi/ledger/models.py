@@ -52,12 +52,18 @@ class Fund(Base):
 
 
 class FundMovement(Base):
-    """Money received from a donor, given to a programme, or placed with a provider, with the paper that proves it."""
+    """Money received from a donor, given to a programme, placed with a provider, or sent back, with its paper.
+
+    `programme_id`: whose budget it came to, or left.
+    """
 
     __tablename__ = "fund_movements"
     __table_args__ = (
         CheckConstraint("amount_minor > 0", name="amount_positive"),
-        CheckConstraint("kind IN ('receipt', 'allocation', 'prefunding')", name="kind"),
+        CheckConstraint(
+            "kind IN ('receipt', 'allocation', 'prefunding', 'return', 'reallocation', 'refund')",
+            name="kind",
+        ),
         UniqueConstraint("kind", "reference"),
     )
 

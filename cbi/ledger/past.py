@@ -5,9 +5,9 @@ from datetime import date, datetime
 from sqlalchemy import BigInteger, Subquery, case, func, literal, select, union_all
 from sqlalchemy.orm import Session
 
-from cbi.ledger.chart import FUND, AccountKind
+from cbi.ledger.chart import AccountKind, Entry
 from cbi.ledger.models import Account, Fund, Transfer
-from cbi.ledger.queries import Balance, FundPosition, balance_line, how_far
+from cbi.ledger.queries import Balance, FundPosition, balance_line, fund_line, how_far
 from cbi.money import Money
 
 
@@ -35,21 +35,18 @@ def trial_balance(
 def fund_positions(session: Session, *, through: date) -> list[FundPosition]:
     """Every fund that had received anything by that day, and how far its money had gone. `granted` is of now."""
     totals = _totals(through, None)
-    received = func.sum(case((Account.code == FUND.code, totals.c.credits), else_=0))
     rows = session.execute(
-        select(Fund, received, *how_far(totals.c.credits - totals.c.debits))
+        select(
+            Fund, Account.currency, func.sum(totals.c.received), *how_far(totals.c.credits - totals.c.debits)
+        )
         .join(Account, Account.fund_id == Fund.id)
         .join(totals, totals.c.account_id == Account.id)
-        .group_by(Fund.id)
-        .order_by(Fund.code)
-    )
+        .group_by(Fund.id, Account.currency)
+        .order_by(Fund.code, Account.currency != Fund.currency, Account.currency)
+    )  # fmt: skip
     return [
-        FundPosition(
-            fund.code, fund.name, Money(fund.amount_minor, fund.currency),
-            *(Money(int(amount), fund.currency) for amount in amounts),
-        )
-        for fund, *amounts in rows
-    ]  # fmt: skip
+        fund_line(fund, currency, received, amounts) for fund, currency, received, *amounts in rows
+    ]
 
 
 def held_with_providers(
@@ -68,12 +65,20 @@ def held_with_providers(
 
 
 def _totals(through: date | None, as_known: datetime | None) -> Subquery:
-    """Debits and credits of each account, from the transfers of that time."""
+    """Debits and credits of each account, and what donors gave less what went back to them, from that time's transfers."""
+    none = literal(0, BigInteger)
+    from_a_donor = case((Transfer.entry == Entry.RECEIVE.value, Transfer.amount_minor), else_=none)
+    to_a_donor = case((Transfer.entry == Entry.REFUND.value, -Transfer.amount_minor), else_=none)
     sides = [
-        select(account.label("account_id"), debit.label("debit"), credit.label("credit"))
-        for account, debit, credit in (
-            (Transfer.debit_account_id, Transfer.amount_minor, literal(0, BigInteger)),
-            (Transfer.credit_account_id, literal(0, BigInteger), Transfer.amount_minor),
+        select(
+            account.label("account_id"),
+            debit.label("debit"),
+            credit.label("credit"),
+            received.label("received"),
+        )
+        for account, debit, credit, received in (
+            (Transfer.debit_account_id, Transfer.amount_minor, none, to_a_donor),
+            (Transfer.credit_account_id, none, Transfer.amount_minor, from_a_donor),
         )
     ]
     if through is not None:
@@ -83,7 +88,10 @@ def _totals(through: date | None, as_known: datetime | None) -> Subquery:
     legs = union_all(*sides).subquery("legs")
     # Added up for each account first: there are few of them, and very many transfers.
     return (
-        select(legs.c.account_id, func.sum(legs.c.debit).label("debits"), func.sum(legs.c.credit).label("credits"))
+        select(
+            legs.c.account_id, func.sum(legs.c.debit).label("debits"), func.sum(legs.c.credit).label("credits"),
+            func.sum(legs.c.received).label("received"),
+        )
         .group_by(legs.c.account_id)
         .subquery("totals")
     )  # fmt: skip

@@ -144,6 +144,20 @@ def post(session: Session, entry: Entry, book: Book, amount: Money, source_id: U
     _post(session, entry, book, _transfers(row), {})
 
 
+def post_each(session: Session, entry: Entry, book: Book, rows: Select[UUID, int, int]) -> Posted:
+    """Book one event for every row (source_id, attempt, amount_minor) of a query that are not about payments; the query
+    may make changes of its own.
+
+    Raises NotCovered, MonthClosed.
+    """
+    source_id, attempt, amount = rows.subquery().columns
+    each = select(
+        source_id.label("source_id"), literal(None, Transfer.payment_id.type).label("payment_id"),
+        attempt.label("attempt"), amount.label("amount_minor"),
+    )  # fmt: skip
+    return _post(session, entry, book, _transfers(each), {})
+
+
 def booking(payments: Select[*tuple[Any, ...]], *along: CTE) -> Select[int, int, int, bool]:
     """The statement for `post_payments`: it books an event for every payment that the query yields as (payment_id,
     attempt, amount_minor), and makes the changes `along` with it.

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy import ColumnElement, Select, case, func, literal, select
 from sqlalchemy.orm import Session, aliased
 
 from cbi.ledger.chart import (
@@ -13,16 +13,21 @@ from cbi.ledger.chart import (
     BUDGET,
     CHART,
     COMMITTED,
+    CONVERTED,
     DELIVERED,
     DELIVERING,
     DISPUTED,
+    FEE_RESERVE,
+    FEES_TAKEN,
     FLOAT,
     FUND,
+    FX_BORNE,
     IN_TRANSIT,
     RECEIVABLE,
     UNCOVERED,
     WRITTEN_OFF,
     AccountKind,
+    Entry,
 )
 from cbi.ledger.models import Account, Fund, Transfer
 from cbi.money import Money
@@ -42,10 +47,11 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class FundPosition:
-    """Where one fund's money is. `received` equals the sum of all that follow it.
+    """Where one fund's money is in one currency. `received` equals the sum of all that follow it.
 
-    `in_transit` holds what has been unknown for days, too. `uncovered` is below zero: delivered, though its budget was
-    spent already.
+    A fund has a line for the currency of its grant, and one for every other that its money was changed into: `converted`
+    is what left the line by deals, and below zero what came to it. `in_transit` holds what has been unknown for days,
+    too. `uncovered` is below zero: delivered, though its budget was spent already.
     """
 
     code: str
@@ -60,6 +66,9 @@ class FundPosition:
     delivered: Money
     written_off: Money
     uncovered: Money
+    converted: Money
+    fx_borne: Money
+    fees: Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,19 +111,26 @@ _KINDS = {kind.code: kind for kind in CHART}
 
 def fund_positions(session: Session) -> list[FundPosition]:
     """Every fund with what was granted, what came in, and how far it has gone."""
+    currency = func.coalesce(Account.currency, Fund.currency)
     rows = session.execute(
-        select(Fund, *how_far(Account.credits_minor - Account.debits_minor))
+        select(Fund, currency, *how_far(Account.credits_minor - Account.debits_minor))
         .outerjoin(Account, Account.fund_id == Fund.id)
-        .group_by(Fund.id)
-        .order_by(Fund.code)
+        .group_by(Fund.id, currency)
+        .order_by(Fund.code, currency != Fund.currency, currency)
     )
     return [
-        FundPosition(
-            fund.code, fund.name, Money(fund.amount_minor, fund.currency), Money(fund.received_minor, fund.currency),
-            *(Money(int(amount), fund.currency) for amount in amounts),
-        )
-        for fund, *amounts in rows
-    ]  # fmt: skip
+        fund_line(fund, currency, fund.received_minor if currency == fund.currency else 0, amounts)
+        for fund, currency, *amounts in rows
+    ]
+
+
+def fund_line(fund: Fund, currency: str, received: int, amounts: Iterable[int]) -> FundPosition:
+    """A fund's line in one currency, with what its accounts hold stage by stage; the grant is in one currency only."""
+    granted = fund.amount_minor if currency == fund.currency else 0
+    return FundPosition(
+        fund.code, fund.name,
+        *(Money(int(minor), currency) for minor in (granted, received, *amounts)),
+    )  # fmt: skip
 
 
 def how_far(held: ColumnElement[int]) -> list[ColumnElement[int]]:
@@ -128,7 +144,8 @@ def how_far(held: ColumnElement[int]) -> list[ColumnElement[int]]:
 
 
 _STAGES = (
-    (FUND,), (BUDGET,), (COMMITTED,), (IN_TRANSIT, DISPUTED), (AWAITING,), (DELIVERED,), (WRITTEN_OFF,), (UNCOVERED,),
+    (FUND,), (BUDGET,), (COMMITTED, FEE_RESERVE), (IN_TRANSIT, DISPUTED), (AWAITING,), (DELIVERED,), (WRITTEN_OFF,),
+    (UNCOVERED,), (CONVERTED,), (FX_BORNE,), (FEES_TAKEN,),
 )  # fmt: skip
 
 
@@ -151,12 +168,13 @@ def paid_by_day(
 ) -> list[PaidOnDay]:
     """What the books say was paid out on each day from `since` on, by provider; for these programmes, or for all.
 
-    What came back later is not taken off the day it was paid on.
+    Where two people found that less was paid than was sent, it is what they found. What came back later is not taken off
+    the day it was paid on.
     """
     paid_from, delivered = aliased(Account), aliased(Account)
     found = (
         select(
-            Transfer.effective_on, paid_from.provider, Transfer.currency, func.count(),
+            Transfer.effective_on, func.coalesce(paid_from.provider, ""), Transfer.currency, func.count(),
             func.sum(Transfer.amount_minor),
         )
         .join(paid_from, paid_from.id == Transfer.credit_account_id)
@@ -165,25 +183,63 @@ def paid_by_day(
             Transfer.effective_on >= since,
         )
         .group_by(Transfer.effective_on, paid_from.provider, Transfer.currency)
-        .order_by(Transfer.effective_on, paid_from.provider, Transfer.currency)
     )  # fmt: skip
     if programmes is not None:
         found = found.join(delivered, delivered.id == Transfer.debit_account_id).where(
             delivered.programme_id.in_(programmes)
         )
+    added: dict[tuple[date, str, str], tuple[int, int]] = {}
+    for day, provider, currency, count, minor in session.execute(
+        found.union_all(_paid_less_by_day(since, programmes))
+    ):
+        if day >= since:
+            payments, total = added.get((day, provider, currency), (0, 0))
+            added[day, provider, currency] = (payments + count, total + int(minor))
     return [
-        PaidOnDay(day, provider or "", count, Money(int(total), currency))
-        for day, provider, currency, count, total in session.execute(found)
+        PaidOnDay(day, provider, payments, Money(total, currency))
+        for (day, provider, currency), (payments, total) in sorted(added.items())
     ]
+
+
+def _paid_less_by_day(
+    since: date, programmes: Collection[UUID] | None
+) -> Select[date, str, str, int, int]:
+    """What was sent and never taken, below zero, by the day on which its payment was booked as paid."""
+    paid_from, delivered, whole = aliased(Account), aliased(Account), aliased(Transfer)
+    day = (
+        select(whole.effective_on)
+        .where(
+            whole.source_id == Transfer.source_id, whole.attempt == Transfer.attempt, whole.leg == 1,
+            whole.entry.in_([entry.value for entry in DELIVERING]),
+        )
+        .scalar_subquery()
+    )  # fmt: skip
+    found = (
+        select(
+            day, func.coalesce(paid_from.provider, ""), Transfer.currency, literal(0), -func.sum(Transfer.amount_minor)
+        )
+        .join(paid_from, paid_from.id == Transfer.debit_account_id)
+        .join(delivered, delivered.id == Transfer.credit_account_id)
+        .where(
+            Transfer.entry == Entry.PAID_LESS.value, paid_from.code == FLOAT.code, Transfer.effective_on >= since
+        )
+        .group_by(day, paid_from.provider, Transfer.currency)
+    )  # fmt: skip
+    if programmes is not None:
+        found = found.where(delivered.programme_id.in_(programmes))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
 class Float:
-    """What lies with one provider, how much was sent out without news of it yet, and what is owed back."""
+    """What lies with one provider, how much was sent out without news of it yet, what is owed back, and what is set
+    aside for its fees.
+    """
 
     held: Money
     in_transit: Money
     owed_back: Money
+    reserved: Money
 
 
 def floats(session: Session, providers: Collection[str], currency: str) -> dict[str, Float]:
@@ -196,7 +252,9 @@ def floats(session: Session, providers: Collection[str], currency: str) -> dict[
             func.sum(Account.credits_minor),
         )
         .where(
-            Account.code.in_([FLOAT.code, IN_TRANSIT.code, DISPUTED.code, RECEIVABLE.code]),
+            Account.code.in_(
+                [FLOAT.code, IN_TRANSIT.code, DISPUTED.code, RECEIVABLE.code, FEE_RESERVE.code]
+            ),
             Account.currency == currency,
             Account.provider.in_(providers),
         )
@@ -210,7 +268,8 @@ def floats(session: Session, providers: Collection[str], currency: str) -> dict[
 
     return {
         provider: Float(
-            amount(provider, FLOAT), amount(provider, IN_TRANSIT, DISPUTED), amount(provider, RECEIVABLE)
+            amount(provider, FLOAT), amount(provider, IN_TRANSIT, DISPUTED), amount(provider, RECEIVABLE),
+            amount(provider, FEE_RESERVE),
         )
         for provider in providers
     }  # fmt: skip

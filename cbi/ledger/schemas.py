@@ -50,7 +50,7 @@ class BalanceOut(BaseModel):
 
 
 class FundPositionOut(BaseModel):
-    """Where one fund's money is."""
+    """Where one fund's money is in one currency. `converted`: what deals took out of it, below zero what they brought."""
 
     code: str
     name: str
@@ -64,6 +64,9 @@ class FundPositionOut(BaseModel):
     delivered: Amount
     written_off: Amount
     uncovered: Amount
+    converted: Amount
+    fx_borne: Amount
+    fees: Amount
 
     @classmethod
     def of(cls, fund: FundPosition) -> "FundPositionOut":

@@ -32,7 +32,11 @@ Levels = Callable[[Session, Sequence[UUID]], Mapping[UUID, Level]]
 """The levels of the people whom payment accounts belong to; those who were never asked are left out."""
 
 _WITH_THE_CODE: Mapping[str, str] = {"CODE_READY_AMT": "CODE_READY"}
-_AFTER_PAYMENT: Mapping[str, str] = {"PAID": "PAID_DISCREET", "PAID_OUT": "PAID_DISCREET"}
+_AFTER_PAYMENT: Mapping[str, str] = {
+    "PAID": "PAID_DISCREET",
+    "PAID_OUT": "PAID_DISCREET",
+    "PARTIAL": "PARTIAL_DISCREET",
+}
 
 
 @dataclass(frozen=True, slots=True)

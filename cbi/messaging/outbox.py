@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from cbi import clock, db, money
+from cbi import clock, db, ids, money
 from cbi.errors import Invalid
 from cbi.keys import Keyring, seal, unseal
 from cbi.messaging.models import Message
@@ -58,7 +58,7 @@ def queue(
     """
     _check(template, _kinds(values), names_a_code=code_issue_id is not None)
     row = {
-        "id": uuid4(),
+        "id": ids.fresh(),
         "template": template,
         "language": language,
         "account_id": account_id,
@@ -87,7 +87,7 @@ def queue_reply(
     """
     _check(template, _kinds(values), names_a_code=False)
     row = {
-        "id": (message_id := uuid4()),
+        "id": (message_id := ids.fresh()),
         "template": template,
         "language": language,
         "account_id": account_id,
@@ -136,7 +136,7 @@ def building(rows: SelectBase) -> Select[Any]:
     """The statement of `queue_set`, for `queue_built`: what is asked for often can be built once."""
     given = rows.subquery("given").c
     chosen = {
-        "id": func.gen_random_uuid(),
+        "id": ids.fresh_in_sql(),
         **{name: given[name] for name in _ABOUT},
         "state": literal(MESSAGE.initial, Message.state.type),
         "waiting": true(),

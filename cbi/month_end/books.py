@@ -1,18 +1,29 @@
 """What the books themselves must say before a month is closed."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from cbi.audit.models import AuditEntry, AuditSeal
 from cbi.ledger import closed, past
-from cbi.ledger.chart import ASSISTANCE, DELIVERED, RECEIVABLE, UNCOVERED
+from cbi.ledger.chart import (
+    ASSISTANCE,
+    DELIVERED,
+    FEES,
+    FEES_TAKEN,
+    RECEIVABLE,
+    SUSPENSE,
+    UNCOVERED,
+)
 from cbi.ledger.models import Transfer
 from cbi.ledger.queries import Balance
+from cbi.money import Money
 from cbi.month_end.findings import Finding, counted, done, still_open
+from cbi.offices import office_of
+from cbi.payments.suspense_models import SuspendedLine
 
-SUSPENSE = (RECEIVABLE, UNCOVERED)
+OWED_OR_MISSING = (RECEIVABLE, UNCOVERED)
 """What lies here at the end of a month is owed, or missing: somebody says by whom and since when."""
 
 
@@ -43,7 +54,7 @@ def in_order(session: Session, month: date) -> Finding:
 
 
 def adds_up(session: Session, through: date) -> Finding:
-    """In each currency debits equal credits, and what was delivered is what assistance cost."""
+    """In each currency debits equal credits, and what was delivered, and taken as fees, is what was spent on each."""
     lines = past.trial_balance(session, through=through)
     wrong = [currency for currency in _currencies(lines) if not _adds_up(lines, currency)]
     if wrong:
@@ -60,12 +71,12 @@ def _currencies(lines: list[Balance]) -> list[str]:
 
 def _adds_up(lines: list[Balance], currency: str) -> bool:
     theirs = {line.code: line for line in lines if line.balance.currency == currency}
-    delivered, cost = (
+    delivered, cost, taken, fees = (
         theirs[kind.code].balance.minor if kind.code in theirs else 0
-        for kind in (DELIVERED, ASSISTANCE)
+        for kind in (DELIVERED, ASSISTANCE, FEES_TAKEN, FEES)
     )
     net = sum(line.debits.minor - line.credits.minor for line in theirs.values())
-    return net == 0 and delivered == cost
+    return net == 0 and delivered == cost and taken == fees
 
 
 def sealed(session: Session, before: datetime) -> Finding:
@@ -87,16 +98,39 @@ def sealed(session: Session, before: datetime) -> Finding:
 
 
 def unexplained(session: Session, through: date) -> Finding:
-    """Nothing is owed back, and nothing was delivered without cover."""
-    codes = {kind.code for kind in SUSPENSE}
+    """Nothing is owed back, nothing was delivered without cover, and no line of a statement is in suspense."""
+    codes = {kind.code for kind in OWED_OR_MISSING}
     held = [
         f"{line.code} {line.name}: {line.balance}"
         for line in past.trial_balance(session, through=through)
         if line.code in codes and line.balance.minor
-    ]
+    ] + _in_suspense(session, through)
     if held:
         return still_open(
             f"On {through} there is {'; '.join(held)}.",
-            "See cbi receivable list and cbi discrepancy list, and say why it is not settled.",
+            "See cbi receivable list, cbi statement suspense and cbi discrepancy list, and say why it is not settled.",
         )
-    return done("Nothing is owed back, and nothing was delivered without cover.")
+    return done(
+        "Nothing is owed back, nothing was delivered without cover, and no line of a statement is in suspense."
+    )
+
+
+def _in_suspense(session: Session, through: date) -> list[str]:
+    """What stood in suspense at the end of the day, by provider: what left our float, and what came in, hide no other."""
+    zone = office_of(session).timezone
+    over = datetime.combine(through + timedelta(days=1), time.min, zone)
+    stays, effect = SuspendedLine, SuspendedLine.effect_minor
+    rows = session.execute(
+        select(
+            stays.provider, stays.currency, func.count(), func.coalesce(func.sum(-effect).filter(effect < 0), 0),
+            func.coalesce(func.sum(effect).filter(effect > 0), 0),
+        )
+        .where(stays.since < over, or_(stays.ended_at.is_(None), stays.ended_at >= over))
+        .group_by(stays.provider, stays.currency)
+        .order_by(stays.provider, stays.currency)
+    )  # fmt: skip
+    return [
+        f"{SUSPENSE.code} {SUSPENSE.name} of {provider}: {counted(lines, 'line', 'lines')},"
+        f" {Money(int(out), currency)} out and {Money(int(came), currency)} in"
+        for provider, currency, lines, out, came in rows
+    ]

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from cbi import clock
 from cbi.errors import Invalid
 from cbi.ledger import closed
-from cbi.month_end import books, pending, statements
+from cbi.month_end import books, exchange, fees, pending, statements
 from cbi.month_end.findings import Finding, done, still_open
 from cbi.offices import office_of
 from cbi.programmes.periods import Every, Period
@@ -29,15 +29,19 @@ class Check(StrEnum):
     ORDER = "order"
     TRIAL_BALANCE = "trial_balance"
     AUDIT_CHAIN = "audit_chain"
+    EXCHANGE = "exchange"
     STATEMENTS = "statements"
     FLOATS = "floats"
     UNKNOWN = "unknown"
     UNDECIDED = "undecided"
     DISCREPANCIES = "discrepancies"
     SUSPENSE = "suspense"
+    FEES = "fees"
 
 
-MUST = frozenset({Check.MONTH_OVER, Check.ORDER, Check.TRIAL_BALANCE, Check.AUDIT_CHAIN})
+MUST = frozenset(
+    {Check.MONTH_OVER, Check.ORDER, Check.TRIAL_BALANCE, Check.AUDIT_CHAIN, Check.EXCHANGE}
+)
 """No reason replaces these; any other line may stay open when somebody says why."""
 
 
@@ -108,10 +112,12 @@ _LINES: dict[Check, Callable[[Session, Month], Finding]] = {
     Check.ORDER: lambda session, month: books.in_order(session, month.first),
     Check.TRIAL_BALANCE: lambda session, month: books.adds_up(session, month.last),
     Check.AUDIT_CHAIN: lambda session, month: books.sealed(session, month.over),
+    Check.EXCHANGE: lambda session, month: exchange.decided(session, month.last, month.over),
     Check.STATEMENTS: lambda session, month: statements.cover(session, month.first, month.last),
     Check.FLOATS: lambda session, month: statements.agree(session, month.last),
     Check.UNKNOWN: lambda session, month: pending.unknown(session, month.over),
     Check.UNDECIDED: lambda session, month: pending.undecided(session, month.over),
     Check.DISCREPANCIES: lambda session, month: pending.discrepancies(session, month.over),
     Check.SUSPENSE: lambda session, month: books.unexplained(session, month.last),
+    Check.FEES: lambda session, month: fees.agree(session, month.first, month.last, month.over),
 }

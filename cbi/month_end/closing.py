@@ -20,6 +20,7 @@ from cbi.ledger.models import MonthClose
 from cbi.month_end import figures
 from cbi.month_end.checklist import MUST, Check, Line, Month, month_of, walk
 from cbi.offices import office_of
+from cbi.payments import waiver_register
 
 PROPOSED, CONFIRMED = "month_close.proposed", "month_close.confirmed"
 SUBJECT = "month_close"
@@ -187,7 +188,8 @@ def _facts(
         {"check": check.value, "says": line.says, "reason": given[check]}
         for check, line in still_open.items()
     ]
-    return figures.of(session, month.first) | {"open": opened}
+    used = list(waiver_register.held(session, month.first, month.last))
+    return figures.of(session, month.first) | {"open": opened, "waivers": used}
 
 
 def _explained(name: str, still_open: Mapping[Check, Line]) -> Check:

@@ -18,6 +18,8 @@ from cbi.offices import office_of
 _AMOUNTS = [
     each.name for each in fields(FundPosition) if each.name not in {"code", "name", "granted"}
 ]
+_SINCE = {"converted", "fx_borne", "fees"}
+"""What came later: left out where it is zero, so that what earlier closes kept still says the same."""
 
 
 def of(session: Session, month: date) -> dict[str, Any]:
@@ -36,7 +38,11 @@ def of(session: Session, month: date) -> dict[str, Any]:
         ],
         "funds": [
             {"code": fund.code, "currency": fund.received.currency}
-            | {name: getattr(fund, name).minor for name in _AMOUNTS}
+            | {
+                name: minor
+                for name in _AMOUNTS
+                if (minor := getattr(fund, name).minor) or name not in _SINCE
+            }
             for fund in past.fund_positions(session, through=through)
         ],
     }

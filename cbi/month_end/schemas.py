@@ -85,6 +85,7 @@ class CloseOut(BaseModel):
     balances: list[KeptBalanceOut]
     funds: list[dict[str, Any]]
     open: list[OpenOut]
+    waivers: list[str] = Field(description="One sentence for each that held in the month.")
     seal: str
     proposed_by: UUID
     proposed_at: datetime
@@ -107,7 +108,8 @@ class CloseOut(BaseModel):
                 for line in close.facts["balances"]
             ],
             funds=[_fund(fund) for fund in close.facts["funds"]],
-            open=[OpenOut(**line) for line in close.facts["open"]], seal=close.seal.hex(),
+            open=[OpenOut(**line) for line in close.facts["open"]],
+            waivers=close.facts.get("waivers", []), seal=close.seal.hex(),
             proposed_by=close.proposed_by, proposed_at=close.proposed_at, confirmed_by=close.confirmed_by,
             confirmed_at=close.confirmed_at, reopen_reason=close.reopen_reason,
             reopen_asked_by=close.reopen_asked_by, reopened_by=close.reopened_by, reopened_at=close.reopened_at,

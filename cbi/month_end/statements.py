@@ -11,6 +11,7 @@ from cbi.ledger.chart import FLOAT
 from cbi.ledger.models import Account, Transfer
 from cbi.money import Money
 from cbi.month_end.findings import Finding, done, still_open
+from cbi.reconciliation import balances
 from cbi.reconciliation.models import StatementFile
 
 
@@ -26,7 +27,28 @@ def cover(session: Session, first: date, last: date) -> Finding:
             f"No statement of {', '.join(missing)} reaches {last}.",
             "Take it in and reconcile it: cbi statement import, cbi reconcile",
         )
+    lacking = [
+        f"{provider} {said}"
+        for provider, currency in _balanced(session, last)
+        if (said := balances.missing(session, provider, currency, last)) and said.minor
+    ]
+    if lacking:
+        return still_open(
+            f"By their own balances the statements lack lines: {', '.join(lacking)}.",
+            "Ask for the statement that is missing, and take it in: cbi statement import",
+        )
     return done(f"The statements of {', '.join(sorted(asked))} reach {last}.")
+
+
+def _balanced(session: Session, last: date) -> list[tuple[str, str]]:
+    """Whose statements name balances, and in which currency."""
+    found = (
+        select(StatementFile.provider, StatementFile.currency)
+        .where(StatementFile.closing_minor.is_not(None), StatementFile.last_day <= last)
+        .distinct()
+        .order_by(StatementFile.provider, StatementFile.currency)
+    )
+    return [(provider, currency) for provider, currency in session.execute(found)]
 
 
 def _with_money(session: Session, first: date, last: date) -> set[str]:

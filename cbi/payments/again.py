@@ -161,7 +161,7 @@ def _decide(
     session: Session, actor: Actor, run_id: UUID, remedy: Remedy, reason: str, chosen: Chosen
 ) -> Decided:
     run = find(session, run_id, lock=True)
-    _check_who(session, actor, run, remedy)
+    check_decider(session, actor, run, PERMISSION[remedy])
     why = reasons.plain(reason)
     closing.reopen(session, run)
     _hold(session, run, chosen)
@@ -189,8 +189,12 @@ def _decide(
     return _sorted(run, remedy, decision.id, lines)
 
 
-def _check_who(session: Session, actor: Actor, run: PaymentRun, remedy: Remedy) -> None:
-    actor.require(PERMISSION[remedy], programme_of(session, run).code)
+def check_decider(session: Session, actor: Actor, run: PaymentRun, permission: Permission) -> None:
+    """Raise unless this is a person who may do that here and did not make the run.
+
+    Raises NotPermitted, OnlyPeopleDecide, OwnRun.
+    """
+    actor.require(permission, programme_of(session, run).code)
     if actor.kind != "user" or actor.id is None:
         raise OnlyPeopleDecide(
             "What becomes of payments that were not paid is decided by a person, not by a program."

@@ -1,9 +1,11 @@
-"""When a provider names another amount than was sent: two people find, on its written word, what really was taken.
+"""When a provider names another amount than was sent, or denies what our books hold: two people find, on its written
+word, what really was taken.
 
 The amount is what left our account with the provider, so that our books and its statement agree. Words alone do not end
 such a discrepancy before our books hold what became of the attempt.
 """
 
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import (
@@ -32,8 +34,9 @@ from cbi.fsp.adapter import PaysOverCounter
 from cbi.money import Money
 from cbi.payments import differences, late, providers, receivables
 from cbi.payments.amount_models import AmountFinding
-from cbi.payments.discrepancies import OF_AMOUNT, settle_set
+from cbi.payments.discrepancies import settle_set
 from cbi.payments.disputes import EARLIER_ATTEMPT_PAID, contradiction
+from cbi.payments.endings import OF_ATTEMPT
 from cbi.payments.known import found_minor, known_paid, known_returned
 from cbi.payments.models import Discrepancy, Payment, PaymentEvent
 from cbi.payments.moves import move_one
@@ -53,7 +56,7 @@ class UnknownFinding(NotFound):
 
 
 class NoOtherAmount(Conflict):
-    """The provider has named no other amount for the attempt."""
+    """The provider has said nothing of the attempt that our books do not hold."""
 
     code = "amount_finding.no_other_amount"
 
@@ -109,7 +112,7 @@ def report(
             "Less than nothing cannot have been paid.", next_step="Report 0 if nothing was paid."
         )
     number = _in_question(session, payment, attempt)
-    _check_bookable(session, payment, number, paid.minor)
+    check_bookable(session, payment, number, paid.minor)
     reported = session.scalars(
         insert(AmountFinding)
         .values(
@@ -129,8 +132,8 @@ def confirm(session: Session, actor: Actor, finding_id: UUID, code: str) -> Amou
     """Confirm a colleague's report with a fresh one-time code: what the attempt took is booked.
 
     Taken exactly, the payment is paid. Less: it is paid, and the rest is the programme's again. More: it is paid, and the
-    excess is owed back. Nothing: only the discrepancy ends. Raises UnknownFinding, NotPermitted, WrongCode, OwnReport,
-    AlreadyFound, BookedOtherwise, StillOpen.
+    excess is owed back. Nothing: where our books hold it as paid, its money came back; else only the discrepancy ends.
+    Raises UnknownFinding, NotPermitted, WrongCode, OwnReport, AlreadyFound, BookedOtherwise, StillOpen.
     """
     finding = session.get(AmountFinding, finding_id, populate_existing=True)
     if finding is None:
@@ -145,7 +148,7 @@ def confirm(session: Session, actor: Actor, finding_id: UUID, code: str) -> Amou
             "You reported this amount, so somebody else has to confirm it.",
             next_step="Ask a colleague who may authorise payment runs.",
         )
-    _check_bookable(session, payment, finding.attempt, finding.paid_minor)
+    check_bookable(session, payment, finding.attempt, finding.paid_minor)
     confirmed = session.scalar(
         update(AmountFinding)
         .where(AmountFinding.id == finding.id, AmountFinding.confirmed_by.is_(None))
@@ -154,8 +157,7 @@ def confirm(session: Session, actor: Actor, finding_id: UUID, code: str) -> Amou
     )
     if confirmed is None:
         raise AlreadyFound("This report has been confirmed.", next_step="Read the payment's story.")
-    if finding.paid_minor > 0:
-        _book(session, payment, finding.attempt)
+    _book(session, payment, finding)
     settle_set(session, _explained(payment, finding))
     record(
         session, actor, "payment.amount_confirmed", "payment", payment.id, attempt=finding.attempt,
@@ -186,7 +188,7 @@ def _in_question(session: Session, payment: Payment, attempt: int | None) -> int
     attempts = set(
         session.scalars(
             select(which).where(
-                Discrepancy.payment_id == payment.id, Discrepancy.kind.in_(OF_AMOUNT)
+                Discrepancy.payment_id == payment.id, Discrepancy.kind.in_(OF_ATTEMPT)
             )
         )
     )
@@ -204,17 +206,21 @@ def _in_question(session: Session, payment: Payment, attempt: int | None) -> int
     return number
 
 
-def _check_bookable(session: Session, payment: Payment, attempt: int, paid_minor: int) -> None:
+def check_bookable(session: Session, payment: Payment, attempt: int, paid_minor: int) -> None:
     """Refuse what the books could not hold. The payment is locked."""
-    if found_minor(session, payment.id, attempt) is not None:
+    if paid_minor > 0 and found_minor(session, payment.id, attempt) is not None:
         raise AlreadyFound(
             "Two people have found what this attempt took.", next_step="Read the payment's story."
         )
     if known_paid(session, payment.id, attempt):
-        came_back = known_returned(session, payment.id, attempt)
-        if paid_minor == 0 or came_back or not _is_the_payment(session, payment, attempt):
+        at_counter = isinstance(providers.adapter(payment.provider), PaysOverCounter)
+        if (
+            known_returned(session, payment.id, attempt)
+            or not _is_the_payment(session, payment, attempt)
+            or (paid_minor == 0 and at_counter)
+        ):
             raise BookedOtherwise(
-                "This attempt is booked as paid and is not the payment, or has come back.",
+                "This attempt is booked as paid and is not the payment, or has come back, or was paid at a counter.",
                 next_step="Book what came back of it, or settle the discrepancy with what explains it.",
             )
     elif attempt == payment.attempts and payment.state in ON_ITS_WAY:
@@ -241,19 +247,53 @@ def _is_the_payment(session: Session, payment: Payment, attempt: int) -> bool:
     return payment.state is PaymentState.PAID and session.scalar(last) == attempt
 
 
-def _book(session: Session, payment: Payment, attempt: int) -> None:
-    if known_paid(session, payment.id, attempt):
-        differences.square(session, payment, attempt, SOURCE)
+def hold(
+    session: Session, payment: Payment, attempt: int, taken: Money, proof: str, reported: tuple[UUID, datetime],
+    confirmed_by: UUID, source: str,
+) -> None:  # fmt: skip
+    """Hold what a line of a statement, as two people found, says that this attempt took, and book it.
+
+    The payment is locked. Raises AlreadyFound, BookedOtherwise, StillOpen.
+    """
+    check_bookable(session, payment, attempt, taken.minor)
+    finding = session.scalars(
+        insert(AmountFinding)
+        .values(
+            payment_id=payment.id, attempt=attempt, paid_minor=taken.minor, currency=taken.currency, proof=proof,
+            reported_by=reported[0], reported_at=reported[1], confirmed_by=confirmed_by, confirmed_at=clock.now(),
+        )
+        .returning(AmountFinding)
+    ).one()  # fmt: skip
+    _book(session, payment, finding, source)
+    settle_set(session, _explained(payment, finding))
+
+
+def _book(session: Session, payment: Payment, finding: AmountFinding, source: str = SOURCE) -> None:
+    attempt = finding.attempt
+    if finding.paid_minor == 0:
+        if known_paid(session, payment.id, attempt):
+            _take_back(session, payment, attempt, source)
+    elif known_paid(session, payment.id, attempt):
+        differences.square(session, payment, attempt, source)
     elif attempt == payment.attempts and payment.state in ON_ITS_WAY:
         move_one(
             session, find(session, payment.run_id), payment.id, payment.state, PaymentState.PAID,
-            provider=payment.provider, source=SOURCE,
+            provider=payment.provider, source=source,
         )  # fmt: skip
         session.refresh(payment)
-        receivables.note_paid_twice(session, payment, SOURCE)
-        differences.square(session, payment, attempt, SOURCE)
+        receivables.note_paid_twice(session, payment, source)
+        differences.square(session, payment, attempt, source)
     else:
-        late.book_paid(session, payment, attempt, source=SOURCE)
+        late.book_paid(session, payment, attempt, source=source)
+
+
+def _take_back(session: Session, payment: Payment, attempt: int, source: str) -> None:
+    """What our books hold as paid was never taken, or is back: the payment waits for a decision."""
+    if not late.book_returned(session, payment, attempt, source=source):
+        raise BookedOtherwise(
+            "The rest of this payment was given to the programme, and its budget does not hold it any more.",
+            next_step="Give the programme that much first (cbi fund allocate).",
+        )
 
 
 def _attempt_of() -> ColumnElement[int]:
@@ -274,7 +314,7 @@ def _explained(payment: Payment, finding: AmountFinding) -> Select[UUID, str]:
         Discrepancy.payment_id == payment.id,
         func.coalesce(_attempt_of(), payment.attempts) == finding.attempt,
         or_(
-            Discrepancy.kind.in_(OF_AMOUNT),
+            Discrepancy.kind.in_(OF_ATTEMPT),
             and_(literal(finding.paid_minor > 0), Discrepancy.kind.in_(late_kinds)),
         ),
     )

@@ -1,6 +1,7 @@
 """Different people, none of whom made the run, sign exactly what will be paid; after the last its funds are committed."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import String, case, cast, exists, func, or_, select
@@ -18,7 +19,7 @@ from cbi.ledger.posting import post
 from cbi.lifecycle import MoveNotAllowed
 from cbi.money import Money
 from cbi.offices import office_of
-from cbi.payments import delegations, digest, required, summaries
+from cbi.payments import blocking, counting, delegations, digest, fees, required, summaries
 from cbi.payments.models import Approval, PaymentRun
 from cbi.payments.moves import book_of
 from cbi.payments.runs import TwoParts, find, move_run, part_of, programme_of, take_part
@@ -60,11 +61,12 @@ def sign(
 ) -> PaymentRun:
     """Take the next step of a run. `code` is the signer's fresh one-time code, `seen` the digest they were shown.
 
-    The last signature commits the run's total from the programme's budget and starts the recall window. What the run
-    takes is worked out again first; when more has been locked meanwhile, more people are asked.
+    The last signature commits the run's total and fees from the programme's budget and starts the recall window. What
+    the run takes is worked out again first; when more has been locked meanwhile, more people are asked.
 
     Raises UnknownRun, NotPermitted, NotWhatWasSeen, MoveNotAllowed where another step is next, TwoParts, WrongCode,
-    ContentAltered, SummaryAltered, RequirementAltered, NoBand, DelegationNotValid; for the last: NotCovered, FundNotValid.
+    ContentAltered, SummaryAltered, RequirementAltered, NoBand, DelegationNotValid, Blocked, ListsUnopened; for the last:
+    NotCovered, FundNotValid.
     """
     run = find(session, run_id, lock=True)
     programme = programme_of(session, run).code
@@ -84,17 +86,21 @@ def sign(
             f"Run {run.number} does not wait for the signature of its {step}.",
             next_step="See its sheet.",
         )
-    amounts = [each.counted.amount for each in (needed, now) if each.counted]
-    given = delegations.authority(session, actor, wanted, programme, max(amounts))
+    counts = counting.most(needed.counted, now.counted)
+    given = delegations.authority(session, actor, wanted, programme, counts)
     is_last = len(signed) + 1 == len((more or needed).steps)
     if is_last:
         _check_fund(session, run)
     _sign(session, actor, run, step, code, given, len(signed) + 1)
     if more:
         required.ask_more(session, actor, run, more)
-    told = {"step": step, "digest": _hex(run)} | ({"for": str(given.from_id)} if given else {})
+    told: dict[str, Any] = {"step": step, "digest": _hex(run)} | (
+        {"for": str(given.from_id)} if given else {}
+    )
+    told["controls"] = blocking.keep(session, run, step, blocking.check(session, actor, run, step))
     if is_last:
         post(session, Entry.COMMIT, book_of(run), Money(run.total_minor, run.currency), run.id)
+        told |= fees.reserve(session, run)
         run.release_after = clock.now() + timedelta(minutes=settings().recall_minutes)
         move_run(session, actor, run, RunState.APPROVED, total=run.total_minor, **told)
     else:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -17,6 +17,8 @@ from pydantic import (
 from cbi.access.permissions import SIGNS, Role
 from cbi.errors import Conflict
 from cbi.money import Money
+from cbi.payments import control_settings
+from cbi.payments.control_settings import Controls
 from cbi.programmes.fields import AmountOrNone, Code, Currency, Reading, nearest, some, wrong
 
 MOST_STEPS = 4
@@ -105,6 +107,8 @@ class Rule(_Part):
     """The bands of one currency, the smallest sums first; for some programmes, or for all that no other rule names."""
 
     currency: Currency
+    also_for: Annotated[tuple[Currency, ...] | None, BeforeValidator(some)] = None
+    """Other currencies whose runs are held against these bands, at the reference rate of the day."""
     programmes: Annotated[tuple[Code, ...], BeforeValidator(some)] = ()
     bands: tuple[Band, ...]
 
@@ -128,6 +132,24 @@ class Rule(_Part):
                 raise wrong(what, "Add the steps that are missing.", "bands", place, "steps")
         return self
 
+    @model_validator(mode="after")
+    def _names_others(self) -> Self:
+        for place, currency in enumerate(self.also_for or ()):
+            if currency in self.currencies[: place + 1]:
+                what = f"{currency} is named twice."
+                raise wrong(what, "Name each other currency once.", "also_for", place)
+        return self
+
+    @property
+    def currencies(self) -> tuple[str, ...]:
+        """Of the runs that it is for, its own first."""
+        return (self.currency, *(self.also_for or ()))
+
+    @property
+    def counts_amounts(self) -> bool:
+        """Whether any sum decides anything."""
+        return self.counts_households or any(band.up_to is not None for band in self.bands)
+
     @property
     def counts_households(self) -> bool:
         """Whether what one household gets decides anything."""
@@ -146,13 +168,14 @@ def _in_order(few: Sequence[Step], many: Sequence[Step]) -> bool:
 
 
 class Policy(_Part):
-    """All rules of an office, as one version of them says."""
+    """All rules of an office, and what it says of controls, as one version of them says."""
 
     rules: tuple[Rule, ...]
+    controls: Controls = Controls()
 
     def rule(self, currency: str, programme: str) -> Rule:
-        """The rule for a programme: its own, or its currency's. Raises NoBand."""
-        of_currency = [rule for rule in self.rules if rule.currency == currency]
+        """The rule for a programme: its own, or the one for its currency. Raises NoBand."""
+        of_currency = [rule for rule in self.rules if currency in rule.currencies]
         for rule in of_currency:
             if programme in rule.programmes:
                 return rule
@@ -173,18 +196,21 @@ class Policy(_Part):
 
     def digest(self) -> bytes:
         """SHA-256 of the canonical content."""
-        return digest_of(self.canonical())
+        return digest_of(self.canonical(), self.controls.canonical())
 
 
-def digest_of(rules: Iterable[Any]) -> bytes:
-    """SHA-256 of rules in canonical form."""
-    text = json.dumps([*rules], sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+def digest_of(rules: Iterable[Any], controls: Mapping[str, Any] | None = None) -> bytes:
+    """SHA-256 of rules, and of what is said of controls, in canonical form."""
+    content = [*rules, {"controls": controls}] if controls else [*rules]
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).digest()
 
 
-def stored(rules: Iterable[Any]) -> Policy:
+def stored(rules: Iterable[Any], controls: Mapping[str, Any] | None = None) -> Policy:
     """A policy as `canonical` wrote it."""
-    return Policy(rules=tuple(rule_of(rule) for rule in rules))
+    return Policy(
+        rules=tuple(rule_of(rule) for rule in rules), controls=control_settings.stored(controls)
+    )
 
 
 def rule_of(values: Any) -> Rule:

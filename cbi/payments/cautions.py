@@ -1,11 +1,13 @@
 """What an approver should know before signing a run: from what was found in it, and from the money it would take."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 
 from cbi.money import Money
 from cbi.payments import cover
+from cbi.payments.blocking import Fired
+from cbi.payments.controls import AMOUNT_BOUNDS, OLD_DAYS, OLD_DISCREPANCIES
 from cbi.payments.cover import Cover
 from cbi.payments.findings import SHARE_PERCENT, TIMES_MEDIAN
 from cbi.payments.models import PaymentRun
@@ -22,6 +24,8 @@ SENTENCES: dict[str, str] = {
     FUND_NOT_VALID: "the fund may not be spent today",
     FLOAT_SHORT: "the float with {provider} is short",
     FUND_ENDING: "the fund ends on {day}",
+    AMOUNT_BOUNDS: "amounts are below the smallest or above the largest that the office allows",
+    OLD_DISCREPANCIES: f"discrepancies of the programme are unexplained after {OLD_DAYS} days",
     FindingKind.SHARED_ACCOUNT: "several households receive at one telephone or account",
     FindingKind.SEVERAL_PAYMENTS: "one household receives several payments at one account",
     FindingKind.OPEN_DUPLICATE: "nobody has decided whether these households were registered twice",
@@ -38,7 +42,10 @@ _FOUND = tuple(code for code in SENTENCES if code in set(FindingKind))
 
 @dataclass(frozen=True, slots=True)
 class Caution:
-    """One warning. `blocks`: the run cannot be authorised like this. `amount` is what is concerned, or what is missing."""
+    """One warning. `blocks`: the run cannot be authorised like this. `amount` is what is concerned, or what is missing.
+
+    Where a control fires: what it measured, up to what passes, and the numbers of the waivers that let it pass.
+    """
 
     code: str
     payments: int
@@ -46,6 +53,9 @@ class Caution:
     blocks: bool = False
     provider: str | None = None
     day: date | None = None
+    worst: int = 0
+    at_most: int = 0
+    waivers: tuple[int, ...] = ()
 
     @property
     def sentence(self) -> str:
@@ -53,9 +63,26 @@ class Caution:
         return SENTENCES[self.code].format(provider=self.provider, day=self.day)
 
 
-def of(run: PaymentRun, summary: Summary, money: Cover) -> tuple[Caution, ...]:
-    """Every caution about a run, the gravest first."""
-    return (*_about_money(run, money), *_about_payments(summary))
+def of(
+    run: PaymentRun, summary: Summary, money: Cover, fired: Sequence[Fired] = ()
+) -> tuple[Caution, ...]:
+    """Every caution about a run, the gravest first. `fired`: the controls that found too much."""
+    by_code = {each.control.code: each for each in fired}
+    others = (AMOUNT_BOUNDS, OLD_DISCREPANCIES)
+    return (
+        *_about_money(run, money),
+        *(_with(Caution(code, 0, None), by_code[code]) for code in others if code in by_code),
+        *(_with(each, by_code.get(each.code)) for each in _about_payments(summary)),
+    )
+
+
+def _with(caution: Caution, fired: Fired | None) -> Caution:
+    if fired is None:
+        return caution
+    numbers = tuple(line.number for line in fired.waivers)
+    return replace(
+        caution, blocks=fired.stops, worst=fired.worst, at_most=fired.at_most, waivers=numbers
+    )
 
 
 def _about_money(run: PaymentRun, money: Cover) -> Iterator[Caution]:

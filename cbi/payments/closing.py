@@ -5,6 +5,7 @@ from sqlalchemy.orm import Session
 
 from cbi import clock
 from cbi.access.actor import SYSTEM
+from cbi.payments import fees
 from cbi.payments.models import Payment, PaymentRun
 from cbi.payments.runs import find, move_run
 from cbi.payments.states import PaymentState, RunState
@@ -26,6 +27,8 @@ def close_settled(session: Session) -> int:
     for run in done:
         run.closed_at = clock.now()
         move_run(session, SYSTEM, run, RunState.CLOSED)
+        fees.settle(session, run)
+    fees.release_overdue(session)
     return len(done)
 
 

@@ -12,6 +12,8 @@ from cbi.ledger import queries as books
 from cbi.ledger.models import Fund
 from cbi.money import Money
 from cbi.offices import office_of
+from cbi.payments import fees
+from cbi.payments.fees import RouteFees
 from cbi.payments.models import Payment, PaymentRun, RunRoute
 from cbi.payments.runs import routes_of
 from cbi.payments.states import PaymentState, RunState
@@ -30,7 +32,7 @@ class FloatLine:
     part: Money
     held: Money
     promised: Money
-    """In transit, and what other runs that are approved or being released are still to send."""
+    """In transit, what other runs that are approved or being released are still to send, and what is set aside for fees."""
     after: Money
 
     @property
@@ -51,6 +53,15 @@ class Cover:
     budget_now: Money
     budget_after: Money
     floats: tuple[FloatLine, ...]
+    fees: tuple[RouteFees, ...] = ()
+    """What the providers will charge for it; none where no tariff says so."""
+
+    @property
+    def fees_expected(self) -> Money | None:
+        """All of them together."""
+        if not self.fees:
+            return None
+        return Money(sum(each.expected.minor for each in self.fees), self.budget_now.currency)
 
     @property
     def is_valid(self) -> bool:
@@ -62,7 +73,8 @@ def of(session: Session, run: PaymentRun) -> Cover:
     """The money of a run as the books have it now: a few totals, however large the run."""
     fund = session.get_one(Fund, run.fund_id)
     budget = books.available(session, run.programme_id, run.fund_id, run.currency)
-    total = Money(run.total_minor, run.currency)
+    charged = fees.of(session, run)
+    total = Money(run.total_minor + sum(each.expected.minor for each in charged), run.currency)
     return Cover(
         fund=fund.code,
         fund_name=fund.name,
@@ -71,20 +83,28 @@ def of(session: Session, run: PaymentRun) -> Cover:
         today=clock.today(office_of(session).timezone),
         budget_now=budget,
         budget_after=budget - total if run.state in UNCOMMITTED else budget,
-        floats=_floats(session, run),
+        floats=_floats(session, run, charged),
+        fees=charged,
     )
 
 
-def _floats(session: Session, run: PaymentRun) -> tuple[FloatLine, ...]:
+def _floats(
+    session: Session, run: PaymentRun, charged: tuple[RouteFees, ...]
+) -> tuple[FloatLine, ...]:
     routes = routes_of(session, run.id)
     held = books.floats(session, [route.provider for route in routes], run.currency)
     others, own = _still_to_send(session, run)
+    own_fees = {each.provider: each for each in charged}
     found = []
     for route in routes:
         there = held[route.provider]
         part = Money(route.total_minor, run.currency)
-        promised = there.in_transit + Money(others[route.provider], run.currency)
+        promised = there.in_transit + Money(others[route.provider], run.currency) + there.reserved
         still_to_go = part if run.state in WAITING else Money(own[route.provider], run.currency)
+        if route.provider in own_fees:
+            its = own_fees[route.provider]
+            promised -= its.held  # counted with its own run
+            still_to_go += its.expected if run.state in UNCOMMITTED else its.held
         found.append(
             FloatLine(route.provider, part, there.held, promised, there.held - promised - still_to_go)
         )  # fmt: skip
@@ -100,7 +120,7 @@ def _still_to_send(session: Session, run: PaymentRun) -> tuple[Counter[str], Cou
     )
     # Between the release and the sending a payment's money is neither in transit nor part of a run that waits.
     releasing = (
-        select(Payment.run_id, Payment.provider, func.sum(Payment.amount_minor))
+        select(Payment.run_id, Payment.provider, func.sum(Payment.rest_minor))
         .join(PaymentRun, PaymentRun.id == Payment.run_id)
         .where(
             PaymentRun.state == RunState.RELEASING, PaymentRun.currency == run.currency,

@@ -22,7 +22,7 @@ from cbi.payments.approval_policy import Step
 from cbi.payments.signing_models import Delegation
 from cbi.programmes.models import Programme
 
-ACCEPTED = "delegation.accepted"
+ACCEPTED, WITHDRAWN = "delegation.accepted", "delegation.withdrawn"
 
 
 class UnusableDelegation(Invalid):
@@ -144,7 +144,7 @@ def withdraw(session: Session, actor: Actor, delegation_id: UUID) -> Delegation:
         .values(withdrawn_by=actor.id, withdrawn_at=clock.now())
     )
     session.refresh(given)
-    record(session, actor, "delegation.withdrawn", "delegation", given.id)
+    record(session, actor, WITHDRAWN, "delegation", given.id)
     return given
 
 
@@ -162,6 +162,8 @@ def authority(
         select(Delegation)
         .where(Delegation.to_id == actor.id, Delegation.role == step.role.value)
         .order_by(Delegation.made_at)
+        # Whoever withdraws it waits, so that the audit log has both in their order.
+        .with_for_update(read=True)
     ).all()
     today = clock.today(office_of(session).timezone)
     why = ""

@@ -15,7 +15,7 @@ from cbi.money import Money
 from cbi.payments import receivables
 from cbi.payments.discrepancies import PAID_LESS, PAID_MORE
 from cbi.payments.disputes import dispute
-from cbi.payments.known import found_minor
+from cbi.payments.known import found_minor, sent_minor
 from cbi.payments.models import Payment
 from cbi.payments.moves import book_of
 from cbi.payments.runs import find
@@ -25,7 +25,7 @@ from cbi.payments.states import PaymentState
 def square(session: Session, payment: Payment, attempt: int, source: str) -> None:
     """Make the books hold what this attempt took, which is the payment by now: nothing to do if that is what was sent."""
     paid = found_minor(session, payment.id, attempt)
-    sent = payment.amount_minor
+    sent = sent_minor(session, payment, attempt)
     if paid is None or paid == sent:
         return
     outbox.withdraw(session, payment_id=payment.id)  # it tells the recipient what was sent

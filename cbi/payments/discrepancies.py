@@ -8,19 +8,9 @@ from sqlalchemy import Select, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
-from cbi import clock
-from cbi.access.actor import Actor
-from cbi.access.models import User
-from cbi.access.permissions import Permission
-from cbi.audit import reasons
-from cbi.audit.record import record
-from cbi.errors import Conflict, Invalid, NotFound
+from cbi import clock, ids
 from cbi.money import Money
-from cbi.payments.known import known_paid
-from cbi.payments.models import Discrepancy, Payment
-from cbi.programmes.models import Programme
-
-LONGEST_RESOLUTION = 1000
+from cbi.payments.models import Discrepancy
 
 PAID_TWICE = "paid_twice"
 """Two attempts were paid for one entitlement: one of them is owed back."""
@@ -40,38 +30,11 @@ ANOTHER_AMOUNT = "paid_another_amount"
 OF_AMOUNT = (ANOTHER_AMOUNT, "amount_differs", "currency_differs")
 """Somebody says that money moved, and how much is not what was sent. The last two are about lines of statements."""
 
-ENDED_BY_MONEY = (PAID_TWICE, PAID_MORE, WITHOUT_COVER)
-"""Words alone do not settle these: an entry in the books does."""
+LINE_CHANGED = "line_changed"
+"""A later file tells another story of a line: the first stands, and its own discrepancy says what becomes of it."""
 
-
-class UnknownDiscrepancy(NotFound):
-    """No such discrepancy."""
-
-    code = "discrepancy.unknown"
-
-
-class AlreadySettled(Conflict):
-    """Somebody, or the engine, has settled it."""
-
-    code = "discrepancy.already_settled"
-
-
-class EndedByMoney(Conflict):
-    """Only money, or its writing off, settles it."""
-
-    code = "discrepancy.ended_by_money"
-
-
-class EndedByFinding(Conflict):
-    """Only two people's finding of what was paid settles it: words would let the payment be sent again."""
-
-    code = "discrepancy.ended_by_finding"
-
-
-class NoSuchOwner(Invalid):
-    """The person named does not work here (any more)."""
-
-    code = "discrepancy.no_such_owner"
+PAID_NOT_LISTED = "paid_not_settled"
+"""Our books say that it was paid, and no statement lists it."""
 
 
 def open_discrepancy(
@@ -116,7 +79,7 @@ def open_set(session: Session, rows: Select[*tuple[Any, ...]]) -> int:
         upsert(Discrepancy)
         .from_select(
             ["id", *OPENED, "opened_at"],
-            select(func.gen_random_uuid(), *(new.c[name] for name in OPENED), literal(clock.now())),
+            select(ids.fresh_in_sql(), *(new.c[name] for name in OPENED), literal(clock.now())),
             include_defaults=False,
         )
         .on_conflict_do_nothing(index_elements=["kind", "subject"])
@@ -141,93 +104,3 @@ def settle_set(session: Session, rows: Select[UUID, str]) -> int:
         .cte("settled")
     )
     return int(session.scalar(select(func.count()).select_from(settled)) or 0)
-
-
-def settle(session: Session, actor: Actor, discrepancy_id: UUID, resolution: str) -> None:
-    """Settle one discrepancy with the words of the person who explained it.
-
-    Raises UnknownDiscrepancy, NotPermitted, UnusableReason, AlreadySettled, EndedByMoney, EndedByFinding.
-    """
-    found = _find(session, actor, discrepancy_id)
-    if found.kind in ENDED_BY_MONEY and found.settled_at is None:
-        raise EndedByMoney(
-            "Words do not settle this: money is owed, or missing, in the books.",
-            next_step="Book that it came back or write it off (cbi receivable), or cover it (cbi payment cover).",
-        )
-    if found.settled_at is None and _hides_money(session, found):
-        raise EndedByFinding(
-            "Words do not settle this: money may have moved, and our books do not hold how much.",
-            next_step="Report what the provider says in writing that it paid (cbi payment report-amount); a colleague"
-            " confirms it.",
-        )
-    words = reasons.plain(resolution, longest=LONGEST_RESOLUTION)
-    settled = session.scalar(
-        update(Discrepancy)
-        .where(Discrepancy.id == discrepancy_id, Discrepancy.settled_at.is_(None))
-        .values(settled_at=clock.now(), settled_by=actor.id, resolution=words)
-        .returning(Discrepancy.id)
-    )
-    if settled is None:
-        raise AlreadySettled(
-            "This discrepancy has been settled already.", next_step="Read its resolution."
-        )
-    record(
-        session, actor, "discrepancy.settled", "discrepancy", discrepancy_id, kind=found.kind,
-        subject=found.subject, resolution=words,
-    )  # fmt: skip
-
-
-def assign(session: Session, actor: Actor, discrepancy_id: UUID, owner_id: UUID) -> None:
-    """Make a member of staff the owner of an open discrepancy.
-
-    Raises UnknownDiscrepancy, NotPermitted, NoSuchOwner, AlreadySettled.
-    """
-    found = _find(session, actor, discrepancy_id)
-    works_here = select(User.id).where(User.id == owner_id, User.disabled_at.is_(None))
-    if session.scalar(works_here) is None:
-        raise NoSuchOwner(
-            "There is no such member of staff.", next_step="Name somebody whose account is in use."
-        )
-    assigned = session.scalar(
-        update(Discrepancy)
-        .where(Discrepancy.id == discrepancy_id, Discrepancy.settled_at.is_(None))
-        .values(owner_id=owner_id)
-        .returning(Discrepancy.id)
-    )
-    if assigned is None:
-        raise AlreadySettled(
-            "This discrepancy has been settled already.", next_step="Read its resolution."
-        )
-    record(
-        session, actor, "discrepancy.assigned", "discrepancy", discrepancy_id,
-        before=str(found.owner_id) if found.owner_id else None, after=str(owner_id),
-    )  # fmt: skip
-
-
-def _hides_money(session: Session, found: Discrepancy) -> bool:
-    """Whether it says that an attempt was paid, with another amount, of which our books hold no payment."""
-    if found.kind not in OF_AMOUNT or found.payment_id is None:
-        return False
-    attempt = found.details.get("attempt")
-    if attempt is None:
-        attempt = session.get_one(Payment, found.payment_id, populate_existing=True).attempts
-    return not known_paid(session, found.payment_id, int(attempt))
-
-
-def _find(session: Session, actor: Actor, discrepancy_id: UUID) -> Discrepancy:
-    """The discrepancy as it was before this act, if the actor may settle it."""
-    found = session.get(Discrepancy, discrepancy_id, populate_existing=True)
-    programme = None
-    if found is not None and found.payment_id is not None:
-        programme = session.scalar(
-            select(Programme.code)
-            .join(Payment, Payment.programme_id == Programme.id)
-            .where(Payment.id == found.payment_id)
-        )
-    # Somebody who may not settle anything does not learn what exists.
-    actor.require(Permission.DISCREPANCY_SETTLE, programme)
-    if found is None:
-        raise UnknownDiscrepancy(
-            "There is no such discrepancy.", next_step="See GET /api/v1/discrepancies."
-        )
-    return found

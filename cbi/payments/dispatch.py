@@ -11,7 +11,7 @@ from cbi.access.actor import SYSTEM, Actor
 from cbi.access.permissions import Permission
 from cbi.errors import Conflict
 from cbi.lifecycle import MoveNotAllowed
-from cbi.payments import disputes
+from cbi.payments import blocking, disputes
 from cbi.payments.approval import check_approved
 from cbi.payments.models import Attempt, Payment, PaymentRun, RunRoute
 from cbi.payments.moves import move
@@ -48,7 +48,7 @@ class Chunk:
 
 
 def begin_release(session: Session, actor: Actor, run_id: UUID) -> PaymentRun:
-    """Let an approved run go out. Raises TooEarly inside the recall window, ContentAltered when it was tampered with."""
+    """Let an approved run go out. Raises TooEarly inside the recall window, Blocked by a control, ContentAltered."""
     run = find(session, run_id, lock=True)
     actor.require(Permission.RUN_RELEASE, programme_of(session, run).code)
     RUN.check(run.state, RunState.RELEASING)
@@ -64,7 +64,9 @@ def begin_release(session: Session, actor: Actor, run_id: UUID) -> PaymentRun:
             number=run.number,
         )
     check_approved(session, run)
-    move_run(session, actor, run, RunState.RELEASING)
+    found = blocking.check(session, actor, run, blocking.RELEASE)
+    kept = blocking.keep(session, run, blocking.RELEASE, found)
+    move_run(session, actor, run, RunState.RELEASING, controls=kept)
     db.soon(session, "releases")
     return run
 
@@ -116,6 +118,15 @@ def start_chunk(session: Session, chunk: Chunk) -> int:
         ),
         PaymentState.READY, PaymentState.SENDING, provider=chunk.provider, source="dispatch",
     )  # fmt: skip
+    note_attempts(session, and_(chunk.within, Payment.state == PaymentState.SENDING))
+    route = session.get_one(RunRoute, (chunk.run_id, chunk.provider))
+    route.released_through = max(route.released_through, chunk.last)
+    session.flush()
+    return started
+
+
+def note_attempts(session: Session, chosen: ColumnElement[bool]) -> None:
+    """Write the present attempt of every chosen payment down, with the key that a provider would know it by."""
     number = func.lpad(cast(Payment.attempts, String), 2, "0")
     session.execute(
         insert(Attempt).from_select(
@@ -123,13 +134,9 @@ def start_chunk(session: Session, chunk: Chunk) -> int:
             select(
                 Payment.id, Payment.attempts, Payment.provider,
                 func.replace(cast(Payment.id, String), "-", "").concat("-").concat(number), literal(clock.now()),
-            ).where(chunk.within, Payment.state == PaymentState.SENDING),
+            ).where(chosen),
         )
     )  # fmt: skip
-    route = session.get_one(RunRoute, (chunk.run_id, chunk.provider))
-    route.released_through = max(route.released_through, chunk.last)
-    session.flush()
-    return started
 
 
 def finish_release(session: Session, run_id: UUID) -> bool:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from cbi import clock
 from cbi.money import Money
 from cbi.payments.discrepancies import ANOTHER_AMOUNT, OF_AMOUNT, open_discrepancy
+from cbi.payments.known import sent_minor
 from cbi.payments.models import Discrepancy, Payment
 from cbi.payments.receivable_models import Receivable
 from cbi.payments.states import PaymentState, ReceivableState
@@ -44,7 +45,7 @@ def dispute(
         subject += f":{said.minor}:{said.currency}"
     open_discrepancy(
         session, kind or contradiction(claimed, state), subject, provider=payment.provider,
-        payment_id=payment.id, amount=Money(payment.amount_minor, payment.currency), attempt=attempt,
+        payment_id=payment.id, amount=Money(sent_minor(session, payment, attempt), payment.currency), attempt=attempt,
         state=state.value, claimed=claimed.value, source=source, provider_reference=provider_reference,
         noticed_at=f"{clock.now():%F %T}", said_amount=str(said) if said else None,
     )  # fmt: skip
@@ -116,7 +117,7 @@ class Held:
 def held(session: Session, run_ids: Collection[UUID]) -> list[Held]:
     """What is held of these runs, by provider."""
     rows = session.execute(
-        select(Payment.run_id, Payment.provider, func.count(), func.sum(Payment.amount_minor))
+        select(Payment.run_id, Payment.provider, func.count(), func.sum(Payment.rest_minor))
         .where(
             Payment.run_id.in_(run_ids), Payment.live, Payment.state == PaymentState.READY,
             or_(Payment.id.in_(in_dispute()), Payment.entitlement_id.in_(owed_back())),

@@ -14,10 +14,11 @@ from cbi.http.requests import OfficeSession
 from cbi.http.routing import Router
 from cbi.ledger.schemas import Amount
 from cbi.money import Money
-from cbi.payments import approval, dispatch, queries, recall, runs, unpaid
+from cbi.payments import approval, dispatch, openings, queries, recall, runs, unpaid
 from cbi.payments.models import Payment, PaymentRun
 from cbi.payments.schemas import (
     BuildRun,
+    BuiltOut,
     EventOut,
     PaymentOut,
     Reason,
@@ -42,20 +43,28 @@ def list_runs(session: OfficeSession, actor: Reader) -> list[RunOut]:
     return [RunOut.of(line) for line in queries.runs(session, *queries.visible(actor))]
 
 
-@router.post("/payment-runs", status_code=201, summary="Build a draft run for a cycle")
+@router.post(
+    "/payment-runs",
+    status_code=201,
+    summary="Build draft runs for a cycle, one for each fund that pays",
+)
 def build(
     session: OfficeSession,
     actor: Annotated[Actor, Depends(may(Permission.RUN_BUILD))],
     body: BuildRun,
-) -> RunOut:
-    return _out(session, runs.build(session, actor, body.cycle_id))
+) -> BuiltOut:
+    first, *others = (
+        _out(session, run) for run in runs.build_all(session, actor, body.cycle_id, body.top_up_id)
+    )
+    return BuiltOut(**first.model_dump(), others=others)
 
 
 @router.get(
     "/payment-runs/{run_id}", summary="The run sheet: what an approver signs, and what changed"
 )
 def show(session: OfficeSession, actor: Reader, run_id: UUID) -> RunSheetOut:
-    runs.find_for(session, actor, run_id, Permission.RUN_READ)
+    run = runs.find_for(session, actor, run_id, Permission.RUN_READ)
+    openings.note(session, actor, run)
     return RunSheetOut.from_sheet(queries.sheet(session, run_id))
 
 

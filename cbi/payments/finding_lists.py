@@ -11,6 +11,7 @@ from cbi.access.permissions import Permission
 from cbi.audit.record import record
 from cbi.http.pages import Page, page
 from cbi.money import Money
+from cbi.payments import openings, summaries
 from cbi.payments.models import PaymentRun
 from cbi.payments.runs import programme_of
 from cbi.payments.sheet_models import FindingKind, RunFinding
@@ -40,7 +41,7 @@ def listed(
     limit: int,
     cursor: str | None = None,
 ) -> Page[FindingLine]:
-    """A part of what was found of one kind when the run was locked. That it was looked at is recorded.
+    """A part of what was found of one kind when the run was locked. That it was looked at is recorded, and lets one sign.
 
     Raises NotPermitted, UnusableCursor.
     """
@@ -66,10 +67,26 @@ def listed(
         session, actor, "payment_run.list_viewed", "payment_run", run.id, list=kind.value, rows=len(found.items),
         first=found.items[0].place if found.items else None, recipients=bool(masked),
     )  # fmt: skip
+    openings.note(session, actor, run, kind.value)
     return Page[FindingLine].model_construct(
         items=[_line(row, households.get(row.household_id), masked) for row in found.items],
         next_cursor=found.next_cursor,
     )
+
+
+def unusual(
+    session: Session, actor: Actor, run: PaymentRun, *, limit: int
+) -> dict[FindingKind, Page[FindingLine]]:
+    """The beginning of every list of what is unusual in a run: who is shown it has opened what must be opened to sign.
+
+    Raises NotPermitted, SummaryAltered.
+    """
+    openings.note(session, actor, run)
+    kinds = openings.to_open([str(kind) for kind in summaries.of(session, run).found])
+    return {
+        FindingKind(kind): listed(session, actor, run, FindingKind(kind), limit=limit)
+        for kind in kinds
+    }
 
 
 def _masked(session: Session, actor: Actor, ids: list[UUID]) -> dict[UUID, Recipient]:

@@ -68,6 +68,7 @@ def last_cycle(session: Session, run: PaymentRun) -> LastCycle | None:
         PaymentRun.programme_id == run.programme_id,
         PaymentRun.period < run.period,
         PaymentRun.state.in_(WENT_OUT),
+        PaymentRun.top_up_id.is_(None),  # nobody is gone who is not topped up once more
     )
     period = session.scalar(select(func.max(PaymentRun.period)).where(earlier))
     if period is None:
@@ -122,6 +123,25 @@ def looked_for(
 ) -> dict[FindingKind, Found]:
     """What would be written down now, by kind: for a draft, of which nothing is kept."""
     return _by_kind(session, _everything(session, run, last, median_minor).subquery())
+
+
+def worst(session: Session, run: PaymentRun) -> dict[str, int]:
+    """The most households that one account is for, and the most payments of one household at one account, as kept."""
+    groups = (
+        select(
+            RunFinding.kind,
+            func.count(RunFinding.household_id.distinct()).label("households"),
+            func.count().label("payments"),
+        )
+        .where(*_of(run), RunFinding.kind.in_(_TOGETHER))
+        .group_by(RunFinding.kind, RunFinding.together)
+        .subquery()
+    )
+    most = select(groups.c.kind, func.max(groups.c.households), func.max(groups.c.payments))
+    return {
+        str(kind): int(households if kind == FindingKind.SHARED_ACCOUNT else payments)
+        for kind, households, payments in session.execute(most.group_by(groups.c.kind))
+    }
 
 
 def fingerprint(session: Session, run: PaymentRun) -> bytes:

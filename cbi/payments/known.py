@@ -2,13 +2,27 @@
 
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, case, exists, func, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    SQLColumnExpression,
+    case,
+    cast,
+    exists,
+    func,
+    literal,
+    select,
+)
 from sqlalchemy.orm import Session
 
 from cbi.payments.amount_models import AmountFinding
 from cbi.payments.models import Payment, PaymentEvent
+from cbi.payments.part_models import PaymentPart
 from cbi.payments.receivable_models import Receivable, ReceivableEvent
 from cbi.payments.states import PaymentState, ReceivableState
+
+HANDED_OVER = (PaymentState.PAID.value, PaymentState.PARTLY_PAID.value)
+"""What the events of an attempt that was paid may say it became."""
 
 _FOUND = AmountFinding.confirmed_by.is_not(None) & (AmountFinding.paid_minor > 0)
 
@@ -18,7 +32,7 @@ def known_paid(session: Session, payment_id: UUID, attempt: int) -> bool:
     event = exists().where(
         PaymentEvent.payment_id == payment_id,
         PaymentEvent.attempt == attempt,
-        PaymentEvent.after == PaymentState.PAID.value,
+        PaymentEvent.after.in_(HANDED_OVER),
     )
     double = exists().where(Receivable.payment_id == payment_id, Receivable.attempt == attempt)
     return bool(session.scalar(select(event | double)))
@@ -50,6 +64,33 @@ def found_minor(session: Session, payment_id: UUID, attempt: int) -> int | None:
     )
 
 
+def took_part(session: Session, payment: Payment, attempt: int) -> bool:
+    """Whether this attempt took a part of the payment only."""
+    return bool(payment.parts_minor) and session.get(PaymentPart, (payment.id, attempt)) is not None
+
+
+def sent_minor(session: Session, payment: Payment, attempt: int) -> int:
+    """What this attempt of a payment is for: the part that it took, or what the parts before it had left."""
+    if not payment.parts_minor:
+        return payment.amount_minor
+    return session.scalars(select(_sent(literal(attempt))).where(Payment.id == payment.id)).one()
+
+
+def _sent(attempt: SQLColumnExpression[int]) -> ColumnElement[int]:
+    its_part = select(PaymentPart.amount_minor).where(
+        PaymentPart.payment_id == Payment.id, PaymentPart.attempt == attempt
+    )
+    before = select(func.coalesce(func.sum(PaymentPart.amount_minor), 0)).where(
+        PaymentPart.payment_id == Payment.id, PaymentPart.attempt < attempt
+    )
+    left = Payment.amount_minor - cast(before.scalar_subquery(), BigInteger)
+    # Read only for the few payments that were handed over in parts.
+    return case(
+        (Payment.parts_minor > 0, func.coalesce(its_part.scalar_subquery(), left)),
+        else_=Payment.amount_minor,
+    )
+
+
 def expected_minor(attempt: SQLColumnExpression[int]) -> ColumnElement[int]:
     """What a provider's statement should say of this attempt of a payment: what was found, else what was sent."""
     found = select(AmountFinding.paid_minor).where(
@@ -58,6 +99,6 @@ def expected_minor(attempt: SQLColumnExpression[int]) -> ColumnElement[int]:
     # The few payments with a finding are read once for a whole statement; the finding itself only for them.
     with_finding = Payment.id.in_(select(AmountFinding.payment_id).where(_FOUND))
     return case(
-        (with_finding, func.coalesce(found.scalar_subquery(), Payment.amount_minor)),
-        else_=Payment.amount_minor,
+        (with_finding, func.coalesce(found.scalar_subquery(), _sent(attempt))),
+        else_=_sent(attempt),
     )

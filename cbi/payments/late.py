@@ -22,7 +22,7 @@ from cbi.payments import differences, receivables
 from cbi.payments.closing import reopen
 from cbi.payments.discrepancies import PAID_TWICE, WITHOUT_COVER
 from cbi.payments.disputes import EARLIER_ATTEMPT_PAID, contradiction, dispute
-from cbi.payments.known import known_paid
+from cbi.payments.known import known_paid, sent_minor, took_part
 from cbi.payments.models import Payment
 from cbi.payments.moves import move_one
 from cbi.payments.receivable_models import Receivable
@@ -46,6 +46,7 @@ def book_paid(
         # The later attempt has certainly not left, and now it never will.
         _move(session, payment, PaymentState.READY, source)
     twice = payment.state is PaymentState.PAID or _is_replaced(session, payment)
+    twice = twice or not _fits(session, payment, attempt)
     delivered = False
     if not twice and payment.state not in ON_ITS_WAY:
         delivered = _deliver(session, payment, attempt, source)
@@ -76,6 +77,10 @@ def book_returned(
     if owed is not None:
         receivables.come_back(session, owed, attempt=attempt, source=source)
         receivables.excess_comes_back(session, payment, attempt, source)
+    elif took_part(session, payment, attempt):
+        # Cash that was handed over comes back by a person's decision only.
+        dispute(session, payment, attempt, PaymentState.RETURNED, source, reference)
+        return False
     elif payment.state is PaymentState.PAID and _is_whole(session, payment):
         outbox.withdraw(session, payment_id=payment.id)  # that it was paid is not true any more
         _move(session, payment, PaymentState.RETURNED, source, attempt)
@@ -95,7 +100,7 @@ def adopt(session: Session, payment: Payment) -> bool:
     if payment.state in ON_ITS_WAY | {PaymentState.PAID} or _is_replaced(session, payment):
         return False
     owed = receivables.oldest_open(session, payment.id)
-    if owed is None:
+    if owed is None or not _fits(session, payment, owed.attempt):
         return False
     with session.begin_nested() as all_or_nothing:
         receivables.end(session, owed, ReceivableState.DELIVERED, Entry.ADOPT, source=SOURCE)
@@ -176,6 +181,11 @@ def _move(
         entry=entry,
     )  # fmt: skip
     session.refresh(payment)
+
+
+def _fits(session: Session, payment: Payment, attempt: int) -> bool:
+    """Whether an attempt can be the payment: not where a later one handed over a part of the same money."""
+    return sent_minor(session, payment, attempt) == payment.rest_minor
 
 
 def _is_replaced(session: Session, payment: Payment) -> bool:

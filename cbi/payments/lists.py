@@ -25,7 +25,7 @@ from cbi.audit.record import record
 from cbi.errors import Conflict
 from cbi.money import Money
 from cbi.offices import office_of
-from cbi.payments import digest
+from cbi.payments import digest, waiver_register
 from cbi.payments.models import Approval, PaymentRun
 from cbi.payments.runs import programme_of, routes_of
 from cbi.programmes.models import Programme
@@ -135,6 +135,7 @@ def _write_about(session: Session, sheet: Worksheet, run: PaymentRun, first: str
     assert run.digest is not None
     programme = session.get_one(Programme, run.programme_id)
     zone = office_of(session).timezone
+    used = [each.sentence for each in waiver_register.of_run(session, run)]
     sheet.column_dimensions["A"].width = 34
     sheet.column_dimensions["B"].width = 90
     for paragraph in (_WHAT, _HOW):
@@ -149,6 +150,7 @@ def _write_about(session: Session, sheet: Worksheet, run: PaymentRun, first: str
             (each.part.capitalize(), f"{each.name}, {each.at.astimezone(zone):%Y-%m-%d %H:%M %Z}")
             for each in signatures(session, run)
         ),
+        *(("Waived control", each) for each in dict.fromkeys((*used, *waiver_register.cover(session)))),
         ("Taken out", f"{clock.now().astimezone(zone):%Y-%m-%d %H:%M %Z}"),
     ]  # fmt: skip
     for name, value in facts:

@@ -17,6 +17,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cbi.db import Base, CurrencyCode, Instant, Key, MinorUnits, Ordinal, may_update
@@ -43,6 +44,8 @@ class PaymentRun(Base):
     cycle_id: Mapped[UUID] = mapped_column(ForeignKey("cycles.id"), index=True)
     programme_id: Mapped[UUID] = mapped_column(ForeignKey("programmes.id"))
     fund_id: Mapped[UUID] = mapped_column(ForeignKey("funds.id"))
+    top_up_id: Mapped[UUID | None] = mapped_column(Uuid)
+    """The top-up that it pays, and nothing else; None: what the cycle decided."""
     period: Mapped[str]
     providers: Mapped[list[str]] = mapped_column(ARRAY(Text))
     """Everybody who delivers a part of it, in the order of its routes."""
@@ -163,11 +166,15 @@ class Payment(Base):
         UniqueConstraint("run_id", "number"),
         Index("uq_payments_live", "entitlement_id", unique=True, postgresql_where=text("live")),
         Index(None, "household_id"),
+        Index("ix_payments_in_parts", "entitlement_id", postgresql_where=text("parts_minor > 0")),
         CheckConstraint("amount_minor > 0", name="amount_positive"),
         CheckConstraint("live = (state <> 'cancelled')", name="live_until_cancelled"),
+        CheckConstraint(
+            "parts_minor >= 0 AND parts_minor < amount_minor", name="parts_leave_a_rest"
+        ),
         CheckConstraint("provider ~ '^[a-z0-9_]+$' AND mechanism ~ '^[a-z0-9_]+$'", name="route"),
         {
-            "info": may_update("state", "live", "attempts", "heard_of"),
+            "info": may_update("state", "live", "attempts", "heard_of", "parts_minor"),
             "postgresql_with": {"fillfactor": 60},
         },
     )
@@ -197,6 +204,13 @@ class Payment(Base):
     attempts: Mapped[int] = mapped_column(default=0)
     heard_of: Mapped[int] = mapped_column(default=0)
     """The latest attempt that a provider which is sent payments may have heard of; any later one certainly never left."""
+    parts_minor: Mapped[MinorUnits] = mapped_column(server_default=text("0"))
+    """What was handed over of it in parts (`payment_parts`) while the rest stayed payable."""
+
+    @hybrid_property
+    def rest_minor(self) -> int:
+        """What its present attempt is for: the whole payment, without the parts handed over before."""
+        return self.amount_minor - self.parts_minor
 
 
 class UnpaidFinding(Base):

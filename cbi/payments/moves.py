@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     DateTime,
     Integer,
@@ -32,6 +33,7 @@ BOOKED: dict[tuple[PaymentState, PaymentState], Entry] = {
     (PaymentState.SENDING, PaymentState.READY): Entry.TAKE_BACK,
     (PaymentState.SENDING, PaymentState.PAID): Entry.CONFIRM,
     (PaymentState.ACCEPTED, PaymentState.PAID): Entry.CONFIRM,
+    (PaymentState.ACCEPTED, PaymentState.PARTLY_PAID): Entry.PART,
     (PaymentState.UNKNOWN, PaymentState.PAID): Entry.CONFIRM,
     (PaymentState.UNKNOWN, PaymentState.DISPUTED): Entry.AGE,
     (PaymentState.DISPUTED, PaymentState.PAID): Entry.CONFIRM_AGED,
@@ -101,17 +103,20 @@ def move_one(
     totals_at_last: bool = False,
     attempt: int | None = None,
     entry: Entry | None = None,
+    part: int | None = None,
 ) -> bool:
     """`move` for a single payment, while somebody waits; whether it moved.
 
     `totals_at_last` is for the end of a transaction at a counter, as in `post_payments`. `attempt` is the one that did
-    it, where that is not the present one. `entry` books it otherwise than usual.
+    it, where that is not the present one. `entry` books it otherwise than usual. `part` is what is handed over of it, in
+    minor units, where that is not all.
     """
     statement = _moving_one(before, after)
+    of_the_part = {} if part is None else {"part": part}
     return bool(
         _move(
             session, run, provider, statement, before, after, source, provider_code, failure,
-            totals_at_last=totals_at_last, entry=entry, one=payment_id, by_attempt=attempt,
+            totals_at_last=totals_at_last, entry=entry, one=payment_id, by_attempt=attempt, **of_the_part,
         )
     )  # fmt: skip
 
@@ -160,6 +165,12 @@ def _moving(
     changes: dict[str, object] = {"state": after, "live": after is not PaymentState.CANCELLED}
     if after is PaymentState.SENDING:
         changes["attempts"] = Payment.attempts + 1
+    concerns: tuple[Any, ...] = notices.CONCERNS
+    if after is PaymentState.PARTLY_PAID:
+        concerns = (Payment.id, bindparam("part", type_=BigInteger).label("amount_minor"))
+    if before is PaymentState.PARTLY_PAID:
+        changes["attempts"] = Payment.attempts + 1
+        changes["parts_minor"] = Payment.parts_minor + bindparam("part", type_=BigInteger)
     moved = (
         update(Payment)
         .where(
@@ -167,7 +178,7 @@ def _moving(
             Payment.state == before, chosen,
         )
         .values(**changes)
-        .returning(_attempt(before), *notices.CONCERNS)
+        .returning(_attempt(before), *concerns)
         .cte("moved")
     )  # fmt: skip
     events = (

@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import aliased
 
-from cbi import money
+from cbi import ids, money
 from cbi.fsp.messages import DeliveryMechanism
 from cbi.messaging.models import Message
 from cbi.messaging.outbox import amount_with
@@ -35,7 +35,7 @@ TICKET_DIGITS = 6
 """How much of the receipt number the text shows: its last digits."""
 
 CONCERNS = (
-    Payment.id, Payment.amount_minor, Payment.currency, Payment.mechanism, Payment.household_id,
+    Payment.id, Payment.rest_minor.label("amount_minor"), Payment.currency, Payment.mechanism, Payment.household_id,
     Payment.person_id, Payment.account_id,
 )  # fmt: skip
 """What the statement that moves payments has to return of them, beside the `attempt` that moved them."""
@@ -65,7 +65,7 @@ def paid(moved: CTE) -> CTE:
     ticket = func.right(Attempt.provider_reference, TICKET_DIGITS)
     account = func.coalesce(went_to.id, own.id)
     row = {
-        "id": func.gen_random_uuid(),
+        "id": ids.fresh_in_sql(),
         "template": case((has_receipt, OVER_COUNTER), else_=OTHERWISE),
         "language": Household.language,
         "account_id": account,

@@ -19,7 +19,7 @@ from cbi.payments.disputes import (
     SAID_TO_HAVE_FAILED,
     dispute,
 )
-from cbi.payments.known import found_minor, known_paid, known_returned
+from cbi.payments.known import found_minor, known_paid, known_returned, sent_minor
 from cbi.payments.models import Attempt, Discrepancy, Payment
 from cbi.payments.moves import move, move_one
 from cbi.payments.naming import keep_ticket, name_attempt
@@ -209,7 +209,7 @@ def _doubt(
 ) -> str | None:
     """Why the news is not believed as it stands: the kind of discrepancy that it opens; None when it is."""
     if news.amount is not None:
-        taken = found_minor(session, payment.id, attempt) or payment.amount_minor
+        taken = found_minor(session, payment.id, attempt) or sent_minor(session, payment, attempt)
         if news.amount != Money(taken, payment.currency):
             return ANOTHER_AMOUNT
     if news.outcome is not Outcome.FAILED or source == ASKED:

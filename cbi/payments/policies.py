@@ -65,8 +65,8 @@ def propose(session: Session, actor: Actor, text: str, code: str) -> ApprovalPol
     made: ApprovalPolicy | None = session.scalar(
         insert(ApprovalPolicy)
         .values(
-            version=number, rules=policy.canonical(), digest=policy.digest(), proposed_by=actor.id,
-            proposed_at=clock.now(),
+            version=number, rules=policy.canonical(), controls=policy.controls.canonical(),
+            digest=policy.digest(), proposed_by=actor.id, proposed_at=clock.now(),
         )
         .on_conflict_do_nothing()
         .returning(ApprovalPolicy)
@@ -125,7 +125,7 @@ def in_force(session: Session) -> tuple[int, Policy] | None:
             "The approval policy is not what was accepted: somebody altered it.",
             next_step="Sign nothing. Tell the auditor.",
         )
-    return row.version, approval_policy.stored(row.rules)
+    return row.version, approval_policy.stored(row.rules, row.controls)
 
 
 def versions(session: Session, actor: Actor) -> Sequence[ApprovalPolicy]:
@@ -137,7 +137,9 @@ def versions(session: Session, actor: Actor) -> Sequence[ApprovalPolicy]:
 def _is_said(row: ApprovalPolicy, actor_id: object, details: dict[str, object]) -> bool:
     """Whether the audit log says that this person accepted this content as this version."""
     return (
-        details.get("digest") == approval_policy.digest_of(row.rules).hex() == row.digest.hex()
+        details.get("digest")
+        == approval_policy.digest_of(row.rules, row.controls).hex()
+        == row.digest.hex()
         and details.get("version") == row.version
         and actor_id == row.accepted_by
     )

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from cbi.errors import Invalid
+from cbi.payments import control_files
 from cbi.payments.approval_policy import Policy, Rule, rule_of
 from cbi.programmes import document as documents
 from cbi.programmes.document import Document, Path, named
+from cbi.programmes.file_problems import told
 from cbi.programmes.problems import Problem, ProgrammeFileErrors
 
 _EXAMPLES = {
@@ -52,12 +53,18 @@ def read(text: str, programmes: Mapping[str, str]) -> Policy:
         try:
             rules[place] = rule_of(values)
         except ValidationError as error:
-            found = (_problem(document, place, each) for each in error.errors(include_url=False))
+            found = (
+                told(
+                    document, each, Rule, _EXAMPLES, below=("rules", place), list_example="[certifier]"
+                )
+                for each in error.errors(include_url=False)
+            )  # fmt: skip
             problems += filter(None, found)
+    controls = control_files.read(document, problems, programmes)
     problems += _against_the_office(document, rules, programmes)
     if problems:
         raise PolicyFileErrors(problems)
-    return Policy(rules=tuple(rules.values()))
+    return Policy(rules=tuple(rules.values()), controls=controls)
 
 
 def _rules(document: Document, problems: list[Problem]) -> tuple[object, ...]:
@@ -71,33 +78,9 @@ def _rules(document: Document, problems: list[Problem]) -> tuple[object, ...]:
         )
     problems += [
         Problem(*document.name_at((name,)), name, "There is no such field.", "Delete it.")
-        for name in values.keys() - {"rules"}
+        for name in values.keys() - {"rules", control_files.CONTROLS}
     ]
     return rules
-
-
-def _problem(document: Document, rule: int, error: ErrorDetails) -> Problem | None:
-    """The error in the words of the file's writer; None where the document has said it."""
-    path: Path = ("rules", rule, *error["loc"])
-    kind = error["type"]
-    if any(path[: n + 1] in document.unread for n in range(len(path))):
-        return None
-    place = document.value_at(path)
-    if kind == "programme_file":
-        path = (*path, *error["ctx"]["at"])
-        place = document.value_at(path)
-        what, instead = error["ctx"]["what"], error["ctx"]["instead"]
-    elif kind == "missing":
-        place = document.value_at(path[:-1])
-        what, instead = "It is missing.", f"Add: {_EXAMPLES.get(str(path[-1]), path[-1])}"
-    elif kind == "extra_forbidden":
-        place = document.name_at(path)
-        what, instead = "There is no such field.", "Delete it, or see docs/approval-policy.md."
-    elif kind == "tuple_type":
-        what, instead = "A list belongs here.", "Write it in brackets, such as [certifier]."
-    else:
-        what, instead = "Fields belong here, each in a line of its own.", "Compare the example."
-    return Problem(*place, named(path), what, instead)
 
 
 def _against_the_office(
@@ -109,10 +92,12 @@ def _against_the_office(
         for at, code in enumerate(rule.programmes):
             path: Path = ("rules", place, "programmes", at)
             known = programmes.get(code)
-            if known != rule.currency:
+            if known not in rule.currencies:
                 what = f"It pays in {known}." if known else f"There is no programme {code}."
                 yield Problem(*document.value_at(path), named(path), what, "Correct or delete it.")
-        for key in [(rule.currency, code) for code in rule.programmes or (None,)]:
+        for key in [
+            (currency, code) for currency in rule.currencies for code in rule.programmes or (None,)
+        ]:
             if key in met:
                 path = ("rules", place)
                 what = "Another rule before says the same: " + " ".join(filter(None, key))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, case, func, select
 from sqlalchemy.orm import Session
 
 from cbi import clock
@@ -32,6 +32,9 @@ class Tally:
 
     def __add__(self, other: "Tally") -> "Tally":
         return Tally(self.payments + other.payments, self.total + other.total)
+
+    def __sub__(self, other: "Tally") -> "Tally":
+        return Tally(self.payments - other.payments, self.total - other.total)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +66,22 @@ class OpenRun:
 
 @dataclass(frozen=True, slots=True)
 class Portion:
-    """A run's payments by one provider that are in one state."""
+    """A run's payments by one provider that are in one state.
+
+    `in_parts` is what was handed over of them although they are not paid. Parts of payments that were given up count as
+    paid, and as no payment.
+    """
 
     run_id: UUID
     provider: str
     state: PaymentState
     tally: Tally
+    in_parts: Money
+
+    @property
+    def rest(self) -> Tally:
+        """The payments, without what was handed over of them."""
+        return Tally(self.tally.payments, self.tally.total - self.in_parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,17 +192,25 @@ def _runs(session: Session, cycle_ids: Collection[UUID]) -> dict[UUID, OpenRun]:
 
 
 def _portions(session: Session, runs: Mapping[UUID, OpenRun]) -> tuple[Portion, ...]:
+    given_up = ~Payment.live
+    state = case((given_up, PaymentState.PAID.value), else_=Payment.state)
     rows = session.execute(
         select(
-            Payment.run_id, Payment.provider, Payment.state, func.count(), func.sum(Payment.amount_minor)
+            Payment.run_id, Payment.provider, state, func.count().filter(Payment.live),
+            func.sum(case((given_up, Payment.parts_minor), else_=Payment.amount_minor)),
+            func.sum(case((given_up | (Payment.state == PaymentState.PAID), 0), else_=Payment.parts_minor)),
         )
-        .where(Payment.run_id.in_(runs), Payment.live)
-        .group_by(Payment.run_id, Payment.provider, Payment.state)
-        .order_by(Payment.run_id, Payment.provider, Payment.state)
+        .where(Payment.run_id.in_(runs), Payment.live | (Payment.parts_minor > 0))
+        .group_by(Payment.run_id, Payment.provider, state)
+        .order_by(Payment.run_id, Payment.provider, state)
     )  # fmt: skip
+    currency = {run_id: run.whole.total.currency for run_id, run in runs.items()}
     return tuple(
-        Portion(run_id, provider, state, Tally(count, Money(int(minor), runs[run_id].whole.total.currency)))
-        for run_id, provider, state, count, minor in rows
+        Portion(
+            run_id, provider, PaymentState(found), Tally(count, Money(int(minor), currency[run_id])),
+            Money(int(parts), currency[run_id]),
+        )
+        for run_id, provider, found, count, minor, parts in rows
     )  # fmt: skip
 
 
@@ -207,13 +228,17 @@ def _progress(board: Board, cycle: OpenCycle) -> CycleProgress:
     def in_state(*states: PaymentState) -> Tally:
         return those(part for part in inside if part.state in states)
 
+    def in_parts(*states: PaymentState) -> Tally:
+        zero = Money.zero(cycle.decided.total.currency)
+        return Tally(0, sum((part.in_parts for part in inside if part.state in states), zero))
+
     return CycleProgress(
         cycle,
         in_a_run=those(inside),
         approved=those(part for part in inside if board.runs[part.run_id].state in APPROVED),
         handed_over=in_state(*HANDED_OVER),
-        paid=in_state(PaymentState.PAID),
-        undecided=in_state(*UNDECIDED),
+        paid=in_state(PaymentState.PAID) + in_parts(*PaymentState),
+        undecided=in_state(*UNDECIDED) - in_parts(*UNDECIDED),
         unknown=in_state(*IN_DOUBT),
     )
 
@@ -234,7 +259,7 @@ def in_doubt(session: Session, board: Board, patience: timedelta) -> list[InDoub
         return []
     rows = session.execute(
         select(
-            Payment.provider, Payment.currency, func.count(), func.sum(Payment.amount_minor),
+            Payment.provider, Payment.currency, func.count(), func.sum(Payment.rest_minor),
             func.min(Attempt.started_at),
         )
         .join(Attempt, and_(Attempt.payment_id == Payment.id, Attempt.number == Payment.attempts))

@@ -11,18 +11,37 @@ from sqlalchemy.orm import Session, aliased
 from cbi.access.actor import Actor
 from cbi.access.models import User
 from cbi.access.permissions import Permission
+from cbi.ledger import fx_positions
+from cbi.ledger.fx_positions import Changed
+from cbi.ledger.models import Fund
 from cbi.money import Money
-from cbi.payments import cautions, cover, decisions, disputes, follow_ups, required, summaries
+from cbi.payments import (
+    blocking,
+    cautions,
+    cover,
+    decisions,
+    disputes,
+    follow_ups,
+    funding,
+    parts,
+    required,
+    summaries,
+    top_ups,
+    waiver_register,
+)
 from cbi.payments.cautions import Caution
 from cbi.payments.cover import Cover
 from cbi.payments.decisions import Told
 from cbi.payments.follow_ups import Followed
+from cbi.payments.funding import Funding
 from cbi.payments.models import Approval, Payment, PaymentEvent, PaymentRun, RunEvent, RunPart
 from cbi.payments.required import Required
 from cbi.payments.runs import UnknownRun, routes_of
 from cbi.payments.signing_models import Delegation
 from cbi.payments.states import PaymentState, RunState
 from cbi.payments.summaries import Summary
+from cbi.payments.top_ups import OnTop
+from cbi.payments.waiver_register import Line as Waived
 from cbi.programmes.models import Programme
 
 
@@ -38,6 +57,8 @@ class RunLine:
     state: RunState
     payments: int
     total: Money
+    fund: str
+    """The code of the fund that pays it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +119,14 @@ class RunSheet:
     parts: tuple[tuple[str, UUID], ...]
     follows: tuple[Followed, ...]
     """What of it was given up in earlier runs of the cycle."""
+    funding: Funding | None = None
+    """Why its fund pays it; None for one that was built before this was kept."""
+    waivers: tuple[Waived, ...] = ()
+    """The waivers that were used for it, or could be."""
+    on_top: OnTop | None = None
+    """The top-up that it pays; None for a run of what the cycle decided."""
+    changed: tuple[Changed, ...] = ()
+    """The deals that brought its fund's money into its currency, where the grant is in another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,23 +138,24 @@ class StateTotal:
     total: Money
 
 
-def _line(run: PaymentRun, programme: str) -> RunLine:
+def _line(run: PaymentRun, programme: str, fund: str) -> RunLine:
     return RunLine(
         run.id, run.number, programme, run.period, tuple(run.providers), run.state, run.payment_count,
-        Money(run.total_minor, run.currency),
+        Money(run.total_minor, run.currency), fund,
     )  # fmt: skip
 
 
 def runs(session: Session, *where: ColumnElement[bool], limit: int = 100) -> list[RunLine]:
     """Runs, newest first."""
     rows = session.execute(
-        select(PaymentRun, Programme.code)
+        select(PaymentRun, Programme.code, Fund.code)
         .join(Programme, Programme.id == PaymentRun.programme_id)
+        .join(Fund, Fund.id == PaymentRun.fund_id)
         .where(*where)
         .order_by(PaymentRun.number.desc())
         .limit(limit)
     )
-    return [_line(run, code) for run, code in rows]
+    return [_line(*row) for row in rows]
 
 
 def visible(actor: Actor) -> list[ColumnElement[bool]]:
@@ -158,7 +188,8 @@ def sheet(session: Session, run_id: UUID) -> RunSheet:
     run = session.get_one(PaymentRun, run_id)
     summary, money = summaries.of(session, run), cover.of(session, run)
     needed = required.of(session, run)
-    parts = session.execute(select(RunPart.part, RunPart.user_id).where(RunPart.run_id == run_id))
+    had = session.execute(select(RunPart.part, RunPart.user_id).where(RunPart.run_id == run_id))
+    fired = blocking.standing(session, run) if run.state in cover.WAITING else ()
     return RunSheet(
         line=found[0],
         revision=run.revision,
@@ -167,12 +198,16 @@ def sheet(session: Session, run_id: UUID) -> RunSheet:
         release_after=run.release_after,
         summary=summary,
         money=money,
-        cautions=cautions.of(run, summary, money),
+        cautions=cautions.of(run, summary, money, fired),
         steps=steps(session, run_id),
         required=needed,
         signatures=_signatures(session, run, needed) if needed else (),
-        parts=tuple((part, user_id) for part, user_id in parts),
+        parts=tuple((part, user_id) for part, user_id in had),
         follows=follow_ups.of(session, run),
+        funding=funding.of(session, run),
+        waivers=waiver_register.of_run(session, run),
+        on_top=top_ups.of(session, run),
+        changed=tuple(fx_positions.changed(session, run.fund_id, run.currency)),
     )
 
 
@@ -251,10 +286,15 @@ def story(session: Session, payment_id: UUID) -> list[tuple[datetime, str]]:
         select(PaymentEvent).where(PaymentEvent.payment_id == payment_id).order_by(PaymentEvent.id)
     ).all()
     decided = decisions.behind(session, events)
+    amounts = parts.amounts(session, payment_id)
     return [
-        (event.at, f"attempt {event.attempt}: {event.before} → {event.after} ({_said(event, decided)})")
+        (
+            event.at,
+            f"attempt {event.attempt}: {event.before} → {event.after} ({_said(event, decided)})"
+            + (f": {amounts[event.attempt]}" if event.after == PaymentState.PARTLY_PAID else ""),
+        )
         for event in events
-    ]  # fmt: skip
+    ]
 
 
 def _said(event: PaymentEvent, decided: Mapping[str, Told]) -> str:

@@ -11,6 +11,7 @@ from cbi.audit import reasons
 from cbi.ledger.chart import Entry
 from cbi.ledger.posting import post
 from cbi.money import Money
+from cbi.payments import fees
 from cbi.payments.models import PaymentRun
 from cbi.payments.moves import book_of, move
 from cbi.payments.runs import find, move_run, programme_of
@@ -35,6 +36,7 @@ def cancel(session: Session, actor: Actor, run_id: UUID, reason: str) -> Payment
     RUN.check(run.state, RunState.CANCELLED)
     if run.state is RunState.APPROVED:
         post(session, Entry.UNCOMMIT, book_of(run), Money(run.total_minor, run.currency), run.id)
+        fees.call_off(session, run)
     for provider in run.providers:
         move(
             session, run, true(), PaymentState.READY, PaymentState.CANCELLED, provider=provider,

@@ -12,7 +12,7 @@ from cbi.ledger.posting import post
 from cbi.money import Money
 from cbi.payments.discrepancies import PAID_MORE, PAID_TWICE, settle_set
 from cbi.payments.disputes import dispute
-from cbi.payments.known import found_minor
+from cbi.payments.known import found_minor, sent_minor
 from cbi.payments.models import Discrepancy, Payment
 from cbi.payments.moves import book_of
 from cbi.payments.receivable_models import Receivable, ReceivableEvent
@@ -31,7 +31,7 @@ RESOLUTIONS = {
 
 def open_for(session: Session, payment: Payment, attempt: int, source: str) -> bool:
     """Book that somebody owes us what this attempt paid out. False when that is booked already."""
-    minor = found_minor(session, payment.id, attempt) or payment.amount_minor
+    minor = found_minor(session, payment.id, attempt) or sent_minor(session, payment, attempt)
     return _open(session, payment, attempt, source, minor, Entry.PAID_TWICE)
 
 
@@ -82,9 +82,8 @@ def owed(session: Session, payment: Payment, attempt: int) -> Receivable | None:
     for what it has.
     """
     states = [_OPEN, ReceivableState.WRITTEN_OFF]
-    taken = min(
-        found_minor(session, payment.id, attempt) or payment.amount_minor, payment.amount_minor
-    )
+    sent = sent_minor(session, payment, attempt)
+    taken = min(found_minor(session, payment.id, attempt) or sent, sent)
     return session.scalars(
         select(Receivable)
         .where(

@@ -30,7 +30,7 @@ def hold_back(
     What is sent to a number that nobody approved could reach somebody else.
     """
     found = session.execute(
-        select(Payment.id, Payment.amount_minor, Payment.currency).where(
+        select(Payment.id, Payment.rest_minor, Payment.currency).where(
             Payment.run_id == run.id, Payment.state == PaymentState.SENDING, chosen
         )
     ).all()

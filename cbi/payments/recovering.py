@@ -191,7 +191,7 @@ def cover(session: Session, actor: Actor, payment_id: UUID) -> None:
         raise NothingToCover(
             "This payment is covered.", next_step="See the open discrepancies for what is not."
         )
-    row = select(Payment.id, literal(attempt), Payment.amount_minor).where(
+    row = select(Payment.id, literal(attempt), Payment.rest_minor).where(
         Payment.id == bindparam("one")
     )
     post_payments(session, Entry.COVER, book_of(run), booking(row), {"one": payment_id})

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,6 +18,8 @@ from cbi.access.permissions import Role
 from cbi.audit.models import AuditEntry
 from cbi.audit.record import record
 from cbi.errors import Conflict
+from cbi.ledger.reference_rates import Quoted
+from cbi.money import Money
 from cbi.offices import office_of
 from cbi.payments import approval_policy, counting, policies
 from cbi.payments.approval_policy import ORDINARY, Step
@@ -53,18 +55,24 @@ class Required:
 
 
 def keep(session: Session, run: PaymentRun) -> bytes:
-    """Work out and keep what a run takes that is being locked; returns its seal. Raises NoBand, PolicyAltered."""
+    """Work out and keep what a run takes that is being locked; returns its seal. Raises what `reckon` raises."""
     return _keep(session, run, reckon(session, run), number=1)
 
 
-def reckon(session: Session, run: PaymentRun) -> Required:
-    """What the run would take if it were locked now. Raises NoBand, PolicyAltered."""
+def reckon(session: Session, run: PaymentRun, kept: Sequence[Quoted] = ()) -> Required:
+    """What the run would take if it were locked now, at exchange rates that were `kept` or at those of now.
+
+    Raises NoBand, PolicyAltered, NoRate, StaleRate.
+    """
     found = policies.in_force(session)
     if found is None:
         return Required(ORDINARY, counted=counting.of(session, run, households=False))
     version, policy = found
     rule = policy.rule(run.currency, session.get_one(Programme, run.programme_id).code)
-    counted = counting.of(session, run, households=rule.counts_households)
+    counted = counting.of(
+        session, run, households=rule.counts_households, kept=kept,
+        currency=rule.currency if rule.counts_amounts else None,
+    )  # fmt: skip
     band = approval_policy.choose(rule, counted.amount, counted.household)
     steps = rule.bands[band - 1].steps
     if len(steps) == 1 and not counting.has_a_maker(session, run):
@@ -107,8 +115,11 @@ def check_said(session: Session, run: PaymentRun, needed: Required | None) -> No
 
 
 def risen(session: Session, run: PaymentRun, needed: Required) -> tuple[Required, Required | None]:
-    """What would be asked by now, and what is to be asked in the place of `needed`: None unless it is more."""
-    now = reckon(session, run)
+    """What would be asked by now, and what is to be asked in the place of `needed`: None unless it is more.
+
+    Exchange rates that were used once for the run are used again: a rate that was changed since changes nothing of it.
+    """
+    now = reckon(session, run, needed.counted.rates if needed.counted else ())
     steps = approval_policy.together(needed.steps, now.steps)
     if {step.name for step in steps} == {step.name for step in needed.steps}:
         return now, None
@@ -124,8 +135,10 @@ def ask_more(session: Session, actor: Actor, run: PaymentRun, more: Required) ->
     )  # fmt: skip
 
 
-def pending(session: Session, runs: Mapping[UUID, int]) -> dict[UUID, tuple[tuple[Step, ...], int]]:
-    """For each run (with its revision) the steps that nobody has taken, and the amount that counts, in minor units."""
+def pending(
+    session: Session, runs: Mapping[UUID, tuple[int, str]]
+) -> dict[UUID, tuple[tuple[Step, ...], Money]]:
+    """For each run (with its revision and currency) the steps that nobody has taken, and the amount that counts."""
     kept = (
         select(RequiredSignatures)
         .where(RequiredSignatures.run_id.in_(runs))
@@ -137,14 +150,15 @@ def pending(session: Session, runs: Mapping[UUID, int]) -> dict[UUID, tuple[tupl
         for run_id, revision, part in session.execute(
             select(Approval.run_id, Approval.revision, Approval.part).where(Approval.run_id.in_(runs))
         )
-        if runs[run_id] == revision
+        if runs[run_id][0] == revision
     }  # fmt: skip
     found = {}
-    for run_id in runs:
+    for run_id, (_, currency) in runs.items():
         row = asked.get(run_id)
         steps = _steps(row.facts) if row else ORDINARY
-        amount = row.facts["amount"] if row else 0
-        found[run_id] = tuple(s for s in steps if (run_id, s.name) not in signed), amount
+        facts: dict[str, Any] = row.facts if row else {"amount": 0, "counted": {}}
+        counts = Money(facts["amount"], counting.currency_of(currency, facts["counted"]))
+        found[run_id] = tuple(s for s in steps if (run_id, s.name) not in signed), counts
     return found
 
 

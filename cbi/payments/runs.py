@@ -1,12 +1,12 @@
 """Building a payment run from what is owed, and fixing its content so that it can be signed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import Integer, String, and_, cast, func, insert, literal, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from cbi import clock, db
 from cbi.access.actor import Actor
@@ -14,16 +14,16 @@ from cbi.access.permissions import Permission
 from cbi.audit import reasons
 from cbi.audit.record import record
 from cbi.errors import Conflict, Forbidden, NotFound
-from cbi.fsp.messages import DeliveryMechanism
-from cbi.payments import digest, disputes, follow_ups, required, summaries
+from cbi.payments import digest, fees, follow_ups, funding, required, summaries, top_ups, unfunded
+from cbi.payments.filling import Routes, add_payments, add_routes
+from cbi.payments.funding import Source
 from cbi.payments.models import MAKER, Payment, PaymentRun, RunEvent, RunPart, RunRoute
 from cbi.payments.moves import move_one
 from cbi.payments.payable import check_payable
 from cbi.payments.states import RUN, PaymentState, RunState
-from cbi.programmes.models import Cycle, Entitlement, Programme
+from cbi.payments.unfunded import Left
+from cbi.programmes.models import Cycle, Programme
 from cbi.programmes.queries import definition
-from cbi.programmes.routing import account_kind_of, by_route, mechanism_of
-from cbi.registry.models import PaymentAccount, Person
 
 
 class UnknownRun(NotFound):
@@ -42,6 +42,12 @@ class NothingToPay(Conflict):
     """Everybody in the cycle is in a run already, or has no account to pay to."""
 
     code = "payment_run.nothing_to_pay"
+
+
+class NoFundPays(Conflict):
+    """Something is owed, and no fund of the programme may pay it now, or has money left for it."""
+
+    code = "payment_run.no_fund_pays"
 
 
 class TwoParts(Forbidden):
@@ -70,12 +76,21 @@ def programme_of(session: Session, run: PaymentRun) -> Programme:
     return session.get_one(Programme, run.programme_id)
 
 
-def build(session: Session, actor: Actor, cycle_id: UUID) -> PaymentRun:
-    """A draft run with a payment for every entitlement of the cycle that no live payment covers yet.
+def build(session: Session, actor: Actor, cycle_id: UUID, top_up: UUID | None = None) -> PaymentRun:
+    """The first of the runs that `build_all` makes: the only one where one fund pays for the programme."""
+    return build_all(session, actor, cycle_id, top_up)[0]
+
+
+def build_all(
+    session: Session, actor: Actor, cycle_id: UUID, top_up: UUID | None = None
+) -> list[PaymentRun]:
+    """Draft runs, one for each fund that pays a part, with a payment for every entitlement that no live one covers yet.
 
     What was given up in an earlier run is paid here, to the account of today, unless the earlier payment is in dispute.
+    What no fund may pay, or has money left for, stays owed: see `unfunded`. What a `top_up` owes is paid by runs of its
+    own, and only when it is asked for.
 
-    Raises UnknownCycle, NothingToPay, ProviderCannotPay.
+    Raises UnknownCycle, NothingToPay, NoFundPays, ProviderCannotPay, UnknownTopUp, NotAccepted.
     """
     cycle = session.get(Cycle, cycle_id)
     if cycle is None:
@@ -87,114 +102,75 @@ def build(session: Session, actor: Actor, cycle_id: UUID) -> PaymentRun:
     actor.require(Permission.RUN_BUILD, programme.code)
     delivery = definition(session, programme, cycle.version).delivery
     routes = {route.mechanism: route.provider for route in delivery.routes}
+    top_ups.check(session, cycle, top_up)
+    found = top_ups.only(funding.sources(session, programme, cycle), top_up)
+    made: list[PaymentRun] = []
+    before: list[tuple[Source, int]] = []
+    for source in found:
+        which = funding.share(session, source, cycle, routes)
+        run = None
+        if which is not None:
+            run = _build(session, actor, cycle, programme, source, routes, which, top_up)
+            seal = funding.keep(session, run, source, before, len(found))
+            record(
+                session, actor, "payment_run.built", "payment_run", run.id, payments=run.payment_count,
+                funding=seal.hex(),
+            )  # fmt: skip
+            session.flush()
+            made.append(run)
+        before.append((source, run.total_minor if run else 0))
+    if not made:
+        raise _nothing(programme, cycle, unfunded.summed(session, cycle, programme, top_up))
+    return made
+
+
+def _nothing(programme: Programme, cycle: Cycle, left: Sequence[Left]) -> NoFundPays | NothingToPay:
+    """Why no run was made at all."""
+    if not left:
+        return NothingToPay(
+            f"Nobody in {programme.code} {cycle.period} is waiting for a payment run.",
+            next_step="Everybody eligible is in a run already, or has no telephone on file.",
+        )
+    owed = "; ".join(
+        f"{each.entitlements} of them, {each.total}: {each.reason.sentence}" for each in left
+    )
+    return NoFundPays(
+        f"No fund pays what {programme.code} {cycle.period} still owes: {owed}",
+        next_step=f"See: cbi cycle unfunded {programme.code} {cycle.period}",
+    )
+
+
+def _build(
+    session: Session, actor: Actor, cycle: Cycle, programme: Programme, source: Source, routes: Routes,
+    which: ColumnElement[bool], top_up: UUID | None,
+) -> PaymentRun:  # fmt: skip
     run = PaymentRun(
-        cycle_id=cycle.id, programme_id=programme.id, fund_id=programme.fund_id, period=cycle.period,
+        cycle_id=cycle.id, programme_id=programme.id, fund_id=source.grant.fund.id, period=cycle.period,
         providers=list(routes.values()), currency=programme.currency, state=RUN.initial, built_at=clock.now(),
+        top_up_id=top_up,
     )  # fmt: skip
     session.add(run)
     session.flush()
     try:
         with db.planned_for_sets(session):
-            _add_payments(session, run, routes)
+            add_payments(session, run, routes, which)
     except IntegrityError as error:
         if db.constraint(error) == "uq_payments_live":
             raise NothingToPay("Another run took these entitlements at the same moment.") from error
         raise
-    _add_routes(session, run)
+    add_routes(session, run)
+    added = routes_of(session, run.id)
+    run.providers = [route.provider for route in added]
+    run.payment_count = sum(route.payment_count for route in added)
+    run.total_minor = sum(route.total_minor for route in added)
     if not run.payment_count:
-        raise NothingToPay(
-            f"Nobody in {programme.code} {cycle.period} is waiting for a payment run.",
-            next_step="Everybody eligible is in a run already, or has no telephone on file.",
-        )
+        raise _nothing(programme, cycle, [])
     check_payable(session, run)
     take_part(session, run, actor, MAKER)
     session.add(
         RunEvent(run_id=run.id, before=None, after=run.state, actor_id=actor.id, at=clock.now())
     )
-    record(session, actor, "payment_run.built", "payment_run", run.id, payments=run.payment_count)
-    session.flush()
     return run
-
-
-def _add_payments(
-    session: Session, run: PaymentRun, routes: Mapping[DeliveryMechanism, str]
-) -> None:
-    """One INSERT … SELECT, each row with its own digest; numbered route by route, so that a route is one range."""
-    provider, mechanism = by_route(routes), mechanism_of(list(routes))
-    place = by_route({mechanism: f"{place:03d}" for place, mechanism in enumerate(routes)})
-    covered, disputed = aliased(Payment), aliased(Payment)
-    may_be_paid = select(disputed.entitlement_id).where(disputed.id.in_(disputes.in_dispute()))
-    owed = (
-        select(
-            func.gen_random_uuid().label("id"),
-            func.row_number().over(order_by=(place, Entitlement.id)).label("number"),
-            provider.label("provider"), mechanism.label("mechanism"),
-            Entitlement.id.label("entitlement_id"), Entitlement.component, Entitlement.household_id,
-            Entitlement.amount_minor, Person.id.label("person_id"), PaymentAccount.id.label("account_id"),
-            PaymentAccount.value_index.label("account_index"),
-        )
-        .join(Person, and_(Person.household_id == Entitlement.household_id, Person.is_recipient))
-        .join(
-            PaymentAccount,
-            and_(
-                PaymentAccount.person_id == Person.id, PaymentAccount.kind == account_kind_of(list(routes)),
-                PaymentAccount.replaced_at.is_(None),
-            ),
-        )
-        .outerjoin(covered, and_(covered.entitlement_id == Entitlement.id, covered.live))
-        .where(
-            Entitlement.cycle_id == run.cycle_id, covered.id.is_(None), Entitlement.id.not_in(may_be_paid),
-            Entitlement.id.not_in(disputes.owed_back()),
-        )
-        .cte("owed")
-        .prefix_with("MATERIALIZED", dialect="postgresql")
-    )  # fmt: skip
-    row = {
-        "id": owed.c.id, "run_id": literal(run.id), "number": cast(owed.c.number, Integer),
-        "entitlement_id": owed.c.entitlement_id, "programme_id": literal(run.programme_id),
-        "fund_id": literal(run.fund_id), "period": literal(run.period, String), "component": owed.c.component,
-        "household_id": owed.c.household_id, "person_id": owed.c.person_id, "account_id": owed.c.account_id,
-        "account_index": owed.c.account_index, "provider": owed.c.provider,
-        "mechanism": owed.c.mechanism, "amount_minor": owed.c.amount_minor,
-        "currency": literal(run.currency, String),
-    }  # fmt: skip
-    payments = select(*(value.label(name) for name, value in row.items())).subquery("payments")
-    session.execute(
-        insert(Payment).from_select(
-            [*row, "digest", "state", "live", "attempts", "heard_of"],
-            select(
-                payments,
-                digest.payment_digest(payments),
-                literal(PaymentState.READY.value),
-                literal(value=True),
-                literal(0),
-                literal(0),
-            ),
-            include_defaults=False,
-        )
-    )
-
-
-def _add_routes(session: Session, run: PaymentRun) -> None:
-    """Note which part of the run goes out by which provider, and what the run adds up to."""
-    session.execute(
-        insert(RunRoute).from_select(
-            [
-                "run_id", "provider", "mechanism", "first_number", "last_number", "payment_count", "total_minor", "currency",
-            ],
-            select(
-                Payment.run_id, Payment.provider, func.min(Payment.mechanism), func.min(Payment.number),
-                func.max(Payment.number), func.count(), func.sum(Payment.amount_minor),
-                literal(run.currency, String),
-            )
-            .where(Payment.run_id == run.id)
-            .group_by(Payment.run_id, Payment.provider),
-        )
-    )  # fmt: skip
-    added = routes_of(session, run.id)
-    run.providers = [route.provider for route in added]
-    run.payment_count = sum(route.payment_count for route in added)
-    run.total_minor = sum(route.total_minor for route in added)
 
 
 def routes_of(session: Session, run_id: UUID) -> Sequence[RunRoute]:
@@ -244,9 +220,10 @@ def lock(session: Session, actor: Actor, run_id: UUID) -> PaymentRun:
     follow_ups.keep(session, run)
     seal = summaries.keep(session, run)
     needed = required.keep(session, run)
+    charged = fees.keep(session, run)
     move_run(
         session, actor, run, RunState.LOCKED, payments=run.payment_count, digest=run.digest.hex(),
-        summary=seal.hex(), required=needed.hex(),
+        summary=seal.hex(), required=needed.hex(), **charged,
     )  # fmt: skip
     return run
 

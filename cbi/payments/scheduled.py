@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from cbi import clock
@@ -14,7 +14,7 @@ from cbi.access.actor import SYSTEM
 from cbi.offices import office_of
 from cbi.payments import runs
 from cbi.payments.models import PaymentRun
-from cbi.programmes import cycles, queries, schedule
+from cbi.programmes import cycles, queries, schedule, working_week
 from cbi.programmes.models import Cycle, Programme, ProgrammeVersion
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ def due(session: Session) -> list[Due]:
 
 def overdue(session: Session) -> list[Due]:
     """Every cycle of the last three months that should have opened by itself and is not open, the longest overdue first."""
-    now, zone = clock.now(), office_of(session).timezone
+    now, zone, week = clock.now(), office_of(session).timezone, working_week.days(session)
     found = []
     for programme, since in _scheduled(session):
         terms = queries.definition(session, programme).schedule
@@ -61,7 +61,7 @@ def overdue(session: Session) -> list[Due]:
         )
         found += [
             Due(programme.code, str(each.period), each.at)
-            for each in schedule.came_due(terms, zone, max(since, now - LOOKED_BACK), now)
+            for each in schedule.came_due(terms, zone, max(since, now - LOOKED_BACK), now, week)
             if str(each.period) not in opened
         ]
     return sorted(found, key=lambda each: (each.at, each.programme))
@@ -69,10 +69,11 @@ def overdue(session: Session) -> list[Due]:
 
 def planned(session: Session) -> list[Planned]:
     """The next cycle of each programme that opens by itself, the soonest first."""
-    now, zone = clock.now(), office_of(session).timezone
+    now, zone, week = clock.now(), office_of(session).timezone, working_week.days(session)
     found = []
     for programme, _ in _scheduled(session):
-        coming = schedule.upcoming(queries.definition(session, programme).schedule, zone, now)
+        terms = queries.definition(session, programme).schedule
+        coming = schedule.upcoming(terms, zone, now, week)
         if coming:
             found.append(Planned(programme.code, str(coming.period), coming.at))
     return sorted(found, key=lambda each: (each.at, each.programme))
@@ -83,9 +84,10 @@ def _scheduled(session: Session) -> Sequence[tuple[Programme, datetime]]:
 
     What came due before that was left to people on purpose, and stays so.
     """
+    says = ProgrammeVersion.definition["schedule"]
     first = (
         select(ProgrammeVersion.programme_id, func.min(ProgrammeVersion.applied_at).label("since"))
-        .where(ProgrammeVersion.definition["schedule"]["opens_on"].astext.is_not(None))
+        .where(or_(says["opens_on"].astext.is_not(None), says["opens_by"].astext.is_not(None)))
         .group_by(ProgrammeVersion.programme_id)
         .subquery()
     )
@@ -115,12 +117,16 @@ def without_run(session: Session) -> Sequence[UUID]:
 
 
 def make_run(session: Session, cycle_id: UUID) -> bool:
-    """Build the cycle's run and lock it, so that it waits for its first signature. False when nobody is owed anything."""
+    """Build the cycle's runs and lock them, so that they wait for their first signature. False when nobody is owed anything.
+
+    Raises NoFundPays where something is owed.
+    """
     try:
         with session.begin_nested():  # or an empty run would stay behind
-            run = runs.build(session, SYSTEM, cycle_id)
+            made = runs.build_all(session, SYSTEM, cycle_id)
     except runs.NothingToPay as nothing:
         log.info("%s", nothing.message)
         return False
-    runs.lock(session, SYSTEM, run.id)
+    for run in made:
+        runs.lock(session, SYSTEM, run.id)
     return True

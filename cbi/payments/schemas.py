@@ -5,17 +5,25 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from cbi.ledger.fx_schemas import ChangedOut
 from cbi.ledger.schemas import Amount
+from cbi.payments.fees import RouteFees
+from cbi.payments.funding_schemas import FundingOut
 from cbi.payments.queries import RouteLine, RunLine, RunSheet, SignedStep
 from cbi.payments.required import Required
 from cbi.payments.sheet_models import FindingKind
 from cbi.payments.summaries import Change
+from cbi.payments.top_up_schemas import OnTopOut
 
 
 class BuildRun(BaseModel):
     """Which cycle to build a run for."""
 
     cycle_id: UUID
+    top_up_id: UUID | None = Field(
+        None,
+        description="Pay this accepted top-up of the cycle, instead of what the cycle decided.",
+    )
 
 
 class Reason(BaseModel):
@@ -63,13 +71,21 @@ class RunOut(BaseModel):
     state: str
     payments: int
     total: Amount
+    fund: str
 
     @classmethod
     def of(cls, line: RunLine) -> "RunOut":
         return cls(
             id=line.id, number=line.number, programme=line.programme, period=line.period,
             providers=list(line.providers), state=line.state, payments=line.payments, total=Amount.of(line.total),
+            fund=line.fund,
         )  # fmt: skip
+
+
+class BuiltOut(RunOut):
+    """The first run that was built; `others` are those of the same cycle that other funds pay, in their order."""
+
+    others: list[RunOut]
 
 
 class RouteOut(BaseModel):
@@ -128,7 +144,10 @@ class BandOut(BaseModel):
 
 
 class CautionOut(BaseModel):
-    """A warning. `blocks`: the run cannot be authorised like this. `amount` is what is concerned, or what is missing."""
+    """A warning. `blocks`: the run cannot be authorised like this. `amount` is what is concerned, or what is missing.
+
+    `waivers`: the numbers of those that let pass what would block.
+    """
 
     code: str
     message: str
@@ -136,6 +155,7 @@ class CautionOut(BaseModel):
     payments: int
     amount: Amount | None
     provider: str | None
+    waivers: list[int]
 
 
 class SignatureOut(BaseModel):
@@ -158,7 +178,8 @@ class SignatureOut(BaseModel):
 class CountedOut(BaseModel):
     """Why it takes these: what was counted over seven days, this run included, and the band that it chose.
 
-    `runs` are the other runs in the sum. No `policy`: every run takes these signatures.
+    `runs` are the other runs in the sum, `rates` what other currencies were worth in the policy's, with day and source.
+    No `policy`: every run takes these signatures.
     """
 
     policy: int | None
@@ -167,6 +188,7 @@ class CountedOut(BaseModel):
     amount: Amount
     runs: list[int]
     household: Amount | None
+    rates: list[str]
 
     @classmethod
     def of(cls, needed: Required | None) -> "CountedOut | None":
@@ -177,6 +199,24 @@ class CountedOut(BaseModel):
             policy=needed.policy, band=needed.band, because=counted.because, amount=Amount.of(counted.amount),
             runs=list(others.get(counted.because, ())),
             household=counted.household and Amount.of(counted.household),
+            rates=[str(quoted) for quoted in counted.rates],
+        )  # fmt: skip
+
+
+class FeesOut(BaseModel):
+    """What a provider will charge for its part of the run, by which version of its tariff, and what is set aside now."""
+
+    provider: str
+    tariff: int
+    payments: int
+    expected: Amount
+    held: Amount
+
+    @classmethod
+    def of(cls, fees: RouteFees) -> "FeesOut":
+        return cls(
+            provider=fees.provider, tariff=fees.tariff, payments=fees.payments, expected=Amount.of(fees.expected),
+            held=Amount.of(fees.held),
         )  # fmt: skip
 
 
@@ -201,11 +241,20 @@ class RunSheetOut(RunOut):
     spread: list[BandOut]
     budget_now: Amount
     budget_after: Amount
+    fees: list[FeesOut]
+    funding: FundingOut | None
     changes: ChangesOut
     signed: dict[str, UUID]
     signatures: list[SignatureOut]
     counted: CountedOut | None
     follows: list[FollowedOut]
+    on_top: OnTopOut | None = None
+    changed: list[ChangedOut] = Field(
+        description="The deals that brought its fund's money into its currency, where the grant is in another."
+    )
+    waivers: list[str] = Field(
+        description="One sentence for each waiver that was used, or could be."
+    )
 
     @classmethod
     def from_sheet(cls, sheet: RunSheet) -> "RunSheetOut":
@@ -215,7 +264,7 @@ class RunSheetOut(RunOut):
             cautions=[
                 CautionOut(
                     code=each.code, message=each.sentence, blocks=each.blocks, payments=each.payments,
-                    amount=each.amount and Amount.of(each.amount), provider=each.provider,
+                    amount=each.amount and Amount.of(each.amount), provider=each.provider, waivers=list(each.waivers),
                 )
                 for each in sheet.cautions
             ],
@@ -229,6 +278,8 @@ class RunSheetOut(RunOut):
                 for band in facts.spread
             ],
             budget_now=Amount.of(sheet.money.budget_now), budget_after=Amount.of(sheet.money.budget_after),
+            fees=[FeesOut.of(each) for each in sheet.money.fees],
+            funding=sheet.funding and FundingOut.of_run(sheet.funding),
             changes=ChangesOut(
                 against=facts.against.period if facts.against else None,
                 new=ChangeOut.of(facts.of(FindingKind.NEW)), gone=ChangeOut.of(facts.of(FindingKind.GONE)),
@@ -242,6 +293,9 @@ class RunSheetOut(RunOut):
                 FollowedOut(run=each.run, payments=each.payments, total=Amount.of(each.total))
                 for each in sheet.follows
             ],
+            waivers=[each.sentence for each in sheet.waivers],
+            on_top=OnTopOut.of(sheet.on_top) if sheet.on_top else None,
+            changed=[ChangedOut.of(each) for each in sheet.changed],
         )  # fmt: skip
 
 

@@ -1,9 +1,9 @@
 """Sending the payments of a released run to a provider: each intent is saved before the provider hears of it, and each
 answer after.
 
-This is one of the two places that commit in the middle of their work. Just before a payment is given to the provider it
-is marked as one that the provider may have heard of. After a crash, what was not marked goes back to wait, and what was
-is asked about, never sent again: nobody knows whether its money moved.
+This is one of the two places that commit in the middle of their work. Just before payments are given to the provider, as
+many as it takes at once, they are marked as ones that the provider may have heard of. After a crash, what was not marked
+goes back to wait, and what was is asked about, never sent again: nobody knows whether its money moved.
 """
 
 import logging
@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, select, text, true, update
+from sqlalchemy import ColumnElement, and_, select, text, true, tuple_, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from cbi import clock, db, offices
@@ -30,6 +31,7 @@ from cbi.fsp.messages import (
     ProviderUpdate,
 )
 from cbi.money import Money
+from cbi.payments import answers
 from cbi.payments.dispatch import finish_release, next_chunk, start_chunk
 from cbi.payments.models import Payment, PaymentRun, RunRoute
 from cbi.payments.moves import move
@@ -67,6 +69,19 @@ class Sent:
     """Whether the provider counts as down, so that the rest waits."""
 
 
+@dataclass(slots=True)
+class _Pace:
+    """How many payments leave at the same time: one at first, twice as many after each time that all went well, up to
+    what the provider takes; one again after any trouble, so that an outage leaves few that nobody knows about.
+    """
+
+    most: int
+    together: int = 1
+
+    def after(self, *, well: bool) -> None:
+        self.together = min(2 * self.together, self.most) if well else 1
+
+
 Accounts = Callable[[Session, Sequence[UUID]], Mapping[UUID, str]]
 
 
@@ -78,7 +93,7 @@ def send(
     Whoever holds the sender's lock knows that any payment still `sending` was left so by a crash. A provider that took
     nothing is left in peace for a while, twice as long each time, up to an hour.
     """
-    done = Sent()
+    done, pace = Sent(), _Pace(adapter.profile.at_once)
     with _only_sender(office, run_id, provider) as mine:
         if not mine:
             return done
@@ -90,7 +105,7 @@ def send(
                 office, lambda session: _start(session, run_id, provider, accounts)
             )
         ) is not None:  # fmt: skip
-            done = _send_chunk(office, run_id, provider, adapter, instructions, done)
+            done = _send_chunk(office, run_id, provider, adapter, instructions, done, pace)
         offices.transact(office, lambda session: _note_refusals(session, run_id, provider, done))
         offices.transact(office, lambda session: finish_release(session, run_id))
     return replace(done, unknown=done.unknown + left)
@@ -186,7 +201,7 @@ def _start(
         PaymentInstruction(
             payment_id=payment.id,
             idempotency_key=idempotency_key(payment.id, payment.attempts),
-            amount=Money(payment.amount_minor, payment.currency),
+            amount=Money(payment.rest_minor, payment.currency),
             mechanism=DeliveryMechanism(payment.mechanism),
             payee=Payee(account=known[payment.account_id], name=""),
         )
@@ -202,21 +217,24 @@ def _send_chunk(
     adapter: SubmitsPayments,
     instructions: Sequence[PaymentInstruction],
     done: Sent,
+    pace: _Pace,
 ) -> Sent:
     """Send one after the other, with no transaction open. Ends early when the provider is down. Raises TakenOver."""
     run = offices.transact(office, lambda session: find(session, run_id))
     in_a_row = 0
-    for instruction in instructions:
-        if not offices.transact(office, lambda s, i=instruction: _hand_to_provider(s, i)):  # type: ignore[misc]
-            continue
-        outcome = _submit(office, run, provider, adapter, instruction)
-        refused, silent = outcome is None, outcome is Outcome.UNKNOWN
-        in_a_row = in_a_row + 1 if refused or silent else 0
-        done = Sent(
-            done.submitted + 1, done.unknown + silent, done.held_back + refused, in_a_row == PATIENCE
-        )  # fmt: skip
-        if done.stopped:
-            break
+    waiting = list(instructions)
+    while waiting and not done.stopped:
+        group, waiting = waiting[: pace.together], waiting[pace.together :]
+        before = done
+        leaving = offices.transact(office, lambda s, g=group: _hand_to_provider(s, g))  # type: ignore[misc]
+        for outcome in _submit(office, run, provider, adapter, leaving):
+            refused, silent = outcome is None, outcome is Outcome.UNKNOWN
+            in_a_row = in_a_row + 1 if refused or silent else 0
+            done = Sent(
+                done.submitted + 1, done.unknown + silent, done.held_back + refused,
+                done.stopped or in_a_row == PATIENCE,
+            )  # fmt: skip
+        pace.after(well=(done.unknown, done.held_back) == (before.unknown, before.held_back))
     if done.stopped:
         these = [instruction.payment_id for instruction in instructions]
         rest = and_(Payment.id.in_(these), _NEVER_HEARD_OF)
@@ -226,30 +244,33 @@ def _send_chunk(
     return done
 
 
-def _hand_to_provider(session: Session, instruction: PaymentInstruction) -> bool:
-    """Mark that from now on the provider may have heard of this attempt. Raises TakenOver.
+def _hand_to_provider(
+    session: Session, group: Sequence[PaymentInstruction]
+) -> list[PaymentInstruction]:
+    """Mark that from now on the provider may have heard of these attempts; returns those that leave. Raises TakenOver.
 
-    False when an earlier attempt turned out to have been paid at this very moment: this one never leaves.
+    One of which an earlier attempt turned out to have been paid at this very moment never leaves.
     """
-    marked = session.execute(
-        update(Payment)
-        .where(
-            Payment.id == instruction.payment_id, Payment.state == PaymentState.SENDING, _NEVER_HEARD_OF,
-            Payment.attempts == read_idempotency_key(instruction.idempotency_key)[1],
+    these = {read_idempotency_key(each.idempotency_key): each for each in group}
+    marked = set(
+        session.scalars(
+            update(Payment)
+            .where(
+                tuple_(Payment.id, Payment.attempts).in_(these), Payment.state == PaymentState.SENDING, _NEVER_HEARD_OF,
+            )
+            .values(heard_of=Payment.attempts)
+            .returning(Payment.id),
+            execution_options={"synchronize_session": False},
         )
-        .values(heard_of=Payment.attempts)
-        .returning(Payment.id),
-        execution_options={"synchronize_session": False},
     )  # fmt: skip
-    if marked.first() is not None:
-        return True
-    state = session.scalar(select(Payment.state).where(Payment.id == instruction.payment_id))
-    if state is PaymentState.PAID:
-        return False
-    raise TakenOver(
-        "Another process has taken over the sending of this run.",
-        next_step="Nothing needs doing: what this process did not send, the other one does.",
-    )
+    stay = [each.payment_id for each in group if each.payment_id not in marked]
+    states = session.scalars(select(Payment.state).where(Payment.id.in_(stay)))
+    if any(state is not PaymentState.PAID for state in states):
+        raise TakenOver(
+            "Another process has taken over the sending of this run.",
+            next_step="Nothing needs doing: what this process did not send, the other one does.",
+        )
+    return [each for each in group if each.payment_id in marked]
 
 
 def _submit(
@@ -257,44 +278,60 @@ def _submit(
     run: PaymentRun,
     provider: str,
     adapter: SubmitsPayments,
-    instruction: PaymentInstruction,
-) -> Outcome | None:
-    """Send one, and save the answer. None: certain that nothing was sent, and that it may be tried again."""
+    group: Sequence[PaymentInstruction],
+) -> list[Outcome | None]:
+    """Send these at the same time, and save the answers. None: certain that it was not sent, and may be tried again."""
+    said = answers.said(adapter, group)
+    heard = {
+        each.idempotency_key: (each, news)
+        for each, news in zip(group, said, strict=True)
+        if isinstance(news, ProviderUpdate)
+    }
+    _save_answers(office, run, provider, heard)
+    outcomes: list[Outcome | None] = []
+    for each, news in zip(group, said, strict=True):
+        if isinstance(news, ProviderUpdate):
+            outcomes.append(news.outcome)
+        else:
+            outcomes.append(_save_refusal(office, run, provider, each.payment_id, news))
+    return outcomes
+
+
+def _save_answers(office: str, run: PaymentRun, provider: str, heard: answers.Answers) -> None:
+    """Those without a question as one set; each of the others by itself, so that one can spoil no other."""
+
+    def as_a_set(session: Session) -> set[str]:
+        keys = answers.plain(session, provider, heard)
+        news = [heard[key][1] for key in sorted(keys)]
+        return keys if not news or answers.take_set(session, run, provider, news) else set()
+
     try:
-        news = adapter.submit(instruction)
-    except NotSent as refusal:
-        helps = refusal.retry_helps
-        return offices.transact(
-            office,
-            lambda s: _save_refusal(s, run, provider, instruction.payment_id, retry_helps=helps),
-        )
-    except Exception as error:  # noqa: BLE001 - whatever else went wrong, we do not know whether the money moved
-        log.warning("no answer from %s: %s", provider, adapter.redact(type(error).__name__))
-        news = ProviderUpdate(instruction.idempotency_key, Outcome.UNKNOWN)
-    offices.transact(office, lambda session: _save_answer(session, provider, news))
-    return news.outcome
+        saved = offices.transact(office, as_a_set) if len(heard) > 1 else set()
+    except IntegrityError:  # another attempt was given one of these names at the same moment
+        saved = set()
+    for key, (_, news) in heard.items():
+        if key not in saved:
+            offices.transact(office, lambda s, n=news: _save_answer(s, provider, n))  # type: ignore[misc]
 
 
 def _save_refusal(
-    session: Session,
-    run: PaymentRun,
-    provider: str,
-    payment_id: UUID,
-    *,
-    retry_helps: bool,
+    office: str, run: PaymentRun, provider: str, payment_id: UUID, refusal: NotSent
 ) -> Outcome | None:
     this = Payment.id == payment_id
-    if retry_helps:
-        _take_back(session, run, provider, this, source="not_sent")
+    if refusal.retry_helps:
+        offices.transact(office, lambda s: _take_back(s, run, provider, this, source="not_sent"))
         return None
-    move(
-        session, run, this, PaymentState.SENDING, PaymentState.FAILED, provider=provider, source="not_sent",
-        failure=FailureReason.PROVIDER_ERROR,
+    offices.transact(
+        office,
+        lambda s: move(
+            s, run, this, PaymentState.SENDING, PaymentState.FAILED, provider=provider, source="not_sent",
+            failure=FailureReason.PROVIDER_ERROR,
+        ),
     )  # fmt: skip
     return Outcome.FAILED
 
 
 def _save_answer(session: Session, provider: str, news: ProviderUpdate) -> None:
-    if apply(session, news, provider=provider, source="submit") is not Applied.MOVED:
+    if apply(session, news, provider=provider, source=answers.SUBMITTED) is not Applied.MOVED:
         # A callback that was faster has moved the payment, and may not have named the attempt.
         name_attempt(session, provider, news.idempotency_key, news.provider_reference)

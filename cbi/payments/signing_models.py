@@ -24,6 +24,8 @@ class ApprovalPolicy(Base):
     version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     rules: Mapped[list[Any]] = mapped_column(JSONB)
     """In canonical form, as `cbi.payments.approval_policy` writes them."""
+    controls: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """Which controls block, in canonical form; None: as the engine comes."""
     digest: Mapped[bytes] = mapped_column(LargeBinary)
     proposed_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
     proposed_at: Mapped[Instant]

@@ -40,6 +40,7 @@ class PolicyOut(BaseModel):
 
     version: int
     rules: list[Any]
+    controls: dict[str, Any] | None
     digest: str
     proposed_by: UUID
     proposed_at: datetime
@@ -49,8 +50,9 @@ class PolicyOut(BaseModel):
     @classmethod
     def of(cls, row: ApprovalPolicy) -> "PolicyOut":
         return cls(
-            version=row.version, rules=row.rules, digest=row.digest.hex(), proposed_by=row.proposed_by,
-            proposed_at=row.proposed_at, accepted_by=row.accepted_by, accepted_at=row.accepted_at,
+            version=row.version, rules=row.rules, controls=row.controls, digest=row.digest.hex(),
+            proposed_by=row.proposed_by, proposed_at=row.proposed_at, accepted_by=row.accepted_by,
+            accepted_at=row.accepted_at,
         )  # fmt: skip
 
 

@@ -42,7 +42,7 @@ def stalled_routes(session: Session, board: Board) -> list[StalledRoute]:
     """What is not handed over yet of the runs being released: because a provider took nothing, or for over an hour."""
     held = {(e.run_id, e.provider): e for e in disputes.held(session, _releasing(board))}
     left = {
-        (part.run_id, part.provider): _without(part.tally, held.get((part.run_id, part.provider)))
+        (part.run_id, part.provider): _without(part.rest, held.get((part.run_id, part.provider)))
         for part in board.portions
         if part.state is PaymentState.READY and board.runs[part.run_id].state is RunState.RELEASING
     }

@@ -20,6 +20,7 @@ class PaymentState(StrEnum):
     READY = "ready"
     SENDING = "sending"
     ACCEPTED = "accepted"
+    PARTLY_PAID = "partly_paid"
     PAID = "paid"
     FAILED = "failed"
     UNKNOWN = "unknown"
@@ -82,7 +83,10 @@ PAYMENT = Lifecycle(
             PaymentState.FAILED: "",
             PaymentState.UNKNOWN: "",
             PaymentState.EXPIRED: "code void, unpaid",
+            PaymentState.PARTLY_PAID: "a part handed over",
         },
+        # Never rests here: in the same instant the next attempt is for the rest.
+        PaymentState.PARTLY_PAID: {PaymentState.ACCEPTED: "the rest, under a new code"},
         PaymentState.UNKNOWN: {
             PaymentState.ACCEPTED: "",
             PaymentState.PAID: "",

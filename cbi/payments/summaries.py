@@ -92,6 +92,7 @@ def keep(session: Session, run: PaymentRun) -> bytes:
         found = findings.counted(session, run)
         facts = _facts(content, last, found)
         facts["findings"] = findings.fingerprint(session, run).hex()
+        facts["worst"] = findings.worst(session, run)
     seal = _seal(session, run.id, run.revision, run.digest, facts)
     session.add(
         RunSummary(
@@ -123,12 +124,23 @@ def kept(session: Session, run: PaymentRun) -> RunSummary | None:
         return None
     summary = session.get(RunSummary, (run.id, run.revision))
     if summary is not None and not (summary.digest == run.digest and is_sealed(session, summary)):
-        raise SummaryAltered(
-            f"What is kept of run {run.number}'s sheet is not what was worked out when it was locked.",
-            next_step="Do not sign it. Tell the auditor, then return the run to draft and have it locked again.",
-            number=run.number,
-        )
+        raise _altered(run)
     return summary
+
+
+def _altered(run: PaymentRun) -> SummaryAltered:
+    return SummaryAltered(
+        f"What is kept of run {run.number}'s sheet is not what was worked out when it was locked.",
+        next_step="Do not sign it. Tell the auditor, then return the run to draft and have it locked again.",
+        number=run.number,
+    )
+
+
+def check_findings(session: Session, run: PaymentRun) -> None:
+    """Raise SummaryAltered unless the lists behind the sheet are those that were kept with it."""
+    summary = kept(session, run)
+    if summary and summary.facts["findings"] != findings.fingerprint(session, run).hex():
+        raise _altered(run)
 
 
 def is_sealed(session: Session, summary: RunSummary) -> bool:

@@ -142,7 +142,8 @@ def weigh(session: Session, run: PaymentRun, chosen: Chosen = EVERY) -> list[Lin
     now = clock.now()
     each = (
         select(
-            Payment.provider, Payment.state, obstacle(session, run).label("obstacle"), Payment.amount_minor,
+            Payment.provider, Payment.state, obstacle(session, run).label("obstacle"),
+            Payment.rest_minor.label("amount_minor"),
             func.coalesce(_came(), now).label("since"),
         )
         .where(chosen.of(run))

@@ -111,7 +111,7 @@ def waits(session: Session, actor: Actor, sheet: RunSheet) -> Waiting | None:
         return None
     taken = {each.step for each in sheet.signatures if each.at}
     steps = tuple(step for step in needed.steps if step.name not in taken) if needed else ()
-    amount = needed.counted.amount.minor if needed and needed.counted else 0
+    amount = needed.counted.amount if needed and needed.counted else line.total
     parts = {(line.id, user_id): part for part, user_id in sheet.parts}
     need, counts = _need(line, {line.id: (steps, amount)})
     able = _able(session, need)
@@ -147,7 +147,12 @@ def _waiting(session: Session, actor: Actor, lines: Sequence[RunLine]) -> list[W
         )
     }
     unsigned = required.pending(
-        session, {line.id: known[line.id][0] for line in lines if line.state in _UNSIGNED}
+        session,
+        {
+            line.id: (known[line.id][0], line.total.currency)
+            for line in lines
+            if line.state in _UNSIGNED
+        },
     )
     able_to: dict[Need | Role, list[Able]] = {}
     found = []
@@ -176,15 +181,16 @@ def _told(
 
 
 def _need(
-    line: RunLine, unsigned: Mapping[UUID, tuple[tuple[Signature, ...], int]]
+    line: RunLine, unsigned: Mapping[UUID, tuple[tuple[Signature, ...], Money]]
 ) -> tuple[Need, Money]:
     """What a run needs next, and the amount that counts for whoever stands in for another."""
     if line.state in _NEEDS:
         return _NEEDS[line.state], line.total
-    steps, minor = unsigned[line.id]
+    steps, counts = unsigned[line.id]
     step = steps[0]
     act = _ACTS.get(step.name, Act.SIGN)
-    counts = max(line.total, Money(minor, line.total.currency))
+    if counts.currency == line.total.currency:
+        counts = max(line.total, counts)
     return Need(act, SIGNS[step.role], step.name, step.role, len(steps)), counts
 
 

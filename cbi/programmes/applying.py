@@ -1,10 +1,12 @@
 """A programme file becomes a programme, or the next version of one."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, TypeVar
+from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -16,9 +18,9 @@ from cbi.errors import Conflict
 from cbi.ledger.models import Fund
 from cbi.money import Money
 from cbi.programmes.definition import Definition, read, stored
-from cbi.programmes.kept import check_counting, check_kept
-from cbi.programmes.models import Cycle, Programme, ProgrammeVersion
-from cbi.programmes.terms import FundTerms
+from cbi.programmes.fund_terms import FundTerms, uncovered
+from cbi.programmes.kept import check_basis, check_counting, check_kept
+from cbi.programmes.models import Cycle, Programme, ProgrammeFund, ProgrammeVersion
 from cbi.settings import settings
 
 Row = TypeVar("Row", Fund, Programme)
@@ -62,24 +64,27 @@ def apply(session: Session, actor: Actor, text: str) -> Applied:
     code = definition.programme.code
     actor.require(Permission.PROGRAMME_APPLY, code)
     check_counting(session, definition)
+    check_basis(session, definition)
     # Whoever comes second at the same moment waits here, and then sees what the first one did.
-    fund, fund_is_new = _fund(session, definition)
-    programme, is_new = _programme(session, definition, fund)
+    funds, new_funds = _funds(session, definition)
+    programme, is_new = _programme(session, definition, funds[definition.grants[0].code])
+    changes = [f"fund {code} is new" for code in new_funds]
     if is_new:
-        _check_same_fund(definition.fund, fund)
-        changes = [f"fund {fund.code} is new"] if fund_is_new else []
+        for terms in definition.grants:
+            _check_same_fund(terms, funds[terms.code])
         changes.append(f"programme {code} is new")
     else:
         latest = session.get_one(ProgrammeVersion, (programme.id, programme.version))
         if latest.digest == definition.digest():
             return Applied(code, programme.version, changed=False, what_changed=())
-        _check_fixed(definition, programme, fund)
+        _check_fixed(session, definition, programme)
         before = stored(latest.definition)
         check_kept(session, programme, before, definition)
-        _change_fund(session, fund, before.fund, definition.fund)
-        changes = list(_differences(before.canonical(), definition.canonical()))
+        _change_funds(session, funds, before, definition)
+        changes += _differences(before.canonical(), definition.canonical())
         programme.version += 1
         programme.name = definition.programme.name
+    _join(session, programme, funds.values())
     session.add(
         ProgrammeVersion(
             programme_id=programme.id,
@@ -105,15 +110,23 @@ def apply(session: Session, actor: Actor, text: str) -> Applied:
     return Applied(code, programme.version, changed=True, what_changed=tuple(changes))
 
 
-def _fund(session: Session, definition: Definition) -> tuple[Fund, bool]:
-    terms = definition.fund
+def _funds(session: Session, definition: Definition) -> tuple[dict[str, Fund], list[str]]:
+    """The funds by their codes, and the codes of those that were made; locked in one order, whatever the file's is."""
+    funds, made = {}, []
+    for terms in sorted(definition.grants, key=lambda terms: terms.code):
+        funds[terms.code], is_new = _fund(session, definition, terms)
+        made += [terms.code] if is_new else []
+    return funds, made
+
+
+def _fund(session: Session, definition: Definition, terms: FundTerms) -> tuple[Fund, bool]:
     return _made_or_found(
         session,
         Fund,
         terms.code,
         name=terms.name,
         amount_minor=terms.amount.minor,
-        currency=definition.currency,
+        currency=terms.amount.currency,
         valid_from=terms.valid_from,
         valid_to=terms.valid_to,
     )
@@ -152,14 +165,11 @@ def _made_or_found(
     return row, made is not None
 
 
-def _check_fixed(definition: Definition, programme: Programme, fund: Fund) -> None:
-    """Refuse another currency, kind or fund: allocations, cycles and payments are all made in them."""
-    wanted = definition.programme.kind, definition.currency, fund.id
-    for name, is_now, is_wanted in zip(
-        ("kind", "currency", "fund"),
-        (programme.kind, programme.currency, programme.fund_id),
-        wanted,
-        strict=True,
+def _check_fixed(session: Session, definition: Definition, programme: Programme) -> None:
+    """Refuse another currency or kind, or a fund less: allocations, cycles and payments are all made in them."""
+    for name, is_now, is_wanted in (
+        ("kind", programme.kind, definition.programme.kind),
+        ("currency", programme.currency, definition.currency),
     ):
         if is_now != is_wanted:
             raise FixedForGood(
@@ -167,10 +177,33 @@ def _check_fixed(definition: Definition, programme: Programme, fund: Fund) -> No
                 next_step="Give a programme that differs in it a code of its own.",
                 field=name,
             )
+    drawn_on = session.scalars(
+        select(Fund.code)
+        .join(ProgrammeFund, ProgrammeFund.fund_id == Fund.id)
+        .where(ProgrammeFund.programme_id == programme.id)
+        .order_by(Fund.code)
+    ).all()
+    if gone := [code for code in drawn_on if code not in {fund.code for fund in definition.grants}]:
+        raise FixedForGood(
+            f"The programme {programme.code} draws on {', '.join(gone)}, which the file does not have any more.",
+            next_step="Keep it, and list others beside it under `funds:`; one that has ended pays nothing more.",
+            field="fund",
+        )
+
+
+def _join(session: Session, programme: Programme, funds: Iterable[Fund]) -> None:
+    """Note which funds the programme draws on from now on."""
+    session.execute(
+        insert(ProgrammeFund).on_conflict_do_nothing(),
+        [
+            {"programme_id": programme.id, "fund_id": fund.id, "since": clock.now()}
+            for fund in funds
+        ],
+    )
 
 
 def _check_same_fund(terms: FundTerms, fund: Fund) -> None:
-    """Refuse a new programme that describes the fund it shares in otherwise than is on record."""
+    """Refuse a programme that describes a fund which it comes to share in otherwise than is on record."""
     differing = [
         f"{name} is {is_now}"
         for name, is_now, is_wanted in (
@@ -188,6 +221,17 @@ def _check_same_fund(terms: FundTerms, fund: Fund) -> None:
         )
 
 
+def _change_funds(
+    session: Session, funds: Mapping[str, Fund], before: Definition, after: Definition
+) -> None:
+    known = {terms.code: terms for terms in before.grants}
+    for terms in after.grants:
+        if terms.code in known:
+            _change_fund(session, funds[terms.code], known[terms.code], terms)
+        else:
+            _check_same_fund(terms, funds[terms.code])
+
+
 def _change_fund(session: Session, fund: Fund, before: FundTerms, after: FundTerms) -> None:
     """Change what this file changed since it was last applied.
 
@@ -199,6 +243,12 @@ def _change_fund(session: Session, fund: Fund, before: FundTerms, after: FundTer
             next_step="Give a fund with other terms a code of its own.",
             field="fund.valid_from",
         )
+    if after.amount.currency != fund.currency:
+        raise FixedForGood(
+            f"The fund {fund.code} is kept in {fund.currency}, and cannot be kept in {after.amount.currency}.",
+            next_step="Give a fund with other terms a code of its own.",
+            field="fund.currency",
+        )
     if after.amount != before.amount:
         if after.amount.minor < fund.received_minor:
             received = Money(fund.received_minor, fund.currency)
@@ -208,16 +258,37 @@ def _change_fund(session: Session, fund: Fund, before: FundTerms, after: FundTer
             )
         fund.amount_minor = after.amount.minor
     if after.valid_to != before.valid_to:
-        paid_up_to = session.scalar(
-            select(func.max(Cycle.ends_on)).join(Programme).where(Programme.fund_id == fund.id)
-        )
-        if paid_up_to and after.valid_to < paid_up_to:
+        fund.valid_to = after.valid_to
+        session.flush()
+        _check_cycles_are_funded(session, fund)
+    fund.name = after.name if after.name != before.name else fund.name
+
+
+def _check_cycles_are_funded(session: Session, fund: Fund) -> None:
+    """Refuse an end that leaves a cycle without a fund on one of its days."""
+    draws = select(ProgrammeFund.programme_id).where(ProgrammeFund.fund_id == fund.id)
+    opened = session.scalars(
+        select(Cycle)
+        .where(Cycle.programme_id.in_(draws), Cycle.ends_on > fund.valid_to)
+        .order_by(Cycle.ends_on.desc())
+    ).all()
+    valid = {each.programme_id: valid_days(session, each.programme_id) for each in opened}
+    for cycle in opened:
+        if uncovered(valid[cycle.programme_id], cycle.starts_on, cycle.ends_on):
             raise FundTooSmall(
-                f"A cycle that ends on {paid_up_to} has been opened on the fund {fund.code}.",
+                f"A cycle that ends on {cycle.ends_on} has been opened on the fund {fund.code}.",
                 next_step="Write that day, or a later one.",
             )
-        fund.valid_to = after.valid_to
-    fund.name = after.name if after.name != before.name else fund.name
+
+
+def valid_days(session: Session, programme_id: UUID) -> list[tuple[date, date]]:
+    """The first and last day of each fund that a programme draws on."""
+    rows = session.execute(
+        select(Fund.valid_from, Fund.valid_to)
+        .join(ProgrammeFund, ProgrammeFund.fund_id == Fund.id)
+        .where(ProgrammeFund.programme_id == programme_id)
+    )
+    return [(first, last) for first, last in rows]
 
 
 def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:

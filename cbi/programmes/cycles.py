@@ -1,5 +1,6 @@
 """Opening a payment cycle: every household is decided, and what each is owed is fixed, in one transaction."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
@@ -17,9 +18,11 @@ from cbi.money import Money
 from cbi.programmes import queries
 from cbi.programmes.deciding import decide_all
 from cbi.programmes.definition import Definition
-from cbi.programmes.models import Cycle, Programme
+from cbi.programmes.fund_terms import uncovered
+from cbi.programmes.models import Cycle, Programme, ProgrammeFund
 from cbi.programmes.opening import Opening
-from cbi.programmes.periods import Period
+from cbi.programmes.periods import Every, Period
+from cbi.programmes.schedule import period_of
 
 
 class PeriodNotScheduled(Invalid):
@@ -29,7 +32,7 @@ class PeriodNotScheduled(Invalid):
 
 
 class FundNotValid(Conflict):
-    """The programme's fund may not be spent in that period."""
+    """No fund of the programme may be spent on one of the period's days."""
 
     code = "programmes.fund_not_valid"
 
@@ -55,15 +58,13 @@ def open_cycle(session: Session, actor: Actor, programme: str, period: str) -> O
     """
     actor.require(Permission.CYCLE_OPEN, programme)
     found = queries.find(session, programme)
-    # Neither the rules nor the fund's dates may change while they are being used. The order is that of `apply`.
-    fund = session.get_one(
-        Fund, found.fund_id, with_for_update={"read": True}, populate_existing=True
-    )
-    definition = _settled(session, found)
-    month = Period.parse(period)
+    # Neither the rules nor the funds' dates may change while they are being used. The order is that of `apply`.
+    drawn_on = _funds(session, found)
+    definition = settled(session, found)
+    month = period_of(definition.schedule, period)
     this = and_(Cycle.programme_id == found.id, Cycle.period == str(month))
     if not session.scalar(select(exists().where(this))):
-        _check_month(session, found, definition, fund, month)
+        _check_month(session, found, definition, drawn_on, month)
         cycle_id = _insert(session, actor, found, month)
         if cycle_id is not None:
             decide_all(session, Opening(cycle_id, found.id, month, found.version, definition))
@@ -73,7 +74,7 @@ def open_cycle(session: Session, actor: Actor, programme: str, period: str) -> O
     return _opened(session, this, already_open=True)
 
 
-def _settled(session: Session, programme: Programme) -> Definition:
+def settled(session: Session, programme: Programme) -> Definition:
     """The rules as they are until this transaction ends.
 
     Two cycles of one programme wait for each other: what one owes for good, the other must see. So do cycles of
@@ -91,6 +92,18 @@ def _settled(session: Session, programme: Programme) -> Definition:
         if set(definition.counting) <= set(before.counting):
             return definition
         before = definition  # the file was changed while we waited, and counts with others now
+
+
+def _funds(session: Session, programme: Programme) -> Sequence[Fund]:
+    """The funds that the programme draws on, by code, kept as they are until this transaction ends."""
+    drawn_on = select(ProgrammeFund.fund_id).where(ProgrammeFund.programme_id == programme.id)
+    return session.scalars(
+        select(Fund)
+        .where(Fund.id.in_(drawn_on))
+        .order_by(Fund.code.collate("C"))  # as `apply` sorts them, whatever the database's language
+        .with_for_update(read=True)
+        .execution_options(populate_existing=True)
+    ).all()
 
 
 def _insert(session: Session, actor: Actor, programme: Programme, month: Period) -> UUID | None:
@@ -113,13 +126,22 @@ def _insert(session: Session, actor: Actor, programme: Programme, month: Period)
 
 
 def _check_month(
-    session: Session, programme: Programme, definition: Definition, fund: Fund, month: Period
+    session: Session,
+    programme: Programme,
+    definition: Definition,
+    drawn_on: Sequence[Fund],
+    month: Period,
 ) -> None:
     schedule = definition.schedule
     if month.every != schedule.every:
+        once = schedule.every == Every.ONCE
+        often = "once" if once else f"every {schedule.every}"
+        given = "is a period of days" if month.every is Every.ONCE else f"is a {month.every}"
         raise PeriodNotScheduled(
-            f"The programme {programme.code} is paid every {schedule.every}; {month} is a {month.every}.",
-            next_step=f"Write the {schedule.every} as in {schedule.first}.",
+            f"The programme {programme.code} is paid {often}; {month} {given}.",
+            next_step="Write: once"
+            if once
+            else f"Write the {schedule.every} as in {schedule.first}.",
         )
     if not schedule.first <= month <= schedule.last:
         opened = session.scalars(
@@ -129,9 +151,13 @@ def _check_month(
             f"The programme {programme.code} runs from {schedule.first} to {schedule.last}; {month} is outside.",
             next_step=f"Opened so far: {', '.join(opened) or 'none'}.",
         )
-    if month.starts_on < fund.valid_from or month.ends_on > fund.valid_to:
+    valid = [(fund.valid_from, fund.valid_to) for fund in drawn_on]
+    if uncovered(valid, month.starts_on, month.ends_on):
+        dates = ", ".join(
+            f"{fund.code} from {fund.valid_from} to {fund.valid_to}" for fund in drawn_on
+        )
         raise FundNotValid(
-            f"The fund {fund.code} is valid from {fund.valid_from} to {fund.valid_to}, which does not cover {month}.",
+            f"The programme's funds are valid on these days, which do not cover {month}: {dates}.",
             next_step="Extend the fund in the programme file when the donor has agreed to it.",
         )
 

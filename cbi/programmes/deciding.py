@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
-from cbi import clock, db
+from cbi import clock, db, ids
 from cbi.programmes import queries, work_paying
 from cbi.programmes.eligibility import Facts
 from cbi.programmes.household_models import ArrearsPaid
@@ -151,8 +151,8 @@ def _owe(session: Session, opening: Opening, combinations: Sequence[Combination]
         EligibilityDecision.cycle_id == opening.cycle_id,
         EligibilityDecision.facts_number == owed.c.number,
     )
-    columns = {
-        "id": func.gen_random_uuid(),
+    columns: dict[str, Any] = {
+        "id": ids.fresh_in_sql(),
         "cycle_id": literal(opening.cycle_id),
         "programme_id": literal(opening.programme_id),
         "period": literal(str(opening.period), String),

@@ -5,14 +5,14 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ValidationError, model_validator
-from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
+from pydantic import AfterValidator, BeforeValidator, ValidationError, model_validator
 
 from cbi.programmes import document as documents
-from cbi.programmes.document import Document, named
+from cbi.programmes.document import Document
 from cbi.programmes.eligibility import Criteria
-from cbi.programmes.fields import Currency, Reading, nearest, some, wrong
+from cbi.programmes.fields import Currency, Reading, some, wrong
+from cbi.programmes.file_problems import told
+from cbi.programmes.fund_terms import FundTerms, in_order, uncovered
 from cbi.programmes.grant_terms import Grant
 from cbi.programmes.kinds import PARTS
 from cbi.programmes.problems import Problem, ProgrammeFileErrors
@@ -21,7 +21,6 @@ from cbi.programmes.terms import (
     Ceilings,
     Delivery,
     Eligibility,
-    FundTerms,
     HouseholdSize,
     Identity,
     Part,
@@ -36,7 +35,10 @@ class Definition(Part):
     """A whole programme, as one version of it says."""
 
     programme: Identity
-    fund: FundTerms
+    fund: Annotated[FundTerms | None, BeforeValidator(some)] = None
+    funds: Annotated[
+        tuple[FundTerms, ...] | None, BeforeValidator(some), AfterValidator(in_order)
+    ] = None
     currency: Currency
     eligibility: Eligibility = Eligibility()
     stipend: Annotated[Stipend | None, BeforeValidator(some)] = None
@@ -47,14 +49,21 @@ class Definition(Part):
     delivery: Delivery
 
     @model_validator(mode="after")
-    def _fits_the_fund(self) -> Self:
-        fund, first, last = self.fund, self.schedule.first, self.schedule.last
-        if first.starts_on < fund.valid_from:
-            what = f"{first} begins before the fund is valid ({fund.valid_from})."
+    def _fits_the_funds(self) -> Self:
+        if not self.grants:
+            return self  # that is said of the whole file
+        first, last = self.schedule.first, self.schedule.last
+        begins = min(fund.valid_from for fund in self.grants)
+        ends = max(fund.valid_to for fund in self.grants)
+        if first.starts_on < begins:
+            what = f"{first} begins before the fund is valid ({begins})."
             raise wrong(what, "Begin later, or correct fund.valid_from.", "schedule", "first")
-        if last.ends_on > fund.valid_to:
-            what = f"{last} ends after the fund has ended ({fund.valid_to})."
+        if last.ends_on > ends:
+            what = f"{last} ends after the fund has ended ({ends})."
             raise wrong(what, "End earlier, or correct fund.valid_to.", "schedule", "last")
+        valid = [(fund.valid_from, fund.valid_to) for fund in self.grants]
+        if day := uncovered(valid, first.starts_on, last.ends_on):
+            raise wrong(f"On {day} no fund is valid.", "Check their dates.", "funds")
         return self
 
     @model_validator(mode="after")
@@ -68,6 +77,11 @@ class Definition(Part):
             what = "The programme itself always counts."
             raise wrong(what, "Name only the others.", "ceilings", "counting")
         return self
+
+    @property
+    def grants(self) -> tuple[FundTerms, ...]:
+        """The funds that it draws on, in their order."""
+        return self.funds or ((self.fund,) if self.fund else ())
 
     @property
     def criteria(self) -> Criteria:
@@ -91,13 +105,28 @@ class Definition(Part):
 
     @property
     def needs_that_matter(self) -> frozenset[str]:
-        """The named needs, folded, that its amounts depend on."""
+        """The named needs, folded, that its amounts or its funds depend on."""
         return frozenset(need for who in self._targeted for need in who.needs or ())
 
     @property
+    def bands_that_matter(self) -> frozenset[str]:
+        """The bands of assessments, folded, that its amounts depend on."""
+        return frozenset(band for who in self._targeted for band in who.bands or ())
+
+    @property
     def areas_that_matter(self) -> frozenset[str]:
-        """The areas, folded, that its amounts depend on."""
+        """The areas, folded, that its amounts or its funds depend on."""
         return frozenset(area for who in self._targeted for area in who.areas or ())
+
+    def knows(self, who: Who) -> bool:
+        """Whether the facts that it keeps of a household can say whether something is for it."""
+        return all(
+            (asked or frozenset()) <= kept
+            for asked, kept in (
+                (who.areas, self.areas_that_matter), (who.needs, self.needs_that_matter),
+                (who.bands, self.bands_that_matter),
+            )
+        )  # fmt: skip
 
     @property
     def _targeted(self) -> Iterator[Who]:
@@ -105,6 +134,7 @@ class Definition(Part):
             yield from (top_up.who for top_up in self.stipend.rate_card.top_ups)
         if self.grant is not None:
             yield from (part.enhanced.who for part in self.grant.parts if part.enhanced)
+        yield from (fund.pays.whom.who for fund in self.grants if fund.pays and fund.pays.whom)
 
     @property
     def counting(self) -> tuple[str, ...]:
@@ -131,11 +161,14 @@ def read(text: str, providers: Collection[str]) -> Definition:
     document = documents.read(text)
     values = document.values
     currency = values.get("currency") if isinstance(values, dict) else None
-    problems = [*document.problems, *_parts_of_another_kind(document)]
+    problems = [*document.problems, *_parts_of_another_kind(document), *_funds_in_one_way(document)]
     try:
         definition = Definition.model_validate(values, context=Reading.of(currency, providers))
     except ValidationError as error:
-        found = [_problem(document, detail) for detail in error.errors(include_url=False)]
+        found = [
+            told(document, detail, Definition, EXAMPLES)
+            for detail in error.errors(include_url=False)
+        ]
         raise ProgrammeFileErrors([*filter(None, found), *problems]) from None
     if problems:
         raise ProgrammeFileErrors(problems)
@@ -172,6 +205,18 @@ EXAMPLES = {
 """What to add where a field is missing, as in `examples/programme.yaml`."""
 
 
+def _funds_in_one_way(document: Document) -> Iterator[Problem]:
+    """A programme has one fund, or a list of them."""
+    values = document.values
+    if not isinstance(values, dict):
+        return
+    if "fund" not in values and "funds" not in values:
+        yield Problem(1, 1, "fund", "It is missing.", "Add: fund:")
+    if "fund" in values and "funds" in values:
+        what = "A programme has one fund, or a list of funds."
+        yield Problem(*document.name_at(("funds",)), "funds", what, "Move the fund into the list.")
+
+
 def _parts_of_another_kind(document: Document) -> Iterator[Problem]:
     """A programme says what it pays in the part of its kind's name, and in no other."""
     values = document.values if isinstance(document.values, dict) else {}
@@ -191,56 +236,3 @@ def _parts_of_another_kind(document: Document) -> Iterator[Problem]:
             what,
             f"Delete it, or change programme.kind ({wanted}: belongs to {kind}).",
         )
-
-
-def _problem(document: Document, error: ErrorDetails) -> Problem | None:
-    """The error in the words of the file's writer; None where the document has said it."""
-    path, kind = tuple(error["loc"]), error["type"]
-    if any(path[: n + 1] in document.unread for n in range(len(path))):
-        return None
-    place = document.value_at(path)
-    if kind == "programme_file":
-        context = error["ctx"]
-        path = (*path, *context["at"])
-        place = document.value_at(path)
-        what, instead = context["what"], context["instead"]
-    elif kind == "missing":
-        place = document.name_at(path[:-1])
-        what, instead = "It is missing.", f"Add: {EXAMPLES.get(named(path), path[-1])}"
-    elif kind == "extra_forbidden":
-        place = document.name_at(path)
-        what, instead = _unknown_field(path, error["input"])
-    elif error["input"] is None:
-        what, instead = "There is nothing here.", "Fill it in, or delete the line."
-    elif kind == "tuple_type":
-        what, instead = "A list belongs here.", "Write it in brackets, such as [ar, fr]."
-    else:
-        what, instead = (
-            "Fields belong here, each in a line of its own.",
-            "Compare with the example.",
-        )
-    return Problem(*place, named(path), what, instead)
-
-
-def _unknown_field(path: tuple[str | int, ...], value: object) -> tuple[str, str]:
-    name = str(path[-1])
-    if name.isdecimal() and value is None:
-        # {per_member: 1,000} is how YAML writes two fields, the second of them named 000.
-        return "A comma between braces ends a value.", "Write the amount without a comma."
-    part: type[BaseModel] | None = Definition
-    for step in path[:-1]:
-        if isinstance(step, str):  # a place in a list has the fields of what is listed
-            part = _part(_fields(part)[step].annotation if part else None)
-    return "There is no such field.", nearest(name, list(_fields(part)) if part else [])
-
-
-def _fields(part: type[BaseModel]) -> dict[str, FieldInfo]:
-    """The fields as the file names them."""
-    return {field.alias or name: field for name, field in part.model_fields.items()}
-
-
-def _part(annotation: object) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, Part):
-        return annotation
-    parts = map(_part, getattr(annotation, "__args__", ()))
-    return next(filter(None, parts), None)

@@ -123,6 +123,8 @@ class Facts:
     """The household's area, folded, where the amount depends on it."""
     needs: tuple[tuple[str, int], ...] = ()
     """The named needs that the amount depends on, folded, with the members concerned."""
+    bands: tuple[tuple[str, str], ...] = ()
+    """What assessments made of the household: scorecard and band, folded, where the amount depends on it."""
     missed: tuple[Missed, ...] = ()
     given: tuple[str, ...] = ()
     """The components that the household was owed in earlier cycles and is owed once."""
@@ -147,6 +149,7 @@ def _as_it_is(value: Any) -> Any:
 
 _LISTED: Mapping[str, Callable[[Any], Any]] = {
     "needs": lambda told: tuple((key, members) for key, members in told),
+    "bands": lambda told: tuple((scorecard, band) for scorecard, band in told),
     "missed": lambda told: tuple(Missed(**missed) for missed in told),
     "given": tuple,
     "met": tuple,

@@ -11,8 +11,9 @@ from cbi.access.permissions import Permission
 from cbi.http.pages import Cursor, Limit, Page, page
 from cbi.http.requests import OfficeSession
 from cbi.http.routing import Router
-from cbi.ledger.schemas import Moved, MoveMoney
-from cbi.programmes import applying, budget, cycles, queries
+from cbi.ledger.schemas import Moved
+from cbi.programmes import applying, budget, cycles, queries, working_week
+from cbi.programmes.fund_schemas import Allocate
 from cbi.programmes.models import Cycle, EligibilityDecision, Programme
 from cbi.programmes.schemas import (
     AppliedOut,
@@ -24,6 +25,7 @@ from cbi.programmes.schemas import (
     ProgrammeDetailOut,
     ProgrammeOut,
     Which,
+    WorkingWeekOut,
 )
 
 router = Router(tags=["programmes"])
@@ -70,16 +72,16 @@ def open_cycle(
 @router.post(
     "/programmes/{code}/allocations",
     status_code=201,
-    summary="Give part of its fund to a programme",
+    summary="Give part of one of its funds to a programme",
 )
 def allocate(
     session: OfficeSession,
     actor: Annotated[Actor, Depends(may(Permission.FUND_MOVE))],
     code: str,
-    body: MoveMoney,
+    body: Allocate,
 ) -> Moved:
     booked = budget.allocate(
-        session, actor, code, body.amount, body.reference, currency=body.currency
+        session, actor, code, body.amount, body.reference, currency=body.currency, fund=body.fund
     )
     return Moved(booked=booked)
 
@@ -113,3 +115,17 @@ def list_decisions(
         limit=limit,
         cursor=cursor,
     )
+
+
+@router.get("/working-week", summary="On which days of the week the office works")
+def show_week(session: OfficeSession, actor: Reader) -> WorkingWeekOut:
+    return WorkingWeekOut(days=working_week.named(working_week.days(session)))
+
+
+@router.post("/working-week", summary="Say on which days of the week the office works")
+def change_week(
+    session: OfficeSession,
+    actor: Annotated[Actor, Depends(may(Permission.PROGRAMME_APPLY))],
+    body: WorkingWeekOut,
+) -> WorkingWeekOut:
+    return WorkingWeekOut(days=working_week.named(working_week.change(session, actor, body.days)))

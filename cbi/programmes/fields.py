@@ -25,12 +25,19 @@ from cbi.programmes.periods import FIRST_YEAR, LAST_YEAR, Every, Period, Unusabl
 from cbi.registry.text import folded, plain_digits
 
 LARGEST_HOUSEHOLD = 60
+FEWEST_PARTS, MOST_PARTS = 2, 9
 _MOST_PERIODS = 36
 _LONGEST_TEXT = 120
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}\Z", re.ASCII)
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d\Z", re.ASCII)
 _LONGEST_PERIOD = 92
 """Days in the longest quarter."""
+_WHOLE = 100
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+ORDINALS = (
+    "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "last",
+)  # fmt: skip
+WORKING_DAY = "working day"
 _NUMBER = re.compile(r"\d{1,6}\Z", re.ASCII)
 _FINEST = "CLF"
 """While the currency itself cannot be read, amounts are read with as many decimals as any has."""
@@ -99,15 +106,20 @@ def _currency(value: object) -> str:
     return text
 
 
-def _amount(value: object, info: ValidationInfo[Reading]) -> Money:
+def _amount(value: object, info: ValidationInfo[Reading], currency: str | None = None) -> Money:
     reading = info.context
     try:
-        amount = Money.parse(_text(value), reading.currency)
+        amount = Money.parse(_text(value), currency or reading.currency)
     except UnusableAmount as error:
         raise wrong(error.message, error.next_step) from None
     if amount.minor < 0:
         raise wrong("An amount cannot be below zero.", "Write it without the minus sign.")
     return amount
+
+
+def _amount_of_its_own(value: object, info: ValidationInfo[Reading]) -> Money:
+    """In the currency that the same part names before it, where it names one."""
+    return _amount(value, info, info.data.get("currency"))
 
 
 def _day(value: object) -> date:
@@ -149,6 +161,15 @@ def _count(value: object) -> int:
     return int(plain)
 
 
+def _parts(value: object) -> int:
+    text = _text(value)
+    plain = plain_digits(text)
+    if not _NUMBER.match(plain) or not FEWEST_PARTS <= int(plain) <= MOST_PARTS:
+        advice = f"Write a whole number from {FEWEST_PARTS} to {MOST_PARTS}."
+        raise wrong(f"{text[:40]!r} is not a number of parts.", advice)
+    return int(plain)
+
+
 def _day_of_period(value: object) -> int:
     text = _text(value)
     plain = plain_digits(text)
@@ -158,12 +179,31 @@ def _day_of_period(value: object) -> int:
     return int(plain)
 
 
+def _opening_day(value: object) -> str:
+    words = " ".join(_text(value).casefold().split())
+    which, _, what = words.partition(" ")
+    if which not in ORDINALS or what not in (*WEEKDAYS, WORKING_DAY):
+        advice = (
+            f"Write {', '.join(ORDINALS)}, and a day of the week or {WORKING_DAY}: first sunday."
+        )
+        raise wrong(f"{words[:40]!r} does not say on which day.", advice)
+    return words
+
+
 def _clock_time(value: object) -> time:
     text = _text(value)
     plain = plain_digits(text)
     if not _CLOCK.match(plain):
         raise wrong(f"{text[:40]!r} is not a time of day.", 'Write it in quotes, such as "06:30".')
     return time.fromisoformat(plain)
+
+
+def _percent(value: object) -> int:
+    text = _text(value)
+    plain = plain_digits(text).removesuffix("%").strip()
+    if not re.fullmatch(r"\d{1,3}", plain, re.ASCII) or int(plain) > _WHOLE:
+        raise wrong(f"{text[:40]!r} is not a percentage.", f"Write a whole number, up to {_WHOLE}.")
+    return int(plain)
 
 
 def _one_of(*known: str) -> PlainValidator:
@@ -218,7 +258,10 @@ def _decimal(amount: Money | None) -> str | None:
 Text = Annotated[str, PlainValidator(_text)]
 Code = Annotated[str, PlainValidator(_code)]
 Currency = Annotated[str, PlainValidator(_currency)]
+CurrencyOrNone = Annotated[str | None, PlainValidator(_currency)]
 Amount = Annotated[Money, PlainValidator(_amount), PlainSerializer(_decimal)]
+AmountOfItsOwn = Annotated[Money, PlainValidator(_amount_of_its_own), PlainSerializer(_decimal)]
+"""In the currency that the same part names."""
 AmountOrNone = Annotated[Money | None, PlainValidator(_amount), PlainSerializer(_decimal)]
 Day = Annotated[date, BeforeValidator(_day)]
 Month = Annotated[Period, PlainValidator(_month), PlainSerializer(str)]
@@ -226,15 +269,21 @@ SizeOrNone = Annotated[int | None, PlainValidator(_size)]
 KindOfProgramme = Annotated[str, _one_of(*Kind)]
 HowOften = Annotated[str, _one_of(*Every)]
 RequiredOrNone = Annotated[str | None, _one_of("required")]
+Yes = Annotated[str | None, _one_of("yes")]
+Size = Annotated[int, PlainValidator(_size)]
+Percent = Annotated[int, PlainValidator(_percent)]
+SetBy = Annotated[str, _one_of("base", "per_member", "both")]
 Per = Annotated[str | None, _one_of("household", "member")]
 Prorate = Annotated[str | None, _one_of("days", "none")]
 WhichWay = Annotated[str | None, _one_of("down", "up", "nearest")]
 DayOfPeriodOrNone = Annotated[int | None, PlainValidator(_day_of_period)]
+OpeningDayOrNone = Annotated[str | None, PlainValidator(_opening_day)]
 ClockTimeOrNone = Annotated[
     time | None,
     PlainValidator(_clock_time),
     PlainSerializer(lambda at: f"{at:%H:%M}" if at else None),
 ]
+PartsOrNone = Annotated[int | None, PlainValidator(_parts)]
 CountOrNone = Annotated[int | None, PlainValidator(_count)]
 Provider = Annotated[str, PlainValidator(_provider)]
 Mechanism = Annotated[DeliveryMechanism, BeforeValidator(_mechanism)]

@@ -68,7 +68,9 @@ def _stipend(facts: Facts, days: int, stipend: Stipend) -> Iterable[Owed]:
 
 
 def _value(facts: Facts, stipend: Stipend) -> tuple[Money, str]:
-    return compute(facts.size, stipend.rate_card, area=facts.area, needs=dict(facts.needs))
+    return compute(
+        facts.size, stipend.rate_card, area=facts.area, needs=dict(facts.needs), bands=facts.bands
+    )
 
 
 def _arrears(
@@ -122,7 +124,8 @@ def _tranche(facts: Facts, grant: Grant) -> tuple[list[Owed], list[Reason]]:
         return [], [Reason.CONDITION_NOT_MET]
     name, amount = part.code, part.amount
     needs = dict(facts.needs)
-    if part.enhanced and part.enhanced.who.concerned(facts.size, facts.area, needs):
+    who = part.enhanced and part.enhanced.who
+    if part.enhanced and who and who.concerned(facts.size, facts.area, needs, facts.bands):
         name, amount = f"{part.code}, enhanced", part.enhanced.amount
     trace = f"{name}: {shown(amount)}"
     if part.requires:

@@ -4,14 +4,29 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from cbi.errors import Conflict, Invalid
+from cbi.programmes import baskets
 from cbi.programmes.definition import Definition
 from cbi.programmes.models import Cycle, Entitlement, Programme
+from cbi.programmes.periods import Every
+from cbi.programmes.value_models import TransferValue
 
 
 class RestsOnIt(Conflict):
     """Cycles that were opened rest on what the file changes."""
 
     code = "programmes.rests_on_it"
+
+
+class ValueAccepted(Conflict):
+    """The file changes amounts that two people accepted."""
+
+    code = "programmes.value_accepted"
+
+
+class UnknownBasis(Invalid):
+    """The amounts cannot rest on that basket."""
+
+    code = "programmes.unknown_basis"
 
 
 class CannotCount(Invalid):
@@ -25,7 +40,8 @@ def check_kept(
 ) -> None:
     """Refuse periods of another length once a cycle is open, and tranches that were given and are gone.
 
-    Days would be paid for twice, and a tranche under another code would be given again. Raises RestsOnIt.
+    Days would be paid for twice, and a tranche under another code would be given again. Nor does one person change the
+    amounts that two accepted. Raises RestsOnIt, ValueAccepted.
     """
     if before.schedule.every != after.schedule.every:
         opened = select(exists().where(Cycle.programme_id == programme.id))
@@ -34,6 +50,7 @@ def check_kept(
                 f"Cycles of {programme.code} have been opened for every {before.schedule.every}.",
                 next_step=f"Keep `every: {before.schedule.every}`, or make another programme.",
             )
+    _check_value(session, programme, before, after)
     if after.grant is None:
         return
     given = session.scalars(
@@ -45,6 +62,63 @@ def check_kept(
         raise RestsOnIt(
             f"Households of {programme.code} have been given {', '.join(gone)}, which the file does not have any more.",
             next_step="Keep the code of a tranche that was given: under another one it would be given again.",
+        )
+
+
+def _check_value(
+    session: Session, programme: Programme, before: Definition, after: Definition
+) -> None:
+    """Refuse other amounts than a round of prices made, and no basis any more, once a value was accepted."""
+    was = before.stipend
+    accepted = exists().where(
+        TransferValue.programme_id == programme.id, TransferValue.made_version.is_not(None)
+    )
+    if was is None or was.basis is None or not session.scalar(select(accepted)):
+        return
+    becomes = after.stipend
+    if becomes is None or becomes.basis is None or becomes.basis.sets != was.basis.sets:
+        raise ValueAccepted(
+            f"The amounts of {programme.code} rest on the basket {was.basis.basket}, as two people accepted it.",
+            next_step="Keep stipend.basis, and what it sets.",
+        )
+    for name in ("base", "per_member"):
+        is_set = was.basis.sets in (name, "both")
+        if is_set and getattr(was, name) != getattr(becomes, name):
+            raise ValueAccepted(
+                f"stipend.{name} is {getattr(was, name).decimal}, as two people accepted it;"
+                f" the file says {getattr(becomes, name).decimal}.",
+                next_step=f'Write "{getattr(was, name).decimal}". Other amounts come from other prices: cbi value propose',
+                field=f"stipend.{name}",
+            )
+
+
+def check_basis(session: Session, definition: Definition) -> None:
+    """Refuse a basis that is not there, is priced in another currency, has no market in the area, or is for no months.
+
+    Raises UnknownBasis.
+    """
+    basis = definition.stipend.basis if definition.stipend else None
+    if basis is None:
+        return
+    try:
+        basket = baskets.find(session, basis.basket)[1]
+    except baskets.UnknownBasket as error:
+        raise UnknownBasis(error.message, next_step=error.next_step) from None
+    if basket.currency != definition.currency:
+        raise UnknownBasis(
+            f"The basket {basis.basket} is priced in {basket.currency}, and the programme pays in {definition.currency}.",
+            next_step="Use a basket in the programme's currency.",
+        )
+    if definition.schedule.every == Every.ONCE:
+        raise UnknownBasis(
+            f"{definition.programme.code} is paid once, and a basket says what a month costs.",
+            next_step="Write the amounts and delete stipend.basis, or pay every month, quarter or week.",
+        )
+    if not basket.markets_of(basis.area):
+        areas = sorted({market.area for market in basket.markets})
+        raise UnknownBasis(
+            f"No market of the basket {basis.basket} stands for the area {basis.area}.",
+            next_step=f"Its markets stand for: {', '.join(areas)}.",
         )
 
 

@@ -9,21 +9,24 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     LargeBinary,
+    SmallInteger,
     UniqueConstraint,
     Uuid,
     false,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from cbi.db import Base, CurrencyCode, Instant, Key, MinorUnits, may_update
+from cbi.db import Base, CurrencyCode, Instant, Key, MinorUnits, Ordinal, may_update
 
 # Codes stand in the content that approvers sign: none of these characters is a separator there.
 CODE_PATTERN = "^[a-z0-9][a-z0-9_-]{1,39}$"
 
 
-PERIOD_PATTERN = "^[0-9]{4}-([0-9]{2}|Q[1-4]|W[0-9]{2})$"
-"""A month, a quarter or a week (ISO 8601), as `Period` writes them."""
+PERIOD_PATTERN = (
+    "^[0-9]{4}-([0-9]{2}|Q[1-4]|W[0-9]{2}|[0-9]{2}-[0-9]{2}--[0-9]{4}-[0-9]{2}-[0-9]{2})$"
+)
+"""A month, a quarter, a week or the days from one to another (ISO 8601), as `Period` writes them."""
 
 
 class Programme(Base):
@@ -41,8 +44,19 @@ class Programme(Base):
     kind: Mapped[str]
     currency: Mapped[CurrencyCode]
     fund_id: Mapped[UUID] = mapped_column(ForeignKey("funds.id"))
+    """The first fund that it was made with; all of them are its `ProgrammeFund`s, their order is in its file."""
     version: Mapped[int]
     created_at: Mapped[Instant]
+
+
+class ProgrammeFund(Base):
+    """A fund that a programme draws on, from then on. Append-only."""
+
+    __tablename__ = "programme_funds"
+
+    programme_id: Mapped[UUID] = mapped_column(ForeignKey("programmes.id"), primary_key=True)
+    fund_id: Mapped[UUID] = mapped_column(ForeignKey("funds.id"), primary_key=True)
+    since: Mapped[Instant]
 
 
 class ProgrammeVersion(Base):
@@ -56,6 +70,22 @@ class ProgrammeVersion(Base):
     digest: Mapped[bytes] = mapped_column(LargeBinary)
     applied_by: Mapped[UUID | None] = mapped_column(Uuid)
     applied_at: Mapped[Instant]
+
+
+class WorkingWeek(Base):
+    """The days of the week that the office works, 1 for Monday to 7 for Sunday. The latest row counts. Append-only."""
+
+    __tablename__ = "working_weeks"
+    __table_args__ = (
+        CheckConstraint(
+            "cardinality(days) > 0 AND days <@ ARRAY[1, 2, 3, 4, 5, 6, 7]::smallint[]", name="days"
+        ),
+    )
+
+    id: Mapped[Ordinal]
+    days: Mapped[list[int]] = mapped_column(ARRAY(SmallInteger))
+    set_by: Mapped[UUID | None] = mapped_column(Uuid)
+    set_at: Mapped[Instant]
 
 
 class Cycle(Base):
@@ -138,3 +168,5 @@ class Entitlement(Base):
     trace: Mapped[str]
     """The calculation as a person reads it: `1000.00 × 4 members = 4000.00 KES`."""
     once: Mapped[bool] = mapped_column(server_default=false())
+    top_up_id: Mapped[UUID | None] = mapped_column(Uuid)
+    """The top-up that it is owed by; None: by what the cycle decided."""

@@ -34,7 +34,7 @@ from cbi.programmes.models import Entitlement, Programme
 from cbi.programmes.opening import Opening
 from cbi.programmes.routing import account_kind_of, mechanism_of
 from cbi.programmes.taking_part import days_taken, missed
-from cbi.registry import needs
+from cbi.registry import bands, needs
 from cbi.registry.models import Consent, Household, PaymentAccount, Person
 from cbi.registry.queries import ACTIVE, blocked_households
 from cbi.registry.text import folded
@@ -125,6 +125,8 @@ def _more(opening: Opening) -> Iterator[tuple[FromClause, list[ColumnElement[Any
     )
     if keys := definition.needs_that_matter:
         yield _listed(needs.held(keys).subquery("needs"), "needs")
+    if words := definition.bands_that_matter:
+        yield _listed(bands.held(words).subquery("bands"), "bands")
     if definition.stipend is not None and definition.stipend.arrears:
         since = period.starts_before(definition.stipend.arrears)
         yield _listed(

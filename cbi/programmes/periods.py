@@ -24,6 +24,7 @@ class Every(StrEnum):
     MONTH = "month"
     QUARTER = "quarter"
     WEEK = "week"
+    ONCE = "once"
 
 
 _FORMS = {
@@ -31,26 +32,53 @@ _FORMS = {
     Every.QUARTER: re.compile(r"(\d{4})-Q([1-4])\Z", re.ASCII | re.IGNORECASE),
     Every.WEEK: re.compile(r"(\d{4})-W(\d{2})\Z", re.ASCII | re.IGNORECASE),
 }
-EXAMPLES = {Every.MONTH: "2026-01", Every.QUARTER: "2026-Q1", Every.WEEK: "2026-W05"}
+_DAYS = re.compile(r"(\d{4}-\d{2}-\d{2})--(\d{4}-\d{2}-\d{2})\Z", re.ASCII)
+EXAMPLES = {
+    Every.MONTH: "2026-01",
+    Every.QUARTER: "2026-Q1",
+    Every.WEEK: "2026-W05",
+    Every.ONCE: "2026-03-15",
+}
+MOST_DAYS = 365
+"""In a period with days of its own: no day and month comes twice in it."""
 _MONTHS_A_YEAR = 12
 _MONTHS = {Every.MONTH: 1, Every.QUARTER: 3}
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Period:
-    """A calendar month `2026-01`, a quarter `2026-Q1`, or a week `2026-W05` from Monday on (ISO 8601).
+    """A calendar month `2026-01`, a quarter `2026-Q1`, a week `2026-W05` from Monday on, or the days from one to another,
+    `2026-03-15--2026-05-31` (ISO 8601), for what is paid once.
 
-    Periods of one kind are ordered as they follow each other.
+    Periods of one kind are ordered as they follow each other. `number` counts months, quarters, weeks, or the days of the
+    year up to the first of `length` days.
     """
 
     year: int
     number: int
     every: Every = Every.MONTH
+    length: int = 0
+
+    @classmethod
+    def of_days(cls, first: date, last: date) -> "Period":
+        """The days from one to another, both included. Raises UnusablePeriod."""
+        length = (last - first).days + 1
+        if not 1 <= length <= MOST_DAYS or not FIRST_YEAR <= first.year <= LAST_YEAR:
+            raise UnusablePeriod(
+                f"From {first} to {last} is not a period of 1 to {MOST_DAYS} days.",
+                next_step="Check both days.",
+            )
+        return cls(first.year, first.timetuple().tm_yday, Every.ONCE, length)
 
     @classmethod
     def parse(cls, text: str) -> "Period":
         """Read a period, in any digit script. Raises UnusablePeriod."""
         plain = plain_digits(text).strip()
+        if match := _DAYS.match(plain):
+            try:
+                return cls.of_days(date.fromisoformat(match[1]), date.fromisoformat(match[2]))
+            except ValueError:
+                pass  # a day that is not in the calendar: said below
         for every, form in _FORMS.items():
             if match := form.match(plain):
                 period = cls(int(match[1]), int(match[2]), every)
@@ -58,7 +86,8 @@ class Period:
                     return period
         raise UnusablePeriod(
             f"{text[:40]!r} is not a month, quarter or week.",
-            next_step="Write the year and the month, such as 2026-01; a quarter as 2026-Q1, a week as 2026-W05.",
+            next_step="Write the year and the month, such as 2026-01; a quarter as 2026-Q1, a week as 2026-W05, the days"
+            " from one to another as 2026-03-15--2026-05-31.",
         )
 
     @property
@@ -73,6 +102,8 @@ class Period:
         """Its first day."""
         if self.every is Every.WEEK:
             return date.fromisocalendar(self.year, self.number, 1)
+        if self.every is Every.ONCE:
+            return date(self.year, 1, 1) + timedelta(days=self.number - 1)
         return date(self.year, (self.number - 1) * _MONTHS[self.every] + 1, 1)
 
     @property
@@ -80,6 +111,8 @@ class Period:
         """Its last day."""
         if self.every is Every.WEEK:
             return self.starts_on + timedelta(days=6)
+        if self.every is Every.ONCE:
+            return self.starts_on + timedelta(days=self.length - 1)
         return _first_of_month(self.starts_on, _MONTHS[self.every]) - timedelta(days=1)
 
     @property
@@ -93,6 +126,9 @@ class Period:
         if self.every is Every.WEEK:
             year, week, _ = (self.ends_on + timedelta(days=1)).isocalendar()
             return Period(year, week, self.every)
+        if self.every is Every.ONCE:
+            first = self.ends_on + timedelta(days=1)
+            return Period(first.year, first.timetuple().tm_yday, self.every, self.length)
         is_last = self.number * _MONTHS[self.every] == _MONTHS_A_YEAR
         return (
             Period(self.year + 1, 1, self.every)
@@ -104,9 +140,13 @@ class Period:
         """The first day of the period that comes so many periods before this one."""
         if self.every is Every.WEEK:
             return self.starts_on - timedelta(weeks=periods)
+        if self.every is Every.ONCE:
+            return self.starts_on - timedelta(days=periods * self.length)
         return _first_of_month(self.starts_on, -periods * _MONTHS[self.every])
 
     def __str__(self) -> str:
+        if self.every is Every.ONCE:
+            return f"{self.starts_on}--{self.ends_on}"
         return {
             Every.MONTH: f"{self.year:04}-{self.number:02}",
             Every.QUARTER: f"{self.year:04}-Q{self.number}",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from typing import ClassVar
 
 from cbi.errors import Invalid
 
@@ -28,10 +29,13 @@ class Problem:
         return f"{where}: {self.what} {self.instead}"
 
 
-class ProgrammeFileErrors(Invalid):
-    """The file cannot be used. `problems` holds all that was found, in the order of the lines."""
+class FileErrors(Invalid):
+    """A file cannot be used. `problems` holds all that was found, in the order of the lines."""
 
-    code = "programmes.file_errors"
+    code = "programmes.unusable_file"
+    what: ClassVar[str]
+    described: ClassVar[str]
+    """Which kind of file it is, and the document that describes it."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = sorted(set(problems))
@@ -40,12 +44,19 @@ class ProgrammeFileErrors(Invalid):
         if count > _SHOWN:
             lines.append(f"  … and {count - _SHOWN} more.")
         heading = (
-            "There is 1 mistake in the programme file, and nothing was changed:"
+            f"There is 1 mistake in the {self.what}, and nothing was changed:"
             if count == 1
-            else f"There are {count} mistakes in the programme file, and nothing was changed:"
+            else f"There are {count} mistakes in the {self.what}, and nothing was changed:"
         )
         super().__init__(
             "\n".join([heading, *lines]),
-            next_step="docs/programme-file.md describes every field.",
+            next_step=f"{self.described} describes every field.",
             problems=[asdict(problem) for problem in self.problems],
         )
+
+
+class ProgrammeFileErrors(FileErrors):
+    """The programme file cannot be used."""
+
+    code = "programmes.file_errors"
+    what, described = "programme file", "docs/programme-file.md"

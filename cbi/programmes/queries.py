@@ -18,6 +18,7 @@ from cbi.programmes.models import (
     Programme,
     ProgrammeVersion,
 )
+from cbi.programmes.periods import Every
 
 _LISTED = 10
 
@@ -91,6 +92,8 @@ def cycle(session: Session, cycle_id: UUID) -> tuple[Cycle, Programme]:
 def cycle_id(session: Session, programme: str, period: str) -> UUID:
     """The cycle of a programme and a month. Raises UnknownProgramme, UnknownCycle with those there are."""
     found = find(session, programme)
+    if period == Every.ONCE:
+        period = str(definition(session, found).schedule.first)
     known = dict(
         session.execute(
             select(Cycle.period, Cycle.id)

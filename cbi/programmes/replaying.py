@@ -133,7 +133,7 @@ def _owed_otherwise(
         )
         .outerjoin(decided, decided.c.household_id == Entitlement.household_id)
         .where(
-            Entitlement.cycle_id == opening.cycle_id,
+            Entitlement.cycle_id == opening.cycle_id, Entitlement.top_up_id.is_(None),
             # Who was decided before facts were kept has nothing to compare with; who was never decided differs.
             or_(decided.c.household_id.is_(None), decided.c.facts_number.is_not(None)),
         )

@@ -2,11 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from cbi.programmes.periods import Period
+from cbi.programmes.fields import ORDINALS, WEEKDAYS, WORKING_DAY
+from cbi.programmes.periods import Every, Period
 from cbi.programmes.terms import Schedule
+
+Week = frozenset[int]
+"""Days of the week, from 1 (Monday) to 7 (Sunday)."""
+
+MONDAY_TO_FRIDAY: Week = frozenset(range(1, 6))
+LAST = "last"
 
 USUAL_TIME = time(6)
 """When a cycle opens on its day, if the programme file does not say."""
@@ -23,35 +30,64 @@ class Opening:
     at: datetime
 
 
-def opening_of(period: Period, schedule: Schedule, zone: ZoneInfo) -> Opening | None:
-    """When the period's cycle opens; None when people open it.
+def period_of(schedule: Schedule, text: str) -> Period:
+    """The period as a person names it; what is paid once has one, which may be called so. Raises UnusablePeriod."""
+    if text.strip() == Every.ONCE == schedule.every:
+        return schedule.first
+    return Period.parse(text)
 
-    A day that the period does not have is its last one. A time that the clock leaves out when it is put forward is
-    as long after midnight as it would have been; of one that comes twice the first counts (PEP 495, fold 0).
+
+def opening_of(
+    period: Period, schedule: Schedule, zone: ZoneInfo, working: Week = MONDAY_TO_FRIDAY
+) -> Opening | None:
+    """When the period's cycle opens; None when people open it. `working`: the days of the week that the office works.
+
+    A day that the period does not have is its last one; so is a fifth Sunday. A time that the clock leaves out when it is
+    put forward is as long after midnight as it would have been; of one that comes twice the first counts (PEP 495, fold 0).
     """
-    if schedule.opens_on is None:
+    if not schedule.opens_itself:
         return None
-    day = min(period.starts_on + timedelta(days=schedule.opens_on - 1), period.ends_on)
+    day = _day(period, schedule, working)
     local = datetime.combine(day, schedule.opens_at or USUAL_TIME, zone)
     return Opening(period, local.astimezone(UTC))
 
 
-def openings(schedule: Schedule, zone: ZoneInfo) -> Iterator[Opening]:
+def _day(period: Period, schedule: Schedule, working: Week) -> date:
+    if schedule.opens_on is not None:
+        return min(period.starts_on + timedelta(days=schedule.opens_on - 1), period.ends_on)
+    which, _, what = (schedule.opens_by or "").partition(" ")
+    wanted = working if what == WORKING_DAY else {WEEKDAYS.index(what) + 1}
+    days = (period.starts_on + timedelta(days=at) for at in range(period.days))
+    fitting = [day for day in days if day.isoweekday() in wanted] or [period.ends_on]
+    return fitting[-1] if which == LAST else fitting[min(ORDINALS.index(which), len(fitting) - 1)]
+
+
+def openings(
+    schedule: Schedule, zone: ZoneInfo, working: Week = MONDAY_TO_FRIDAY
+) -> Iterator[Opening]:
     """Every opening of the programme, in order; none when people open its cycles."""
     period = schedule.first
     while period <= schedule.last:
-        opening = opening_of(period, schedule, zone)
+        opening = opening_of(period, schedule, zone, working)
         if opening is None:
             return
         yield opening
         period = period.next
 
 
-def came_due(schedule: Schedule, zone: ZoneInfo, since: datetime, now: datetime) -> list[Opening]:
+def came_due(
+    schedule: Schedule,
+    zone: ZoneInfo,
+    since: datetime,
+    now: datetime,
+    working: Week = MONDAY_TO_FRIDAY,
+) -> list[Opening]:
     """What came due after `since` and by `now`."""
-    return [each for each in openings(schedule, zone) if since < each.at <= now]
+    return [each for each in openings(schedule, zone, working) if since < each.at <= now]
 
 
-def upcoming(schedule: Schedule, zone: ZoneInfo, now: datetime) -> Opening | None:
+def upcoming(
+    schedule: Schedule, zone: ZoneInfo, now: datetime, working: Week = MONDAY_TO_FRIDAY
+) -> Opening | None:
     """The next cycle that opens by itself, if there is one."""
-    return next((each for each in openings(schedule, zone) if each.at > now), None)
+    return next((each for each in openings(schedule, zone, working) if each.at > now), None)

@@ -149,3 +149,9 @@ class DecisionOut(BaseModel):
 
 
 Which = Literal["ineligible", "eligible", "all"]
+
+
+class WorkingWeekOut(BaseModel):
+    """Days of the week, in English words."""
+
+    days: list[str] = Field(max_length=7, examples=[["sunday", "monday", "tuesday"]])

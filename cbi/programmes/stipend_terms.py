@@ -13,7 +13,9 @@ from cbi.programmes.fields import (
     Code,
     CountOrNone,
     Per,
+    Percent,
     Prorate,
+    SetBy,
     Text,
     WhichWay,
     Words,
@@ -26,16 +28,24 @@ from cbi.registry.text import folded
 
 
 class For(Part):
-    """The households that an amount is for: with one of these needs, in one of these areas, and of this size."""
+    """The households that an amount is for: with one of these needs, put by an assessment into one of these bands, in one
+    of these areas, and of this size. `scorecard`: only what that one says counts.
+    """
 
     needs: Annotated[Words | None, BeforeValidator(some)] = None
+    bands: Annotated[Words | None, BeforeValidator(some)] = None
+    scorecard: Annotated[Text | None, BeforeValidator(some)] = None
     areas: Annotated[Areas | None, BeforeValidator(some)] = None
     household_size: Annotated[HouseholdSize | None, BeforeValidator(some)] = None
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
-        if self.needs is None and self.areas is None and self.household_size is None:
-            raise wrong("It does not say whom it is for.", "Give needs, areas or household_size.")
+        if not any((self.needs, self.bands, self.areas, self.household_size)):
+            advice = "Give needs, bands, areas or household_size."
+            raise wrong("It does not say whom it is for.", advice)
+        if self.scorecard is not None and (self.bands is None or not folded(self.scorecard)):
+            what = "A scorecard does not say which of its bands are meant."
+            raise wrong(what, "Add bands, such as: bands: [severe, high]", "scorecard")
         return self
 
     @property
@@ -44,6 +54,8 @@ class For(Part):
         size = self.household_size or HouseholdSize()
         return Who(
             needs=frozenset(map(folded, self.needs)) if self.needs else None,
+            bands=frozenset(map(folded, self.bands)) if self.bands else None,
+            scorecard=folded(self.scorecard) if self.scorecard else None,
             areas=frozenset(map(folded, self.areas)) if self.areas else None,
             min_size=size.min,
             max_size=size.max,
@@ -82,12 +94,40 @@ def _named_once(top_ups: tuple[TopUpTerms, ...]) -> tuple[TopUpTerms, ...]:
     return top_ups
 
 
+class Basis(Part):
+    """The basket that the amounts rest on: `share` per cent of it, in one area's markets or in all of them.
+
+    `sets` says which amounts: `base` (of the whole basket), `per_member` (of its part for each member), or `both` (of what
+    is needed for a household, and of what each member needs).
+    """
+
+    basket: Code
+    share: Percent
+    sets: SetBy = "base"
+    area: Annotated[Text | None, BeforeValidator(some)] = None
+    round_to: AmountOrNone = None
+    rounding: WhichWay = None
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        if not self.share:
+            raise wrong("Nothing of the basket would be paid.", "Write more than 0.", "share")
+        if self.round_to is None and self.rounding is not None:
+            what = "It does not say to what is rounded."
+            raise wrong(what, 'Add: round_to: "100.00"', "rounding")
+        if self.round_to is not None and not self.round_to.minor:
+            raise wrong("Nothing can be rounded to 0.", "Write more than 0.", "round_to")
+        return self
+
+
 class Stipend(Part):
     """The rate card: `base` for a household, `per_member` for each of its members, top-ups, at most `cap`.
 
     Then what days and denominations do to it: `prorate`, `round_to` and `rounding`, and `arrears` for periods missed.
+    `basis` says which basket it rests on.
     """
 
+    basis: Annotated[Basis | None, BeforeValidator(some)] = None
     base: Amount = Field(default="0", validate_default=True)
     per_member: Amount = Field(default="0", validate_default=True)
     top_ups: Annotated[

@@ -1,22 +1,27 @@
 """The parts of a programme file that every kind of programme has."""
 
-from typing import Annotated, Self
+import re
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 
+from cbi.fsp.messages import DeliveryMechanism
+from cbi.money import Money
 from cbi.programmes.fields import (
     Amount,
+    AmountOrNone,
     Areas,
     ClockTimeOrNone,
     Code,
     Codes,
-    Day,
     DayOfPeriodOrNone,
     HowOften,
     KindOfProgramme,
     Languages,
     Mechanism,
     Month,
+    OpeningDayOrNone,
+    PartsOrNone,
     Provider,
     RequiredOrNone,
     SizeOrNone,
@@ -25,6 +30,9 @@ from cbi.programmes.fields import (
     wrong,
 )
 from cbi.programmes.periods import EXAMPLES, Every
+from cbi.registry.text import plain_digits
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}\Z", re.ASCII)
 
 
 class Part(BaseModel):
@@ -40,25 +48,6 @@ class Identity(Part):
     name: Text
     kind: KindOfProgramme
     languages: Languages
-
-
-class FundTerms(Part):
-    """The donor's grant behind it: how much was promised, and for when (both days included)."""
-
-    code: Code
-    name: Text
-    amount: Amount
-    valid_from: Day
-    valid_to: Day
-
-    @model_validator(mode="after")
-    def _makes_sense(self) -> Self:
-        if not self.amount.minor:
-            raise wrong("The fund holds nothing.", "Write what the donor promised.", "amount")
-        if self.valid_to < self.valid_from:
-            what = f"The fund ends before it begins ({self.valid_from})."
-            raise wrong(what, "Check both dates.", "valid_to")
-        return self
 
 
 class HouseholdSize(Part):
@@ -96,31 +85,60 @@ class Ceilings(Part):
         return self
 
 
-class Schedule(Part):
-    """The months, quarters or weeks that cycles may be opened for, both included.
+def _is_a_day(value: object) -> bool:
+    return isinstance(value, str) and bool(_DAY.match(plain_digits(value)))
 
-    With `opens_on`, a day of the period, each opens by itself, at `opens_at` on the office's clock.
+
+class Schedule(Part):
+    """The months, quarters or weeks that cycles may be opened for, both included; or `once`: days of its own, as `first`.
+
+    With `opens_on`, a day of the period, or `opens_by`, such as `last working day`, each opens by itself, at `opens_at` on
+    the office's clock.
     """
 
     every: HowOften
     first: Month
     last: Month
     opens_on: DayOfPeriodOrNone = None
+    opens_by: OpeningDayOrNone = None
     opens_at: ClockTimeOrNone = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _days_of_its_own(cls, values: Any) -> Any:
+        """What is paid once has a first and a last day, which are one period."""
+        if isinstance(values, dict) and values.get("every") == Every.ONCE:
+            first, last = values.get("first"), values.get("last")
+            if _is_a_day(first) and _is_a_day(last):
+                return {**values, "first": f"{first}--{last}", "last": f"{first}--{last}"}
+        return values
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
         for name, period in (("first", self.first), ("last", self.last)):
             if period.every != self.every:
-                what = f"{period} is not a {self.every}."
+                if self.every == Every.ONCE:
+                    what = "What is paid once has a first and a last day."
+                else:
+                    what = f"{period} is not a {self.every}."
                 raise wrong(what, f"Write it as {EXAMPLES[Every(self.every)]}.", name)
         if self.last < self.first:
             what = f"The last {self.every} comes before the first ({self.first})."
             raise wrong(what, "Check both.", "last")
-        if self.opens_at is not None and self.opens_on is None:
+        if self.every == Every.ONCE and self.first != self.last:
+            raise wrong("What is paid once has one period.", "Write its first and its last day.")
+        if self.opens_at is not None and not self.opens_itself:
             what = "A time of day does not say on which day cycles open."
             raise wrong(what, "Add opens_on, such as: opens_on: 5", "opens_at")
+        if self.opens_on is not None and self.opens_by is not None:
+            what = "It opens on a day of the period, or on a day of the week."
+            raise wrong(what, "Keep opens_on or opens_by.", "opens_by")
         return self
+
+    @property
+    def opens_itself(self) -> bool:
+        """Whether its cycles open by themselves."""
+        return self.opens_on is not None or self.opens_by is not None
 
 
 class Route(Part):
@@ -130,10 +148,54 @@ class Route(Part):
     mechanism: Mechanism
 
 
+_USUAL_PARTS = 3
+
+
+class Partial(Part):
+    """Cash over the counter may be handed over in parts: each of `smallest` at least, in whole `notes`, so many `at_most`.
+
+    Without `notes`, a part is a multiple of the smallest one. The last part is whatever is left.
+    """
+
+    smallest: Amount
+    notes: AmountOrNone = None
+    at_most: PartsOrNone = None
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        if not self.smallest.minor:
+            raise wrong("A part of nothing is none.", "Write the smallest part.", "smallest")
+        if self.notes is not None and (
+            not self.notes.minor or self.smallest.minor % self.notes.minor
+        ):
+            what = f"The smallest part ({self.smallest}) cannot be paid in such notes."
+            raise wrong(what, "Give the smallest note there is.", "notes")
+        return self
+
+    @property
+    def note(self) -> Money:
+        """What every part but the last is a multiple of."""
+        return self.smallest if self.notes is None else self.notes
+
+    @property
+    def parts(self) -> int:
+        """In how many parts one payment may be handed over, the last one included."""
+        return self.at_most or _USUAL_PARTS
+
+
 class Delivery(Route):
     """The usual way, and others (`also`) for those who asked for one of them when they were registered."""
 
     also: Annotated[tuple[Route, ...] | None, BeforeValidator(some)] = None
+    partial: Annotated[Partial | None, BeforeValidator(some)] = None
+
+    @model_validator(mode="after")
+    def _parts_are_cash(self) -> Self:
+        ways = {route.mechanism for route in self.routes}
+        if self.partial is not None and DeliveryMechanism.CASH_OVER_COUNTER not in ways:
+            what = "Only cash over the counter can be handed over in parts."
+            raise wrong(what, "Delete this part.", "partial")
+        return self
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:

@@ -1,6 +1,6 @@
 """How much one household is owed in one cycle, with the calculation as a person reads it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -15,22 +15,33 @@ class Rounding(StrEnum):
     NEAREST = "nearest"
 
 
+Bands = Sequence[tuple[str, str]]
+"""What assessments made of a household: scorecard and band, folded, at most one for each scorecard."""
+
+
 @dataclass(frozen=True, slots=True)
 class Who:
-    """The households that something is for: all that is given must fit. Areas and needs are folded words."""
+    """The households that something is for: all that is given must fit. Areas, needs and bands are folded words."""
 
     needs: frozenset[str] | None = None
+    bands: frozenset[str] | None = None
+    scorecard: str | None = None
+    """The one whose bands count; None: any."""
     areas: frozenset[str] | None = None
     min_size: int | None = None
     max_size: int | None = None
 
-    def concerned(self, size: int, area: str, needs: Mapping[str, int]) -> int:
+    def concerned(self, size: int, area: str, needs: Mapping[str, int], bands: Bands = ()) -> int:
         """How many members of such a household it concerns; 0 when it is not for this household."""
         if self.min_size is not None and size < self.min_size:
             return 0
         if self.max_size is not None and size > self.max_size:
             return 0
         if self.areas is not None and area not in self.areas:
+            return 0
+        if self.bands is not None and not any(
+            band in self.bands and self.scorecard in (None, scorecard) for scorecard, band in bands
+        ):
             return 0
         if self.needs is None:
             return size
@@ -58,7 +69,12 @@ class RateCard:
 
 
 def compute(
-    size: int, rate: RateCard, *, area: str = "", needs: Mapping[str, int] | None = None
+    size: int,
+    rate: RateCard,
+    *,
+    area: str = "",
+    needs: Mapping[str, int] | None = None,
+    bands: Bands = (),
 ) -> tuple[Money, str]:
     """The transfer value of a household of `size` members, and its trace.
 
@@ -70,7 +86,7 @@ def compute(
         value += rate.per_member * size
         terms.append(f"{rate.per_member.decimal} × {size} {'member' if size == 1 else 'members'}")
     for top_up in rate.top_ups:
-        if concerned := top_up.who.concerned(size, area, needs or {}):
+        if concerned := top_up.who.concerned(size, area, needs or {}, bands):
             times = concerned if top_up.per_member else 1
             value += top_up.amount * times
             by = f" × {concerned}" if top_up.per_member else ""

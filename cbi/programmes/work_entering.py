@@ -1,6 +1,6 @@
 """Taking a sheet in again that comes back from the field: the whole of it, or nothing with the reasons row by row."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID, uuid4
@@ -96,13 +96,15 @@ def take_in(
     )  # fmt: skip
 
 
-def write_report(result: Entered, content: Path | BinaryIO, target: Path | BinaryIO) -> None:
-    """Write a copy of the user's own file (XLSX) with the reasons beside the rows, and a summary in front."""
+def write_report(
+    result: Entered, content: Path | BinaryIO, target: Path | BinaryIO, cover: Iterable[str] = ()
+) -> None:
+    """Write a copy of the user's own file (XLSX) with the reasons beside the rows, and summary and `cover` in front."""
     with opened(content) as file:
         table = next(_tables(file))
         write_annotated(
             file, target, result.rows, headers={table.sheet: (table.header_line, len(table.columns))},
-            summary=summary(result),
+            summary=summary(result), cover=cover,
         )  # fmt: skip
 
 

@@ -93,7 +93,7 @@ def write_csv(paper: Paper, keys: Keyring, target: IO[bytes], *, language: str) 
     rows = csv.writer(text)
     rows.writerow([column.heading for column in made])
     for worker in paper.workers:
-        rows.writerow([_harmless(_value(column, paper, keys, worker)) for column in made])
+        rows.writerow([harmless(_value(column, paper, keys, worker)) for column in made])
     target.write(text.getvalue().encode("utf-8-sig"))
 
 
@@ -190,6 +190,6 @@ def _bold(sheet: Worksheet, text: str) -> Cell:
     return cell
 
 
-def _harmless(text: str) -> str:
+def harmless(text: str) -> str:
     """The text with a mark in front where a spreadsheet would take it for a formula."""
     return f"'{text}" if text.startswith(FORMULA_SIGNS) else text

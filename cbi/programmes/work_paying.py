@@ -23,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session, aliased
 
+from cbi import ids
 from cbi.audit.models import AuditEntry
 from cbi.db import planned_for_sets
 from cbi.errors import Conflict
@@ -80,7 +81,7 @@ def entitle(session: Session, opening: Opening) -> None:
             insert(Entitlement).from_select(
                 _OWED,
                 select(
-                    func.gen_random_uuid(),
+                    ids.fresh_in_sql(),
                     literal(opening.cycle_id),
                     literal(opening.programme_id),
                     literal(str(opening.period), String),

@@ -18,7 +18,7 @@ from cbi.errors import Conflict, Invalid
 from cbi.offices import office_of
 from cbi.programmes import queries, work_files, work_queries
 from cbi.programmes.models import Programme
-from cbi.programmes.periods import Period
+from cbi.programmes.schedule import period_of
 from cbi.programmes.work_arranging import check_paid, terms_of
 from cbi.programmes.work_layout import Filled, Paper, Worker
 from cbi.programmes.work_models import (
@@ -70,8 +70,8 @@ def make(
     where = work_queries.activity(session, found, activity)
     check_paid(terms, where.basis)
     within = work_queries.group(session, where, group)
-    month = Period.parse(period)
     schedule = queries.definition(session, found).schedule
+    month = period_of(schedule, period)
     if month.every != schedule.every or not schedule.first <= month <= schedule.last:
         raise NoWorkThen(
             f"The programme {found.code} is paid every {schedule.every}, from {schedule.first} to {schedule.last};"

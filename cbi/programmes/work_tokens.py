@@ -10,6 +10,9 @@ from uuid import UUID
 from cbi.keys import Keyring
 from cbi.registry.text import plain_digits
 
+WORK, PRICES = "work/sheet rows", "prices/sheet rows"
+"""The kinds of sheet: a token of one is worth nothing on another."""
+
 _TOKEN = re.compile(r"(\d{1,12})-(\d{1,6})-(\d{1,6})-(\d{1,6})-([A-Z2-7]{10})\Z", re.ASCII)
 
 
@@ -24,9 +27,14 @@ class Token:
     mac: str
 
 
-def token(keys: Keyring, sheet: int, version: int, number: int, of: int, person_id: UUID) -> str:
-    """`12-1-3-25-ABCDEFGHIJ`: no. 3 of the 25 on sheet 12, as its first version; the letters are a keyed hash."""
-    return f"{sheet}-{version}-{number}-{of}-{_mac(keys, sheet, version, number, of, person_id)}"
+def token(
+    keys: Keyring, sheet: int, version: int, number: int, of: int, whose: UUID | str, *, kind: str = WORK
+) -> str:  # fmt: skip
+    """`12-1-3-25-ABCDEFGHIJ`: no. 3 of the 25 on sheet 12, as its first version; the letters are a keyed hash.
+
+    `whose` row it is: a person's, or whatever else the rows of that kind of sheet stand for.
+    """
+    return f"{sheet}-{version}-{number}-{of}-{_mac(keys, kind, sheet, version, number, of, whose)}"
 
 
 def read(text: str) -> Token | None:
@@ -38,14 +46,14 @@ def read(text: str) -> Token | None:
     return Token(sheet, version, number, of, found[5])
 
 
-def is_ours(keys: Keyring, given: Token, person_id: UUID) -> bool:
-    """Whether the token was made here for this person."""
-    made = _mac(keys, given.sheet, given.version, given.number, given.of, person_id)
+def is_ours(keys: Keyring, given: Token, whose: UUID | str, *, kind: str = WORK) -> bool:
+    """Whether the token was made here for this person, on a sheet of this kind."""
+    made = _mac(keys, kind, given.sheet, given.version, given.number, given.of, whose)
     return hmac.compare_digest(made, given.mac)
 
 
-def _mac(keys: Keyring, sheet: int, version: int, number: int, of: int, person_id: UUID) -> str:
-    said = f"{sheet}|{version}|{number}|{of}|{person_id}".encode()
-    return base64.b32encode(hmac.digest(keys.derive("work/sheet rows"), said, hashlib.sha256))[
-        :10
-    ].decode()
+def _mac(
+    keys: Keyring, kind: str, sheet: int, version: int, number: int, of: int, whose: UUID | str
+) -> str:
+    said = f"{sheet}|{version}|{number}|{of}|{whose}".encode()
+    return base64.b32encode(hmac.digest(keys.derive(kind), said, hashlib.sha256))[:10].decode()

@@ -2,6 +2,7 @@
 
 from cbi.payments.amounts import SOURCE
 from cbi.payments.discrepancies import ANOTHER_AMOUNT, OF_AMOUNT
+from cbi.proofs.parts import sent
 from cbi.proofs.promise import none_of
 
 _OF_AMOUNT = ", ".join(f"'{kind}'" for kind in OF_AMOUNT)
@@ -10,10 +11,11 @@ _DELIVERED_BY = (
     "(SELECT e.attempt FROM payment_events e WHERE e.payment_id = p.id AND e.after = 'paid'"
     " ORDER BY e.id DESC LIMIT 1)"
 )
+_SENT = sent("f.attempt")
 
 LESS = (
-    "SELECT p.id, p.amount_minor - f.paid_minor AS less FROM amount_findings f JOIN payments p ON p.id = f.payment_id"
-    f" WHERE {_FOUND} AND f.paid_minor BETWEEN 1 AND p.amount_minor AND p.state = 'paid'"
+    f"SELECT p.id, {_SENT} - f.paid_minor AS less FROM amount_findings f JOIN payments p ON p.id = f.payment_id"
+    f" WHERE {_FOUND} AND f.paid_minor BETWEEN 1 AND {_SENT} AND p.state = 'paid'"
     f" AND f.attempt = {_DELIVERED_BY}"
 )
 """The payments that took less than was sent, and by how much: as two people found, not as the books say."""
@@ -37,6 +39,12 @@ not_settled_by_words = (
         f" AND f.paid_minor > 0 AND {_FOUND}) AND e.after = 'paid'",
     ),
     none_of(
+        "payment {payment_id}: the money of attempt {attempt} was called back, and no two people found that",
+        f"SELECT e.payment_id, e.attempt FROM payment_events e WHERE e.source = '{SOURCE}' AND e.after = 'returned'"
+        " AND NOT EXISTS (SELECT 1 FROM amount_findings f WHERE f.payment_id = e.payment_id AND f.attempt = e.attempt"
+        f" AND f.paid_minor = 0 AND {_FOUND})",
+    ),
+    none_of(
         "payment {payment_id}: attempt {attempt} is said to have taken {paid_minor}, and one person alone found so",
         "SELECT payment_id, attempt, paid_minor FROM amount_findings WHERE confirmed_by = reported_by",
     ),
@@ -55,8 +63,8 @@ taken_as_booked = (
         "SELECT coalesce(t.payment_id, f.payment_id) AS payment_id, coalesce(t.attempt, f.attempt) AS attempt,"
         " coalesce(f.less, 0) AS less, coalesce(t.booked, 0) AS booked FROM (SELECT payment_id, attempt,"
         " sum(amount_minor) AS booked FROM transfers WHERE entry = 'paid_less' AND leg = 1 GROUP BY 1, 2) t"
-        " FULL JOIN (SELECT f.payment_id, f.attempt, p.amount_minor - f.paid_minor AS less FROM amount_findings f"
-        f" JOIN payments p ON p.id = f.payment_id WHERE {_FOUND} AND f.paid_minor BETWEEN 1 AND p.amount_minor - 1"
+        f" FULL JOIN (SELECT f.payment_id, f.attempt, {_SENT} - f.paid_minor AS less FROM amount_findings f"
+        f" JOIN payments p ON p.id = f.payment_id WHERE {_FOUND} AND f.paid_minor BETWEEN 1 AND {_SENT} - 1"
         " AND EXISTS (SELECT 1 FROM payment_events e WHERE e.payment_id = f.payment_id AND e.attempt = f.attempt"
         " AND e.after = 'paid')) f ON f.payment_id = t.payment_id AND f.attempt = t.attempt"
         " WHERE coalesce(f.less, 0) <> coalesce(t.booked, 0)",
@@ -66,8 +74,8 @@ taken_as_booked = (
         "SELECT coalesce(r.payment_id, f.payment_id) AS payment_id, coalesce(r.attempt, f.attempt) AS attempt,"
         " coalesce(f.more, 0) AS more, coalesce(r.amount_minor, 0) AS owed FROM (SELECT payment_id, attempt,"
         " amount_minor FROM receivables WHERE excess) r FULL JOIN (SELECT f.payment_id, f.attempt,"
-        " f.paid_minor - p.amount_minor AS more FROM amount_findings f JOIN payments p ON p.id = f.payment_id"
-        f" WHERE {_FOUND} AND f.paid_minor > p.amount_minor AND EXISTS (SELECT 1 FROM payment_events e"
+        f" f.paid_minor - {_SENT} AS more FROM amount_findings f JOIN payments p ON p.id = f.payment_id"
+        f" WHERE {_FOUND} AND f.paid_minor > {_SENT} AND EXISTS (SELECT 1 FROM payment_events e"
         " WHERE e.payment_id = f.payment_id AND e.attempt = f.attempt AND e.after = 'paid')) f"
         " ON f.payment_id = r.payment_id AND f.attempt = r.attempt"
         " WHERE coalesce(f.more, 0) <> coalesce(r.amount_minor, 0)",
@@ -77,7 +85,7 @@ taken_as_booked = (
         "SELECT r.payment_id, r.attempt, r.amount_minor FROM receivables r JOIN payments p ON p.id = r.payment_id"
         " LEFT JOIN amount_findings f ON f.payment_id = r.payment_id AND f.attempt = r.attempt"
         f" AND {_FOUND} AND f.paid_minor > 0 WHERE NOT r.excess"
-        " AND r.amount_minor <> coalesce(f.paid_minor, p.amount_minor)",
+        f" AND r.amount_minor <> coalesce(f.paid_minor, {sent('r.attempt')})",
     ),
     none_of(
         "payment {payment_id}: the rest of attempt {attempt} was taken back, and it had left none, or never came back",

@@ -3,7 +3,7 @@
 from sqlalchemy.orm import Session
 
 from cbi.ledger.chart import CHART, RESTING_PLACE
-from cbi.proofs import amounts, receivables
+from cbi.proofs import amounts, parts, receivables, suspense
 from cbi.proofs.promise import Breaches, none_of
 
 never_overspent = (
@@ -23,10 +23,11 @@ never_overspent = (
     ),
     none_of(
         "fund {code} received {received}, and its bank entries say {booked}",
-        "SELECT f.code, f.received_minor AS received, coalesce(sum(t.amount_minor), 0) AS booked FROM funds f"
-        " LEFT JOIN accounts a ON a.fund_id = f.id AND a.code = '2000'"
-        " LEFT JOIN transfers t ON t.credit_account_id = a.id AND t.entry = 'receive'"
-        " GROUP BY f.id HAVING f.received_minor <> coalesce(sum(t.amount_minor), 0)",
+        "SELECT code, received, booked FROM (SELECT f.code, f.received_minor AS received,"
+        " coalesce(sum(CASE t.entry WHEN 'refund' THEN -t.amount_minor ELSE t.amount_minor END), 0) AS booked"
+        " FROM funds f LEFT JOIN accounts a ON a.fund_id = f.id AND a.code = '2000' LEFT JOIN transfers t"
+        " ON (t.credit_account_id = a.id AND t.entry = 'receive') OR (t.debit_account_id = a.id AND t.entry = 'refund')"
+        " GROUP BY f.id) f WHERE received <> booked",
     ),
     none_of(
         "fund {code} received more than the grant of {amount_minor}",
@@ -52,12 +53,15 @@ def payments_rest_where_the_books_say(session: Session) -> Breaches:
         "WITH held AS (SELECT m.payment_id, a.code, sum(m.credit - m.debit) AS held"
         f" FROM ({_MOVEMENTS}) m JOIN accounts a ON a.id = m.account_id"
         " WHERE m.payment_id IS NOT NULL AND a.code IN ('2300', '2350', '2400', '2900') GROUP BY 1, 2),"
+        # What was handed over in parts stays delivered, wherever the rest lies.
+        " apart AS (SELECT payment_id, '2900' AS code, sum(amount_minor) AS parts FROM payment_parts GROUP BY 1),"
         f" shorter AS ({amounts.LESS})"
         " SELECT p.id, p.state, coalesce(h.code, '-') AS code, coalesce(h.held, 0) AS held"
-        " FROM payments p LEFT JOIN held h ON h.payment_id = p.id AND h.held <> 0"
+        " FROM payments p LEFT JOIN (SELECT payment_id, code, coalesce(held, 0) - coalesce(parts, 0) AS held"
+        " FROM held FULL JOIN apart USING (payment_id, code)) h ON h.payment_id = p.id AND h.held <> 0"
         " LEFT JOIN shorter s ON s.id = p.id"
         f" WHERE (h.code IS DISTINCT FROM (CASE p.state {places} END)"
-        " OR (h.code IS NOT NULL AND h.held <> p.amount_minor - coalesce(s.less, 0)))",
+        " OR (h.code IS NOT NULL AND h.held <> p.amount_minor - p.parts_minor - coalesce(s.less, 0)))",
     )(session)
 
 
@@ -94,11 +98,14 @@ in_one_place = (
     payments_rest_where_the_books_say,
     *receivables.owed_as_booked,
     *amounts.taken_as_booked,
+    *parts.in_parts,
+    *suspense.suspended_as_booked,
     none_of(
         "run {number} should have {waiting} committed, and the books say {committed}",
         "SELECT r.number, r.waiting, coalesce(sum(a.credits_minor - a.debits_minor), 0) AS committed"
-        " FROM (SELECT r.id, r.number, coalesce(sum(p.amount_minor) FILTER (WHERE p.state IN ('ready', 'failed')), 0)"
-        " AS waiting FROM payment_runs r LEFT JOIN payments p ON p.run_id = r.id AND p.live"
+        " FROM (SELECT r.id, r.number, coalesce(sum(p.amount_minor - p.parts_minor)"
+        " FILTER (WHERE p.state IN ('ready', 'failed')), 0) AS waiting FROM payment_runs r"
+        " LEFT JOIN payments p ON p.run_id = r.id AND p.live"
         " WHERE r.state IN ('approved', 'releasing', 'released', 'closed') GROUP BY r.id) r"
         " LEFT JOIN accounts a ON a.run_id = r.id AND a.code = '2200' GROUP BY r.number, r.waiting"
         " HAVING r.waiting <> coalesce(sum(a.credits_minor - a.debits_minor), 0)",

@@ -5,7 +5,9 @@ import re
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from cbi.proofs.parts import sent
 from cbi.proofs.promise import Breaches, none_of
+from cbi.proofs.suspense import STANDS
 from cbi.redemption.issuing import render_codes
 from cbi.redemption.models import CodeIssue
 
@@ -34,6 +36,13 @@ _KEPT_TEXT = (
     ("receivable_events", "reference"),
     ("write_offs", "reason"),
     ("write_offs", "evidence"),
+    ("amount_findings", "proof"),
+    ("line_findings", "proof"),
+    ("withdrawals", "reason"),
+    ("top_ups", "reason"),
+    ("top_ups", "reference"),
+    ("top_ups", "remark"),
+    ("top_up_rows", "reason"),
     ("household_needs", "word"),
     ("enrolments", "reason"),
     ("suspensions", "reason"),
@@ -79,10 +88,10 @@ def _codes_among(session: Session, table: str, candidates: list[str]) -> Breache
 
 paid_out_once = (
     none_of(
-        "payout {receipt} hands over {amount_minor}, and its payment is of {owed}",
-        "SELECT o.receipt, o.amount_minor, p.amount_minor AS owed FROM payouts o"
+        "payout {receipt} hands over {amount_minor}, and its attempt is of {owed}",
+        f"SELECT o.receipt, o.amount_minor, {sent('o.attempt')} AS owed FROM payouts o"
         " LEFT JOIN payments p ON p.id = o.payment_id"
-        " WHERE (o.amount_minor, o.currency) IS DISTINCT FROM (p.amount_minor, p.currency)",
+        f" WHERE (o.amount_minor, o.currency) IS DISTINCT FROM ({sent('o.attempt')}, p.currency)",
     ),
     none_of(
         "code issue {id} is {state} and has {payouts} payouts",
@@ -93,7 +102,7 @@ paid_out_once = (
     none_of(
         "payout {receipt} has no confirmed payment in the books",
         "SELECT o.receipt FROM payouts o WHERE NOT EXISTS (SELECT 1 FROM transfers t"
-        " WHERE t.source_id = o.payment_id AND t.attempt = o.attempt AND t.entry = 'confirm' AND t.leg = 1"
+        " WHERE t.source_id = o.payment_id AND t.attempt = o.attempt AND t.entry IN ('confirm', 'part') AND t.leg = 1"
         " AND t.amount_minor = o.amount_minor)",
     ),
     none_of(
@@ -108,7 +117,8 @@ paid_out_once = (
 settled_once = (
     none_of(
         "payment {payment_id}, attempt {attempt}, is settled by {lines} lines",
-        "SELECT payment_id, attempt, count(*) AS lines FROM matches WHERE kind = 'payment'"
+        "SELECT payment_id, attempt, count(*) AS lines FROM matches m WHERE kind = 'payment'"
+        f" AND {STANDS}"
         " GROUP BY payment_id, attempt HAVING count(*) > 1",
     ),
     none_of(
@@ -116,9 +126,12 @@ settled_once = (
         "SELECT m.line_id, m.amount_minor FROM matches m LEFT JOIN statement_lines l ON l.id = m.line_id"
         " LEFT JOIN payments p ON p.id = m.payment_id LEFT JOIN amount_findings f ON f.payment_id = m.payment_id"
         " AND f.attempt = m.attempt AND f.confirmed_by IS NOT NULL AND f.paid_minor > 0"
-        " WHERE l.amount_minor IS DISTINCT FROM m.amount_minor OR p.id IS NULL"
-        " OR (m.kind = 'payment' AND (coalesce(f.paid_minor, p.amount_minor), p.currency)"
-        " IS DISTINCT FROM (l.amount_minor, l.currency))",
+        # Of a provider that settles net the line holds the fee as well.
+        " LEFT JOIN fee_charges c ON c.line_id = m.line_id"
+        f" WHERE {STANDS} AND (p.id IS NULL"
+        " OR abs(l.amount_minor) - coalesce(c.charged_minor, 0) IS DISTINCT FROM m.amount_minor"
+        f" OR (m.kind = 'payment' AND (coalesce(f.paid_minor, {sent('m.attempt')}), p.currency)"
+        " IS DISTINCT FROM (m.amount_minor, l.currency)))",
     ),
     none_of(
         "statement {filename}: the file was taken in twice",

@@ -1,11 +1,13 @@
 """That payments were tried anew or given up only by a person's decision, and that follow-up runs say what they follow."""
 
+from cbi.proofs.parts import sent
 from cbi.proofs.promise import none_of
 
 _DECIDED = (
     "e.before IN ('failed', 'returned', 'expired') AND e.after = CASE d.remedy WHEN 'try_again' THEN 'ready'"
     " ELSE 'cancelled' END AND d.run_id = p.run_id"
 )
+_REST = sent("e.attempt")
 
 decided = (
     none_of(
@@ -17,10 +19,10 @@ decided = (
     ),
     none_of(
         "decision {id} moved {moved} payments of {total}, and says that it moved {payment_count} of {total_minor}",
-        "SELECT d.id, d.payment_count, d.total_minor, count(p.id) AS moved, coalesce(sum(p.amount_minor), 0) AS total"
+        f"SELECT d.id, d.payment_count, d.total_minor, count(p.id) AS moved, coalesce(sum({_REST}), 0) AS total"
         " FROM payment_decisions d LEFT JOIN (payment_events e JOIN payments p ON p.id = e.payment_id)"
         f" ON e.source = 'decision:' || d.id AND {_DECIDED} GROUP BY d.id"
-        " HAVING (count(p.id), coalesce(sum(p.amount_minor), 0)) <> (d.payment_count, d.total_minor)",
+        f" HAVING (count(p.id), coalesce(sum({_REST}), 0)) <> (d.payment_count, d.total_minor)",
     ),
     none_of(
         "run {number}: user {user_id} made it and also decided what becomes of its payments",

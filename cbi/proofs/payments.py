@@ -3,15 +3,17 @@
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from cbi.ledger.chart import DELIVERING
+from cbi.ledger.chart import DELIVERING, Entry
 from cbi.payments import digest, findings, summaries
 from cbi.payments.models import PaymentRun
 from cbi.payments.sheet_models import RunSummary
 from cbi.payments.states import PAYMENT, RUN, RunState
-from cbi.proofs import amounts, signing
+from cbi.proofs import amounts, signing, suspense
+from cbi.proofs.parts import GIVEN_UP_BEFORE
 from cbi.proofs.promise import Breaches, none_of
 
 _DELIVERING = ", ".join(f"'{entry}'" for entry in DELIVERING)
+_WHOLE = ", ".join(f"'{entry}'" for entry in DELIVERING if entry is not Entry.PART)
 _UNSIGNED = (RunState.DRAFT, RunState.CANCELLED)
 
 guards_are_there = none_of(
@@ -34,7 +36,7 @@ paid_once = (
     none_of(
         "payment {payment_id} was paid {times} times",
         "SELECT payment_id, count(*) FILTER (WHERE entry <> 'return') - count(*) FILTER (WHERE entry = 'return')"
-        f" AS times FROM transfers WHERE leg = 1 AND entry IN ({_DELIVERING}, 'return') GROUP BY payment_id"
+        f" AS times FROM transfers WHERE leg = 1 AND entry IN ({_WHOLE}, 'return') GROUP BY payment_id"
         " HAVING count(*) FILTER (WHERE entry <> 'return') - count(*) FILTER (WHERE entry = 'return') NOT IN (0, 1)",
     ),
     none_of(
@@ -46,10 +48,13 @@ paid_once = (
     ),
     none_of(
         "payment {id} pays {paid} where {owed} is owed",
-        "SELECT p.id, p.amount_minor AS paid, e.amount_minor AS owed FROM payments p"
-        " LEFT JOIN entitlements e ON e.id = p.entitlement_id"
+        "SELECT p.id, p.amount_minor AS paid, e.amount_minor - coalesce(g.parts, 0) AS owed FROM payments p"
+        " LEFT JOIN entitlements e ON e.id = p.entitlement_id JOIN payment_runs r ON r.id = p.run_id"
+        f" LEFT JOIN {GIVEN_UP_BEFORE} g ON g.entitlement_id = p.entitlement_id AND g.number < r.number"
+        " AND (g.next IS NULL OR r.number <= g.next)"
         " WHERE e.id IS NULL OR (p.amount_minor, p.currency, p.household_id, p.period, p.component, p.programme_id)"
-        " IS DISTINCT FROM (e.amount_minor, e.currency, e.household_id, e.period, e.component, e.programme_id)",
+        " IS DISTINCT FROM (e.amount_minor - coalesce(g.parts, 0), e.currency, e.household_id, e.period, e.component,"
+        " e.programme_id)",
     ),
     guards_are_there,
 )
@@ -147,6 +152,7 @@ def moves_are_allowed(session: Session) -> Breaches:
 unknown_is_asked_about = (
     moves_are_allowed,
     *amounts.not_settled_by_words,
+    *suspense.not_settled_by_words,
     none_of(
         "payment {payment_id} was {before} and became {after}",
         "SELECT payment_id, before, after FROM payment_events WHERE before IN ('unknown', 'disputed')"
@@ -162,7 +168,7 @@ unknown_is_asked_about = (
         "payment {payment_id}: attempt {number} began before attempt {previous} was known to have failed",
         "SELECT a.payment_id, a.number, a.number - 1 AS previous FROM attempts a WHERE a.number > 1"
         " AND NOT EXISTS (SELECT 1 FROM payment_events e WHERE e.payment_id = a.payment_id"
-        " AND e.attempt = a.number - 1 AND e.after IN ('failed', 'returned', 'expired')"
+        " AND e.attempt = a.number - 1 AND e.after IN ('failed', 'returned', 'expired', 'partly_paid')"
         " UNION ALL SELECT 1 FROM payment_events e WHERE e.payment_id = a.payment_id"
         " AND e.attempt = a.number - 1 AND e.before = 'sending' AND e.after = 'ready')",
     ),

@@ -5,6 +5,7 @@ from sqlalchemy.orm import Session
 
 from cbi.programmes.models import Cycle, Programme
 from cbi.programmes.replaying import replay_cycle
+from cbi.proofs import top_ups
 from cbi.proofs.promise import Breaches, none_of
 
 
@@ -59,4 +60,5 @@ owed_once = (
         " AND c.relnamespace = current_schema()::regnamespace AND i.indisunique AND i.indisvalid)",
     ),
     owed_by_the_rules,
+    *top_ups.topped_up,
 )

@@ -46,8 +46,10 @@ append_only = (privileges_are_as_declared, audit_chain_is_unbroken)
 nothing_lost = (
     none_of(
         "payment {payment_id}: attempt {number} has no entry in the books",
+        # What a part left over is in transit already: its attempt begins without being sent.
         "SELECT a.payment_id, a.number FROM attempts a WHERE NOT EXISTS (SELECT 1 FROM transfers t"
-        " WHERE t.source_id = a.payment_id AND t.attempt = a.number AND t.entry = 'dispatch')",
+        " WHERE t.source_id = a.payment_id AND t.attempt = a.number AND t.entry = 'dispatch')"
+        " AND NOT EXISTS (SELECT 1 FROM payment_parts x WHERE x.payment_id = a.payment_id AND x.attempt = a.number - 1)",
     ),
     none_of(
         "payment {payment_id}: attempt {attempt} is in the books and was never recorded",

@@ -1,7 +1,7 @@
 """Promises about signatures: as many as were asked, by different people, and nobody asked for fewer afterwards."""
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from cbi.audit.models import AuditEntry
 from cbi.offices import office_of
@@ -40,7 +40,7 @@ def what_was_asked_is_as_it_was_kept(session: Session) -> Breaches:
 def policies_are_what_was_accepted(session: Session) -> Breaches:
     """Each version's content is what the audit log says that two people proposed and accepted."""
     for row in session.scalars(select(ApprovalPolicy).order_by(ApprovalPolicy.version)):
-        if approval_policy.digest_of(row.rules) != row.digest:
+        if approval_policy.digest_of(row.rules, row.controls) != row.digest:
             yield f"version {row.version} of the approval policy was altered"
     acts = {
         policies.PROPOSED: ApprovalPolicy.proposed_by,
@@ -80,6 +80,13 @@ def delegations_are_what_was_accepted(session: Session) -> Breaches:
             or entry.details != delegations.facts(given)
         ):
             yield f"delegation {given.id} is not what the audit log says was accepted"
+    taken_back = _audited(delegations.WITHDRAWN)
+    for given_id in session.scalars(
+        select(Delegation.id).where(
+            Delegation.withdrawn_at.is_not(None) != taken_back.correlate(Delegation).exists()
+        )
+    ):
+        yield f"the audit log does not say whether delegation {given_id} was withdrawn"
     zone = office_of(session).timezone
     day = Approval.approved_at.op("AT TIME ZONE")(str(zone)).cast(Delegation.first_day.type)
     outside = (
@@ -87,13 +94,39 @@ def delegations_are_what_was_accepted(session: Session) -> Breaches:
         .join(Approval, Approval.run_id == PaymentRun.id)
         .join(Delegation, Delegation.id == Approval.delegation_id)
         .where(
-            (Delegation.to_id != Approval.user_id) | Delegation.accepted_at.is_(None)
-            | (Delegation.accepted_at > Approval.approved_at) | (Delegation.withdrawn_at < Approval.approved_at)
+            (Delegation.to_id != Approval.user_id) | ~_signed_while_it_held().correlate(Approval, Delegation).exists()
             | ~day.between(Delegation.first_day, Delegation.last_day)
         )
     )  # fmt: skip
     for number, part in session.execute(outside):
         yield f"run {number}: its {part} signed in the place of another outside the delegation"
+
+
+def _audited(act: str, before: InstrumentedAttribute[int] | None = None) -> Select[int]:
+    """What the audit log says was done with the delegation, ahead of its entry number `before`."""
+    said = aliased(AuditEntry)
+    found = select(said.id).where(
+        said.subject_kind == "delegation", said.act == act,
+        said.subject_id == Delegation.id.cast(said.subject_id.type),
+    )  # fmt: skip
+    return found if before is None else found.where(said.id < before)
+
+
+def _signed_while_it_held() -> Select[int]:
+    """That the approval was given after the delegation was accepted and not after it was withdrawn.
+
+    By the order of the audit log: the clock may have been set back in between.
+    """
+    signed = aliased(AuditEntry)
+    return select(signed.id).where(
+        signed.subject_kind == "payment_run",
+        signed.subject_id == Approval.run_id.cast(signed.subject_id.type),
+        signed.actor_id == Approval.user_id,
+        signed.details["digest"].astext == func.encode(Approval.digest, "hex"),
+        signed.details["for"].astext == Delegation.from_id.cast(signed.subject_id.type),
+        _audited(delegations.ACCEPTED, before=signed.id).exists(),
+        ~_audited(delegations.WITHDRAWN, before=signed.id).exists(),
+    )
 
 
 signatures = (

@@ -7,25 +7,59 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from cbi.db import planned_for_sets
-from cbi.proofs import books, counter, decisions, months, payments, programmes, record, work
+from cbi.proofs import (
+    books,
+    counter,
+    decisions,
+    exchange,
+    fees,
+    funding,
+    months,
+    payments,
+    programmes,
+    record,
+    suspense,
+    values,
+    waivers,
+    work,
+)
 from cbi.proofs.promise import SHOWN, Promise, Verdict
 
 PROMISES: tuple[Promise, ...] = (
     Promise(1, "Nobody is paid twice", payments.paid_once + programmes.owed_once + work.paid_once),
     Promise(
-        2, "Nothing leaves without approval", payments.approved + decisions.decided + work.signed
+        2,
+        "Nothing leaves without approval",
+        payments.approved
+        + waivers.waived
+        + decisions.decided
+        + work.signed
+        + values.accepted
+        + exchange.approved
+        + funding.by_two,
     ),
-    Promise(3, "Spending never exceeds the fund", books.never_overspent),
-    Promise(4, "Money is in exactly one place", books.in_one_place + months.in_one_place),
+    Promise(3, "Spending never exceeds the fund", books.never_overspent + funding.by_the_rules),
+    Promise(
+        4,
+        "Money is in exactly one place",
+        books.in_one_place + months.in_one_place + exchange.in_one_place + fees.fees_as_booked,
+    ),
     Promise(
         5, "What we do not know is asked about, never sent again", payments.unknown_is_asked_about
     ),
     Promise(6, "A code is paid out once, and nothing here holds a code", counter.paid_out_once),
-    Promise(7, "A statement line settles at most one payment", counter.settled_once),
+    Promise(
+        7,
+        "A statement line settles at most one payment",
+        counter.settled_once + suspense.matched_by_two,
+    ),
     Promise(
         8,
         "The record is append-only, and shows alterations",
-        record.append_only + months.append_only,
+        record.append_only
+        + months.append_only
+        + exchange.append_only
+        + fees.tariffs_are_what_was_accepted,
     ),
     Promise(
         9,

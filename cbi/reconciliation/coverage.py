@@ -23,10 +23,11 @@ from sqlalchemy.orm import Session
 from cbi.fsp.messages import DeliveryMechanism
 from cbi.offices import office_of
 from cbi.payments.discrepancies import open_set, settle_set
+from cbi.payments.known import HANDED_OVER, expected_minor
 from cbi.payments.models import Attempt, Discrepancy, Payment, PaymentEvent, PaymentRun
-from cbi.payments.states import ON_ITS_WAY, PaymentState, RunState
-from cbi.reconciliation.models import Match, StatementFile, StatementLine
-from cbi.reconciliation.rules import DiscrepancyKind
+from cbi.payments.states import ON_ITS_WAY, RunState
+from cbi.reconciliation.models import STANDS, Match, StatementFile, StatementLine
+from cbi.reconciliation.rules import DiscrepancyKind, once_more
 from cbi.reconciliation.scratch import unexplained
 
 TIME_TO_COLLECT = timedelta(days=14)
@@ -69,18 +70,22 @@ def open_all(session: Session, provider: str, owner_id: UUID | None) -> int:
             Attempt.started_at < until - _time_to_be_paid(),
         ),
     )  # fmt: skip
+    kind = case(
+        (paid, DiscrepancyKind.PAID_NOT_SETTLED.value), else_=DiscrepancyKind.NOT_COLLECTED.value
+    )
+    same = and_(Discrepancy.kind == kind, Attempt.number == _ATTEMPT)
     return open_set(
         session,
         select(
-            case(
-                (paid, DiscrepancyKind.PAID_NOT_SETTLED.value),
-                else_=DiscrepancyKind.NOT_COLLECTED.value,
-            ).label("kind"),
-            func.concat("payment:", Payment.id, ":", Attempt.number).label("subject"),
+            kind.label("kind"),
+            func.concat(
+                "payment:", Payment.id, ":", Attempt.number,
+                once_more(Discrepancy.payment_id, Payment.id, same, Payment.id, Attempt.number),
+            ).label("subject"),
             literal(provider).label("provider"),
             Payment.id.label("payment_id"),
             literal(None, Uuid).label("line_id"),
-            Payment.amount_minor,
+            expected_minor(Attempt.number).label("amount_minor"),
             Payment.currency,
             func.jsonb_build_object("attempt", Attempt.number).label("details"),
             func.coalesce(PaymentEvent.at, Attempt.started_at).label("since"),
@@ -91,13 +96,15 @@ def open_all(session: Session, provider: str, owner_id: UUID | None) -> int:
         .join(Attempt, Attempt.payment_id == Payment.id)
         .outerjoin(
             Match,
-            and_(Match.payment_id == Payment.id, Match.attempt == Attempt.number, Match.kind == "payment"),
+            and_(
+                Match.payment_id == Payment.id, Match.attempt == Attempt.number, Match.kind == "payment", STANDS,
+            ),
         )
         .outerjoin(
             PaymentEvent,
             and_(
                 PaymentEvent.payment_id == Payment.id, PaymentEvent.attempt == Attempt.number,
-                PaymentEvent.after == PaymentState.PAID.value,
+                PaymentEvent.after.in_(HANDED_OVER),
             ),
         )
         .where(
@@ -147,7 +154,7 @@ def _settle_listed(session: Session, provider: str) -> int:
         .outerjoin(
             Match,
             and_(
-                Match.payment_id == Discrepancy.payment_id, Match.attempt == _ATTEMPT, Match.kind == "payment"
+                Match.payment_id == Discrepancy.payment_id, Match.attempt == _ATTEMPT, Match.kind == "payment", STANDS,
             ),
         )
         .outerjoin(StatementLine, StatementLine.id == Match.line_id)

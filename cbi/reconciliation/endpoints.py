@@ -11,7 +11,7 @@ from cbi.access.permissions import Permission
 from cbi.http.pages import Cursor, Limit, Page, page
 from cbi.http.requests import OfficeSession
 from cbi.http.routing import Router
-from cbi.payments import discrepancies
+from cbi.payments import settling
 from cbi.payments.models import Discrepancy
 from cbi.reconciliation import matching, queries, statements
 from cbi.reconciliation.models import StatementFile
@@ -109,7 +109,7 @@ def summary(session: OfficeSession, actor: Reader, provider: Provider = None) ->
 def settle(
     session: OfficeSession, actor: Settler, discrepancy_id: UUID, body: SettleDiscrepancy
 ) -> DiscrepancyOut:
-    discrepancies.settle(session, actor, discrepancy_id, body.resolution)
+    settling.settle(session, actor, discrepancy_id, body.resolution)
     return _out(session, discrepancy_id)
 
 
@@ -117,7 +117,7 @@ def settle(
 def assign(
     session: OfficeSession, actor: Settler, discrepancy_id: UUID, body: AssignDiscrepancy
 ) -> DiscrepancyOut:
-    discrepancies.assign(session, actor, discrepancy_id, body.owner_id)
+    settling.assign(session, actor, discrepancy_id, body.owner_id)
     return _out(session, discrepancy_id)
 
 

@@ -7,9 +7,11 @@ from sqlalchemy.orm import Session, aliased
 
 from cbi.ledger.models import FundMovement
 from cbi.payments.discrepancies import open_set, settle_set
+from cbi.payments.known import expected_minor
 from cbi.payments.models import Discrepancy, Payment
-from cbi.reconciliation.models import Match, StatementFile, StatementLine
-from cbi.reconciliation.rules import REVISITED, began, verdicts
+from cbi.reconciliation import fees
+from cbi.reconciliation.models import STANDS, Match, StatementFile, StatementLine, stands
+from cbi.reconciliation.rules import REVISITED, began, once_more, verdicts
 from cbi.reconciliation.scratch import fill, open_lines, unexplained
 
 
@@ -22,15 +24,18 @@ def judge(session: Session, provider: str) -> int:
         unexplained,
         select(o.id, o.kind, o.payment_id, o.attempt, verdict)
         .select_from(open_lines)
-        .outerjoin(own, own.line_id == o.id)
+        .outerjoin(own, and_(own.line_id == o.id, stands(own)))
         .outerjoin(Payment, Payment.id == o.payment_id)
         .outerjoin(
             Match,
             and_(
-                Match.payment_id == o.payment_id, Match.attempt == o.attempt, Match.kind == o.kind
+                Match.payment_id == o.payment_id,
+                Match.attempt == o.attempt,
+                Match.kind == o.kind,
+                STANDS,
             ),
         )
-        .where(own.line_id.is_(None), ~_top_up_of_ours(provider)),
+        .where(own.line_id.is_(None), ~_top_up_of_ours(provider), ~fees.is_booked()),
     )
 
 
@@ -54,11 +59,12 @@ def _top_up_of_ours(provider: str) -> ColumnElement[bool]:
 def open_all(session: Session, provider: str, owner_id: UUID | None) -> int:
     """Open a discrepancy for every such line, once for each kind; returns how many are new."""
     u = unexplained.c
+    same = Discrepancy.kind == u.discrepancy
     details = func.jsonb_strip_nulls(
         func.jsonb_build_object(
             "statement_id", cast(StatementLine.statement_id, String), "file", StatementFile.filename,
             "line", StatementLine.number, "reference", StatementLine.provider_reference, "office", StatementLine.office,
-            "attempt", u.attempt, "our_amount_minor", Payment.amount_minor, "our_currency", Payment.currency,
+            "attempt", u.attempt, "our_amount_minor", expected_minor(u.attempt), "our_currency", Payment.currency,
             "our_state", Payment.state, "settled_by", cast(Match.line_id, String),
         )
     )  # fmt: skip
@@ -66,7 +72,9 @@ def open_all(session: Session, provider: str, owner_id: UUID | None) -> int:
         session,
         select(
             u.discrepancy.label("kind"),
-            func.concat("line:", u.id).label("subject"),
+            func.concat(
+                "line:", u.id, once_more(Discrepancy.line_id, u.id, same, u.payment_id, u.attempt)
+            ).label("subject"),
             literal(provider).label("provider"),
             u.payment_id,
             u.id.label("line_id"),
@@ -85,6 +93,7 @@ def open_all(session: Session, provider: str, owner_id: UUID | None) -> int:
                 Match.payment_id == u.payment_id,
                 Match.attempt == u.attempt,
                 Match.kind == u.line_kind,
+                STANDS,
             ),
         ),
     )
@@ -104,7 +113,7 @@ def settle(session: Session, provider: str) -> int:
             ),
         )
         .outerjoin(unexplained, u.id == Discrepancy.line_id)
-        .outerjoin(Match, Match.line_id == Discrepancy.line_id)
+        .outerjoin(Match, and_(Match.line_id == Discrepancy.line_id, STANDS))
         .where(
             Discrepancy.provider == provider, Discrepancy.settled_at.is_(None),
             Discrepancy.kind.in_(REVISITED), u.discrepancy.is_distinct_from(Discrepancy.kind),

@@ -18,6 +18,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session, aliased
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
+from sqlalchemy.sql.elements import KeyedColumnElement
 
 from cbi import clock
 from cbi.access.actor import Actor
@@ -26,7 +28,7 @@ from cbi.audit.record import record
 from cbi.fsp.adapter import PaysOverCounter
 from cbi.fsp.keys import idempotency_key
 from cbi.fsp.messages import Outcome, ProviderUpdate
-from cbi.payments import disputes, providers
+from cbi.payments import disputes, providers, suspense
 from cbi.payments.known import expected_minor
 from cbi.payments.models import Attempt, Discrepancy, Payment
 from cbi.payments.moves import move
@@ -34,8 +36,10 @@ from cbi.payments.outcomes import apply
 from cbi.payments.receivable_models import Receivable
 from cbi.payments.runs import find
 from cbi.payments.states import ON_ITS_WAY, PaymentState, ReceivableState
-from cbi.reconciliation import coverage, leftovers
-from cbi.reconciliation.models import Match, StatementFile, StatementLine
+from cbi.payments.suspense_models import SuspendedLine
+from cbi.reconciliation import coverage, fees, leftovers, suspending
+from cbi.reconciliation.line_candidates import is_claimed
+from cbi.reconciliation.models import STANDS, Match, StatementFile, StatementLine, UndoneMatch
 from cbi.reconciliation.rules import LADDER, REVISITED, contradicts, reached
 from cbi.reconciliation.scratch import added, fill, open_lines
 from cbi.reconciliation.statements import one_at_a_time
@@ -43,7 +47,9 @@ from cbi.reconciliation.statements import one_at_a_time
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """What one reconciliation did: lines read and matched, payments confirmed, discrepancies opened and settled."""
+    """What one reconciliation did: lines read and matched, payments confirmed, discrepancies opened and settled; and how
+    many lines went to suspense or left it.
+    """
 
     provider: str
     lines: int
@@ -51,11 +57,15 @@ class Reconciled:
     matched: int
     opened: int
     settled: int
+    suspended: int
+    fees: int = 0
 
     @property
     def changed(self) -> bool:
         """Whether anything is other than it was before."""
-        return bool(self.confirmed or self.matched or self.opened or self.settled)
+        return any(
+            (self.confirmed, self.matched, self.opened, self.settled, self.suspended, self.fees)
+        )
 
 
 def reconcile(session: Session, actor: Actor, provider: str) -> Reconciled:
@@ -70,24 +80,29 @@ def reconcile(session: Session, actor: Actor, provider: str) -> Reconciled:
     # Sets of a million rows are joined in memory or not at all; the setting ends with the transaction.
     session.execute(text("SET LOCAL work_mem = '128MB'"))
     lines = _gather(session, provider)
+    fees.take_apart(session, provider)
     confirmed = 0 if we_know_better else _confirm(session) + _book_facts(session, provider)
     matched = _match(session)
+    charged = fees.book(session, provider)
     leftovers.judge(session, provider)
+    suspended = suspending.book(session, provider)
     owner_id = actor.id if actor.kind == "user" else None
     settled = leftovers.settle(session, provider) + coverage.settle(session, provider)
     opened = leftovers.open_all(session, provider, owner_id) + coverage.open_all(
         session, provider, owner_id
     )
+    opened += fees.open_all(session, provider, owner_id) if charged else 0
     session.execute(
         update(StatementFile)
         .where(StatementFile.provider == provider, StatementFile.reconciled_at.is_(None))
         .values(reconciled_at=clock.now())
     )
-    done = Reconciled(provider, lines, confirmed, matched, opened, settled)
+    done = Reconciled(provider, lines, confirmed, matched, opened, settled, suspended, charged)
     if done.changed:
         record(
             session, actor, "statement.reconciled", "provider", provider, lines=lines, confirmed=confirmed,
-            matched=matched, opened=opened, settled=settled,
+            matched=matched, opened=opened, settled=settled, suspended=suspended,
+            fees=charged,
         )  # fmt: skip
     return done
 
@@ -103,9 +118,12 @@ def _gather(session: Session, provider: str) -> int:
         StatementLine.id.in_(
             select(Discrepancy.line_id).where(
                 Discrepancy.provider == provider, Discrepancy.line_id.is_not(None), Discrepancy.kind.in_(REVISITED)
+            ).union_all(
+                select(SuspendedLine.line_id).where(SuspendedLine.provider == provider, suspense.OPEN)
             )
         ),
-        ~exists().where(Match.line_id == StatementLine.id),
+        ~exists().where(Match.line_id == StatementLine.id, STANDS),
+        ~suspending.found_by_people(),
         ~fresh,
     )  # fmt: skip
     return fill(session, open_lines, _named(provider, fresh), _named(provider, alone))
@@ -125,6 +143,7 @@ def _named(provider: str, lines: ColumnElement[bool]) -> Select[Any]:
             func.coalesce(*(attempt.idempotency_key for attempt in attempts)),
             func.coalesce(*(attempt.provider_reference for attempt in attempts)),
         ),
+        literal(0),
     ).where(lines)  # fmt: skip
     higher: list[ColumnElement[bool]] = []
     for rule, attempt in rungs:
@@ -159,7 +178,7 @@ def _settling(condition: ColumnElement[bool]) -> Select[Any]:
         .where(
             o.kind.in_(["payment", "return"]), ~o.contrary,
             o.amount_minor == expected_minor(o.attempt),
-            o.currency == Payment.currency, condition,
+            o.currency == Payment.currency, ~is_claimed(o.payment_id, o.attempt, o.kind), condition,
         )
         .subquery("fitting")
     )  # fmt: skip
@@ -225,9 +244,27 @@ def _match(session: Session) -> int:
         session,
         upsert(Match)
         .from_select(
-            ["line_id", *columns, "matched_at"],
-            select(settling.c.id, *(settling.c[name] for name in columns), literal(clock.now())),
+            ["line_id", *columns, "matched_at", "undone", "again"],
+            select(
+                settling.c.id,
+                *(settling.c[name] for name in columns),
+                literal(clock.now()),
+                literal(0),
+                _undone_before(settling.c),
+            ),
             include_defaults=False,
         )
         .on_conflict_do_nothing(),
     )
+
+
+def _undone_before(
+    settling: ReadOnlyColumnCollection[str, KeyedColumnElement[Any]],
+) -> ColumnElement[int]:
+    """How many matches of the attempt were undone; counted only where one was."""
+    u = UndoneMatch
+    these = select(func.count()).where(
+        u.payment_id == settling.payment_id, u.attempt == settling.attempt, u.kind == settling.kind
+    )
+    was_undone = settling.payment_id.in_(select(u.payment_id))
+    return case((was_undone, these.scalar_subquery()), else_=0)

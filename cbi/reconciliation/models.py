@@ -1,9 +1,21 @@
 """A provider's statements, their lines, and which payment each line settles."""
 
 from datetime import date, datetime
+from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, LargeBinary, UniqueConstraint, Uuid, text
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    UniqueConstraint,
+    Uuid,
+    select,
+    text,
+    tuple_,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cbi.db import Base, CurrencyCode, Instant, Key, MinorUnits, may_update
@@ -49,6 +61,9 @@ class StatementLine(Base):
             "ix_statement_lines_top_up", "provider", "provider_reference",
             postgresql_where=text("kind = 'top_up'"),
         ),
+        Index(
+            "ix_statement_lines_fees", "provider", "value_date", postgresql_where=text("kind = 'fee'")
+        ),
         CheckConstraint("kind IN ('payment', 'return', 'fee', 'top_up', 'other')", name="kind"),
         CheckConstraint("amount_minor > 0 OR kind = 'other'", name="amount_positive"),
     )  # fmt: skip
@@ -69,22 +84,116 @@ class StatementLine(Base):
 
 
 class Match(Base):
-    """A line settles an attempt: at most one of each, by unique constraints. Append-only.
+    """A line settles an attempt: at most one of each stands, by unique constraints. Append-only.
 
-    There is none unless our own books agree: the attempt was paid (or, for a line of kind return, came back).
+    There is none unless our own books agree: the attempt was paid (or, for money that came in, came back).
     """
 
     __tablename__ = "matches"
     __table_args__ = (
-        UniqueConstraint("payment_id", "attempt", "kind"),
+        UniqueConstraint("payment_id", "attempt", "kind", "again"),
         CheckConstraint("kind IN ('payment', 'return')", name="kind"),
     )
 
     line_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    undone: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    """How many matches of the line two people had undone before: so a second one cannot stand beside it."""
     payment_id: Mapped[UUID] = mapped_column(Uuid)
     attempt: Mapped[int]
     kind: Mapped[str]
     rule: Mapped[str]
-    """The rule of the ladder and its version, such as `R1.1`."""
+    """The rule of the ladder and its version, such as `R1.1`; `P1.1`: two people named the attempt."""
     amount_minor: Mapped[MinorUnits]
     matched_at: Mapped[Instant]
+    again: Mapped[int]
+    """How many matches of the attempt two people had undone before: so a second one cannot stand beside it."""
+
+
+class UndoneMatch(Base):
+    """A match that two people found wrong: it does not stand any more. Append-only."""
+
+    __tablename__ = "undone_matches"
+    __table_args__ = (UniqueConstraint("finding_id"),)
+
+    line_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    undone: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    """The match's own."""
+    payment_id: Mapped[UUID] = mapped_column(Uuid)
+    attempt: Mapped[int]
+    kind: Mapped[str]
+    finding_id: Mapped[UUID] = mapped_column(Uuid)
+    undone_at: Mapped[Instant]
+
+
+def stands(match: type[Match] = Match) -> ColumnElement[bool]:
+    """Whether a match was not undone. NOT IN: the few that were are read once, whatever the statistics say."""
+    undone = select(UndoneMatch.line_id, UndoneMatch.undone)
+    return tuple_(match.line_id, match.undone).not_in(undone)
+
+
+STANDS = stands()
+
+
+class Verdict(StrEnum):
+    """What two people find of a line that nothing explains, or of one that was matched wrongly."""
+
+    ATTEMPT = "attempt"
+    BOOKED = "booked"
+    OPPOSITE = "opposite"
+    NOT_OURS = "not_ours"
+    REFUNDED = "refunded"
+    LOST = "lost"
+    UNMATCHED = "unmatched"
+
+
+class LineFinding(Base):
+    """One person's report of what a line is, with the proof they saw; a finding once another has confirmed it.
+
+    A report that was mistaken stays unconfirmed and another is made. What was found of a line is found once; only that it
+    is not ours, or was matched wrongly, leaves it open for another.
+    """
+
+    __tablename__ = "line_findings"
+    __table_args__ = (
+        Index(
+            "uq_line_findings_confirmed", "line_id", unique=True,
+            postgresql_where=text("confirmed_by IS NOT NULL AND verdict NOT IN ('attempt', 'not_ours', 'unmatched')"),
+        ),
+        Index("ix_line_findings_line_id", "line_id"),
+        Index(
+            "uq_line_findings_booked", "transfer_id", unique=True,
+            postgresql_where=text("confirmed_by IS NOT NULL AND transfer_id IS NOT NULL"),
+        ),
+        CheckConstraint("confirmed_by <> reported_by", name="two_people"),
+        CheckConstraint("(confirmed_by IS NULL) = (confirmed_at IS NULL)", name="confirmed_whole"),
+        CheckConstraint(
+            "(verdict IN ('attempt', 'unmatched')) = (payment_id IS NOT NULL AND attempt IS NOT NULL)"
+            " AND (verdict = 'booked') = (transfer_id IS NOT NULL)"
+            " AND (verdict = 'opposite') = (other_line_id IS NOT NULL)"
+            " AND (verdict = 'lost') = (programme_id IS NOT NULL AND fund_id IS NOT NULL)",
+            name="says_which",
+        ),
+        CheckConstraint(
+            "verdict IN ('attempt', 'booked', 'opposite', 'not_ours', 'refunded', 'lost', 'unmatched')", name="verdict"
+        ),
+        {"info": may_update("confirmed_by", "confirmed_at")},
+    )  # fmt: skip
+
+    id: Mapped[Key]
+    line_id: Mapped[UUID] = mapped_column(ForeignKey("statement_lines.id"))
+    verdict: Mapped[str]
+    payment_id: Mapped[UUID | None] = mapped_column(Uuid)
+    attempt: Mapped[int | None]
+    other_line_id: Mapped[UUID | None] = mapped_column(Uuid)
+    """The line that takes it back, or that it takes back."""
+    transfer_id: Mapped[int | None]
+    """The movement of our float that is the same, booked by another name."""
+    programme_id: Mapped[UUID | None] = mapped_column(Uuid)
+    fund_id: Mapped[UUID | None] = mapped_column(Uuid)
+    """Who bears it when it is lost."""
+    proof: Mapped[str]
+    """Where the provider's word can be found: a letter, a message, a ticket."""
+    reported_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    reported_at: Mapped[Instant]
+    confirmed_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    confirmed_at: Mapped[datetime | None]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, func, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
@@ -15,10 +15,13 @@ from cbi.access.permissions import Permission
 from cbi.errors import NotFound
 from cbi.money import Money
 from cbi.offices import office_of
+from cbi.payments import suspense
 from cbi.payments.models import Discrepancy, Payment
+from cbi.payments.part_models import PaymentPart
 from cbi.payments.states import PaymentState
+from cbi.payments.suspense_models import SuspendedLine
 from cbi.programmes.models import Programme
-from cbi.reconciliation.models import Match, StatementFile, StatementLine
+from cbi.reconciliation.models import STANDS, Match, StatementFile, StatementLine
 from cbi.reconciliation.rules import DiscrepancyKind
 
 AGES = ((0, 7), (8, 30), (31, 60), (61, 90), (91, None))
@@ -118,7 +121,7 @@ def sheet(session: Session, actor: Actor, statement_id: UUID) -> StatementSheet:
             StatementLine.kind, StatementLine.currency, func.count(), func.count(Match.line_id),
             func.sum(StatementLine.amount_minor),
         )
-        .outerjoin(Match, Match.line_id == StatementLine.id)
+        .outerjoin(Match, and_(Match.line_id == StatementLine.id, STANDS))
         .where(StatementLine.statement_id == statement_id)
         .group_by(StatementLine.kind, StatementLine.currency)
         .order_by(StatementLine.kind, StatementLine.currency)
@@ -243,7 +246,8 @@ def _open_by(
 def matches(session: Session, files: Collection[StatementFile]) -> list[StatementMatch]:
     """How well each of these statements agrees with our books, in their order."""
     line, found = StatementLine, Discrepancy
-    unexplained = found.settled_at.is_(None) | found.settled_by.is_not(None)
+    suspended = found.line_id.in_(select(SuspendedLine.line_id).where(suspense.OPEN))
+    unexplained = found.settled_at.is_(None) | found.settled_by.is_not(None) | suspended
     rows: Mapping[UUID, tuple[int, int]] = {
         statement_id: (unmatched, still_open)
         for statement_id, unmatched, still_open in session.execute(
@@ -255,7 +259,7 @@ def matches(session: Session, files: Collection[StatementFile]) -> list[Statemen
                 func.count().filter(found.settled_at.is_(None)),
             )
             .join(found, found.line_id == line.id)
-            .outerjoin(Match, Match.line_id == line.id)
+            .outerjoin(Match, and_(Match.line_id == line.id, STANDS))
             .where(line.statement_id.in_([file.id for file in files]))
             .group_by(line.statement_id)
         )
@@ -279,11 +283,14 @@ def last_statements(session: Session, actor: Actor) -> list[StatementMatch]:
 
 def settled_by_run(session: Session, run_ids: Collection[UUID]) -> dict[UUID, tuple[int, int]]:
     """By run, how many of its paid payments a statement settles, and what they add up to in minor units."""
+    by_the_last = Match.attempt == Payment.attempts
+    took_a_part = select(PaymentPart.attempt).where(PaymentPart.payment_id == Payment.id)
+    in_parts = and_(Payment.parts_minor > 0, Match.attempt.in_(took_a_part))
     rows = session.execute(
-        select(Payment.run_id, func.count(), func.sum(Match.amount_minor))
-        .join(Match, and_(Match.payment_id == Payment.id, Match.attempt == Payment.attempts))
+        select(Payment.run_id, func.count().filter(by_the_last), func.sum(Match.amount_minor))
+        .join(Match, and_(Match.payment_id == Payment.id, or_(by_the_last, in_parts)))
         .where(
-            Payment.run_id.in_(run_ids), Payment.state == PaymentState.PAID, Match.kind == "payment"
+            Payment.run_id.in_(run_ids), Payment.state == PaymentState.PAID, Match.kind == "payment", STANDS,
         )
         .group_by(Payment.run_id)
     )  # fmt: skip

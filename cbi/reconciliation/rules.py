@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
     DateTime,
     SQLColumnExpression,
+    String,
     and_,
     case,
     cast,
@@ -21,15 +23,18 @@ from sqlalchemy import (
     func,
     literal,
     or_,
+    select,
 )
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from cbi import clock
 from cbi.offices import office_of
+from cbi.payments.amount_models import AmountFinding
 from cbi.payments.known import expected_minor
-from cbi.payments.models import Attempt, Payment, PaymentEvent
+from cbi.payments.models import Attempt, Discrepancy, Payment, PaymentEvent
 from cbi.payments.receivable_models import Receivable, ReceivableEvent
 from cbi.payments.states import PaymentState, ReceivableState
+from cbi.reconciliation.line_candidates import is_claimed
 from cbi.reconciliation.models import Match, StatementLine
 from cbi.reconciliation.scratch import open_lines
 
@@ -89,7 +94,10 @@ def reached(line_kind: ColumnElement[str]) -> ColumnElement[bool]:
     once = exists().where(
         PaymentEvent.payment_id == o.payment_id,
         PaymentEvent.attempt == o.attempt,
-        PaymentEvent.after == state,
+        or_(
+            PaymentEvent.after == state,
+            and_(line_kind == "payment", PaymentEvent.after == PaymentState.PARTLY_PAID.value),
+        ),
     )
     twice = exists().where(Receivable.payment_id == o.payment_id, Receivable.attempt == o.attempt)
     came_back = exists().where(
@@ -119,9 +127,13 @@ class DiscrepancyKind(StrEnum):
     RETURN_LINE = "return_line"
     AMBIGUOUS_LINE = "ambiguous_line"
     FEE_LINE = "fee_line"
+    FEE_ABOVE_TARIFF = "fee_above_tariff"
+    FEE_BELOW_TARIFF = "fee_below_tariff"
+    FEES_NOT_RESERVED = "fees_not_reserved"
     TOP_UP_LINE = "top_up_line"
     OTHER_LINE = "other_line"
     LINE_CHANGED = "line_changed"
+    MATCH_UNDONE = "match_undone"
     PAID_NOT_SETTLED = "paid_not_settled"
     NOT_COLLECTED = "not_collected"
 
@@ -131,6 +143,7 @@ _K = DiscrepancyKind
 REVISITED = (
     _K.UNKNOWN_LINE, _K.CONTRADICTORY_LINE, _K.CURRENCY_DIFFERS, _K.DUPLICATE_LINE, _K.AMOUNT_DIFFERS,
     _K.SETTLED_NOT_PAID, _K.RETURN_LINE, _K.AMBIGUOUS_LINE, _K.TOP_UP_LINE,
+    _K.FEE_LINE,
 )  # fmt: skip
 """What is wrong with a line and may be explained by what happens later; about the rest, only a person can tell."""
 
@@ -144,9 +157,13 @@ MEANS: dict[DiscrepancyKind, str] = {
     _K.RETURN_LINE: "The provider says that the money came back; our books say that it did not.",
     _K.AMBIGUOUS_LINE: "Several movements of the provider claim one payment.",
     _K.FEE_LINE: "The provider took a fee that nothing here explains.",
+    _K.FEE_ABOVE_TARIFF: "The provider took a higher fee than its tariff says.",
+    _K.FEE_BELOW_TARIFF: "The provider took a lower fee than its tariff says.",
+    _K.FEES_NOT_RESERVED: "Fees that the tariff allows, for which the run had set nothing aside.",
     _K.TOP_UP_LINE: "The provider says that we placed money; our books do not say so under that reference.",
     _K.OTHER_LINE: "The line is of no kind that we know.",
     _K.LINE_CHANGED: "A later file tells something else about a line that we had.",
+    _K.MATCH_UNDONE: "Two people found that the line is not about the payment that it was matched with.",
     _K.PAID_NOT_SETTLED: "Our books say that it was paid; the provider's statements do not list it.",
     _K.NOT_COLLECTED: "It was sent on or before the last day of the statements, and is not paid yet.",
 }
@@ -165,7 +182,10 @@ def verdicts() -> list[tuple[ColumnElement[bool], DiscrepancyKind]]:
         (o.payment_id.is_(None), _K.UNKNOWN_LINE),
         (o.contrary, _K.CONTRADICTORY_LINE),
         (o.currency != Payment.currency, _K.CURRENCY_DIFFERS),
-        (Match.line_id.is_not(None), _K.DUPLICATE_LINE),
+        (
+            Match.line_id.is_not(None) | is_claimed(o.payment_id, o.attempt, o.kind),
+            _K.DUPLICATE_LINE,
+        ),
         (o.amount_minor != expected_minor(o.attempt), _K.AMOUNT_DIFFERS),
         (_rivalled(), _K.AMBIGUOUS_LINE),
         (o.kind == "return", _K.RETURN_LINE),
@@ -193,6 +213,32 @@ def _rivalled() -> ColumnElement[bool]:
     return func.min(fitting).over(partition_by=of_one_attempt) != func.max(fitting).over(
         partition_by=of_one_attempt
     )
+
+
+def once_more(
+    about: InstrumentedAttribute[UUID | None], subject: SQLColumnExpression[Any], same: ColumnElement[bool],
+    payment_id: SQLColumnExpression[Any], attempt: SQLColumnExpression[Any],
+) -> ColumnElement[str]:  # fmt: skip
+    """What the subject of a discrepancy ends with that the engine settled before and that holds again: how many times.
+
+    NULL the first time; and where two people have found what the attempt took, because they ended it. `about` is the
+    column of discrepancies that names the subject, `same` says which of those are of the same kind.
+    """
+    settled = Discrepancy.settled_at.is_not(None) & Discrepancy.settled_by.is_(None)
+    # Counted only for the few that are in this set, which is read once.
+    some = subject.in_(select(about).where(settled, about.is_not(None)))
+    earlier = (
+        select(func.count())
+        .where(about == subject, same, settled)
+        .correlate_except(Discrepancy)
+        .scalar_subquery()
+    )
+    found = exists().where(
+        AmountFinding.payment_id == payment_id, AmountFinding.attempt == attempt,
+        AmountFinding.confirmed_by.is_not(None),
+    )  # fmt: skip
+    times = case((some, case((~found, func.nullif(earlier, 0)))))
+    return literal(":").concat(cast(times, String))
 
 
 def began(session: Session, day: SQLColumnExpression[date]) -> ColumnElement[Any]:

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from cbi.ledger.schemas import Amount
 from cbi.money import Money
-from cbi.payments.discrepancies import LONGEST_RESOLUTION
 from cbi.payments.models import Discrepancy
+from cbi.payments.settling import LONGEST_RESOLUTION
 from cbi.reconciliation.matching import Reconciled
 from cbi.reconciliation.models import StatementFile
 from cbi.reconciliation.queries import KindTotal, StatementSheet, age_days
@@ -19,19 +19,23 @@ from cbi.reconciliation.statements import TakenIn
 
 
 class TakenInOut(BaseModel):
-    """A statement taken in. `already` is true when this very file was here before: then nothing changed."""
+    """A statement taken in. `already` is true when this very file was here before: then nothing changed.
+
+    `missing` is what the provider's own balances moved beyond all lines that are here: zero, or a statement is missing.
+    """
 
     statement_id: UUID
     lines: int
     new_lines: int
     already: bool
     total: Amount
+    missing: Amount | None
 
     @classmethod
     def of(cls, taken: TakenIn) -> "TakenInOut":
         return cls(
             statement_id=taken.statement_id, lines=taken.lines, new_lines=taken.new_lines, already=taken.already,
-            total=Amount.of(taken.total),
+            total=Amount.of(taken.total), missing=Amount.of(taken.missing) if taken.missing else None,
         )  # fmt: skip
 
 
@@ -101,7 +105,9 @@ class Reconcile(BaseModel):
 
 
 class ReconciledOut(BaseModel):
-    """What one reconciliation did; all zero but `lines` when there was nothing new."""
+    """What one reconciliation did; all zero but `lines` when there was nothing new. `suspended` counts the lines that went
+    to suspense (account 1900) or left it.
+    """
 
     provider: str
     lines: int
@@ -109,12 +115,15 @@ class ReconciledOut(BaseModel):
     matched: int
     opened: int
     settled: int
+    suspended: int
+    fees: int
 
     @classmethod
     def of(cls, done: Reconciled) -> "ReconciledOut":
         return cls(
             provider=done.provider, lines=done.lines, confirmed=done.confirmed, matched=done.matched,
-            opened=done.opened, settled=done.settled,
+            opened=done.opened, settled=done.settled, suspended=done.suspended,
+            fees=done.fees,
         )  # fmt: skip
 
 

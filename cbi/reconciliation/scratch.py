@@ -55,8 +55,31 @@ open_lines = _scratch(
     Column("payment_id", Uuid),
     Column("attempt", Integer),
     Column("contrary", Boolean),
+    Column("fee_minor", BigInteger),
 )
-"""Lines without a match, and the attempt that each names: by which rule, and whether it says anything contrary."""
+"""Lines without a match, and the attempt that each names: by which rule, and whether it says anything contrary.
+
+`fee_minor` is the fee that was taken out of the line's amount, where the provider settles net.
+"""
+
+fee_lines = _scratch(
+    "fee_lines",
+    Column("id", Uuid),
+    Column("payment_id", Uuid),
+    Column("attempt", Integer),
+    Column("run_id", Uuid, index=True),
+    Column("value_date", Date),
+    Column("line_id", Text),
+    Column("net", Boolean),
+    Column("version", Integer),
+    Column("charged", BigInteger),
+    Column("expected", BigInteger),
+    Column("reserved", BigInteger),
+)
+"""The fees among them that can be booked: what was charged, what the tariff still allows, what is set aside for it.
+
+`net`: the fee is inside its payment's line.
+"""
 
 unexplained = _scratch(
     "unexplained",

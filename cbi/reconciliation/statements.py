@@ -29,6 +29,7 @@ from cbi.money import Money
 from cbi.offices import office_of
 from cbi.payments import providers
 from cbi.payments.discrepancies import open_set
+from cbi.reconciliation import balances
 from cbi.reconciliation.models import StatementFile, StatementLine
 from cbi.reconciliation.rules import DiscrepancyKind, began
 from cbi.reconciliation.scratch import added, empty, incoming_lines
@@ -46,13 +47,17 @@ class NoStatements(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class TakenIn:
-    """One statement taken in. `total` is what the provider says it paid; `already`: this very file was here before."""
+    """One statement taken in. `total` is what the provider says it paid; `already`: this very file was here before.
+
+    `missing`: what the provider's balances moved beyond all lines that we have; None where it names no balances.
+    """
 
     statement_id: UUID
     lines: int
     new_lines: int
     already: bool
     total: Money
+    missing: Money | None = None
 
 
 def take_in(
@@ -117,7 +122,8 @@ def _known(session: Session, provider: str, digest: bytes) -> TakenIn | None:
     if file is None:
         return None
     total = Money(file.total_minor, file.currency)
-    return TakenIn(file.id, file.line_count, 0, already=True, total=total)
+    missing = balances.missing(session, provider, file.currency)
+    return TakenIn(file.id, file.line_count, 0, already=True, total=total, missing=missing)
 
 
 def _check(statement: Statement) -> None:
@@ -156,7 +162,10 @@ def _keep(
         digest=digest.hex(), lines=file.line_count, new_lines=file.new_lines, changed_lines=changed,
     )  # fmt: skip
     total = _paid_out(statement)
-    return TakenIn(file.id, file.line_count, file.new_lines, already=False, total=total)
+    missing = balances.missing(session, provider, file.currency)
+    return TakenIn(
+        file.id, file.line_count, file.new_lines, already=False, total=total, missing=missing
+    )
 
 
 def _plain(filename: str) -> str:

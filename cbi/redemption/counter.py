@@ -1,14 +1,24 @@
 """Paying cash against a code: first the code is checked and held, then, before the cash leaves the hand, confirmed."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, Select, Table, bindparam, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
-from cbi import clock
+from cbi import clock, ids
 from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
 from cbi.errors import Conflict, NotFound
@@ -17,8 +27,9 @@ from cbi.offices import office_of
 from cbi.payments import outcomes
 from cbi.payments.disputes import owed_back
 from cbi.payments.models import Payment
+from cbi.payments.part_models import PaymentPart
 from cbi.payments.states import PaymentState
-from cbi.redemption import notices, refusals
+from cbi.redemption import notices, part_terms, refusals
 from cbi.redemption.codes import Code, Mistyped, SecretDigits, read, same
 from cbi.redemption.holding import Authorised, check_factor, hold
 from cbi.redemption.models import Authorisation, CodeIssue, CounterOffice, Payout
@@ -65,6 +76,9 @@ class Receipt:
     amount: Money
     paid_at: datetime
     office: str
+    left: Money | None = None
+    """What is still to be paid, under a new code until `last_day`; None where this was all of it."""
+    last_day: date | None = None
 
 
 def authorise(session: Session, actor: Actor, *, code: str, factor: str) -> Authorised | Refused:
@@ -112,7 +126,8 @@ def _authorise(till: Till, found: Found, issue_id: UUID, factor: str) -> Authori
     if current:
         held_until = found.held_until or till.now
         amount = Money(found.amount_minor, found.currency)
-        return Authorised(current.authorisation_id, current.receipt, amount, held_until)
+        parts = part_terms.read(found.partial, found.currency)
+        return Authorised(current.authorisation_id, current.receipt, amount, held_until, parts)
     return hold(till, found, issue_id, vouched=vouched)
 
 
@@ -134,8 +149,8 @@ def confirm(session: Session, actor: Actor, authorisation_id: UUID) -> Receipt:
     given = {"authorisation": authorisation_id, "teller": actor.id, "now": now}
     row = session.connection().execute(_PAY, given).one_or_none()
     if row is None:
-        return _receipt(session, actor, authorisation_id)
-    _end(session, authorisation_id, HoldState.CONFIRMED, now)
+        return paid_before(session, actor, authorisation_id)
+    end_hold(session, authorisation_id, HoldState.CONFIRMED, now)
     amount = Money(row.amount_minor, row.currency)
     # The books come last: their totals are the rows that every counter waits for. The text comes with them.
     source = f"teller:{actor.id}"
@@ -175,7 +190,7 @@ def _paying() -> Select[Any]:
         .cte("paid")
     )  # fmt: skip
     payout = {
-        "id": func.gen_random_uuid(), "authorisation_id": paid.c.authorisation_id, "code_issue_id": paid.c.id,
+        "id": ids.fresh_in_sql(), "authorisation_id": paid.c.authorisation_id, "code_issue_id": paid.c.id,
         "payment_id": paid.c.payment_id, "attempt": paid.c.attempt, "teller_id": paid.c.teller_id,
         "office_id": paid.c.office_id, "receipt": paid.c.receipt, "amount_minor": paid.c.amount_minor,
         "currency": paid.c.currency, "paid_at": now,
@@ -198,29 +213,47 @@ _END = (
 )
 
 
-def _end(session: Session, authorisation_id: UUID, after: HoldState, now: datetime) -> None:
+def end_hold(session: Session, authorisation_id: UUID, after: HoldState, now: datetime) -> None:
+    """End a teller's open hold. Raises NotHeld."""
     given = {"authorisation": authorisation_id, "after": after, "now": now}
     if session.connection().scalar(_END, given) is None:
         raise NotHeld("The hold ended at this very moment.", next_step=DO_NOT_PAY)
 
 
-def _receipt(session: Session, actor: Actor, authorisation_id: UUID) -> Receipt:
-    """The receipt of what this teller paid before; else say why nothing may be paid."""
+LEFT = (PaymentPart.owed_minor - PaymentPart.before_minor - PaymentPart.amount_minor).label(
+    "left_minor"
+)
+"""What a part left to be paid; NULL for a payout that was all of it."""
+
+
+def its_part() -> ColumnElement[bool]:
+    """Joins a payout to the part that it was."""
+    return and_(PaymentPart.payment_id == Payout.payment_id, PaymentPart.attempt == Payout.attempt)
+
+
+def paid_before(session: Session, actor: Actor, authorisation_id: UUID) -> Receipt:
+    """The receipt of what this teller paid before; else say why nothing may be paid. Pays nothing itself.
+
+    Raises UnknownAuthorisation, NotHeld.
+    """
     row = session.execute(
         select(
             Authorisation.receipt, Authorisation.held_until, Authorisation.state, CodeIssue.state.label("code_state"),
-            Payout.amount_minor, Payout.currency, Payout.paid_at, CounterOffice.name,
+            Payout.amount_minor, Payout.currency, Payout.paid_at, CounterOffice.name, LEFT, CodeIssue.expires_on,
         )
         .join(CodeIssue, CodeIssue.id == Authorisation.code_issue_id)
         .join(CounterOffice, CounterOffice.id == Authorisation.office_id)
         .outerjoin(Payout, Payout.authorisation_id == Authorisation.id)
+        .outerjoin(PaymentPart, its_part())
         .where(Authorisation.id == authorisation_id, Authorisation.teller_id == actor.id)
     ).one_or_none()  # fmt: skip
     if row is None:
         raise UnknownAuthorisation("There is no such authorisation of yours.", next_step=DO_NOT_PAY)
     if row.paid_at is not None:
         amount = Money(row.amount_minor, row.currency)
-        return Receipt(authorisation_id, row.receipt, amount, row.paid_at, row.name)
+        left = None if row.left_minor is None else Money(row.left_minor, row.currency)
+        last_day = None if left is None else row.expires_on
+        return Receipt(authorisation_id, row.receipt, amount, row.paid_at, row.name, left, last_day)
     if row.code_state is CodeState.LOCKED:
         raise NotHeld("The code was locked while you held it.", next_step=DO_NOT_PAY)
     if row.state is HoldState.RELEASED:
@@ -258,4 +291,4 @@ def release_hold(session: Session, actor: Actor, authorisation_id: UUID) -> None
     if state is HoldState.CONFIRMED:
         raise PaidAlready("This was paid and cannot be given up.", next_step="Call the supervisor.")
     if state is HoldState.HELD:
-        _end(session, authorisation_id, HoldState.RELEASED, clock.now())
+        end_hold(session, authorisation_id, HoldState.RELEASED, clock.now())

@@ -14,7 +14,16 @@ from cbi.http.pages import Cursor, Limit, Page, page
 from cbi.http.requests import OfficeSession, sign_in_at
 from cbi.http.routing import Router
 from cbi.money import Money
-from cbi.redemption import counter, counters, queries, reissuing, shortages, tellers, vouching
+from cbi.redemption import (
+    counter,
+    counters,
+    parts,
+    queries,
+    reissuing,
+    shortages,
+    tellers,
+    vouching,
+)
 from cbi.redemption.models import CounterOffice, Teller
 from cbi.redemption.refusals import Refused
 from cbi.redemption.schemas import (
@@ -29,6 +38,7 @@ from cbi.redemption.schemas import (
     NoCash,
     NoCashOut,
     OfficeHasNoCash,
+    PartToPay,
     ReceiptOut,
     RefusedOut,
     ReissuedOut,
@@ -71,6 +81,16 @@ def authorise(
 @router.post("/redemptions/{authorisation_id}/confirm", summary="Mark as paid, then hand over")
 def confirm(session: OfficeSession, actor: AtCounter, authorisation_id: UUID) -> ReceiptOut:
     return ReceiptOut.of(counter.confirm(session, actor, authorisation_id))
+
+
+@router.post(
+    "/redemptions/{authorisation_id}/confirm-part",
+    summary="Mark a part as paid, then hand it over; a new code pays the rest",
+)
+def confirm_part(
+    session: OfficeSession, actor: AtCounter, authorisation_id: UUID, body: PartToPay
+) -> ReceiptOut:
+    return ReceiptOut.of(parts.confirm(session, actor, authorisation_id, body.amount.money()))
 
 
 @router.post(

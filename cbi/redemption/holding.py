@@ -9,8 +9,9 @@ from sqlalchemy.dialects.postgresql import insert
 
 from cbi.fsp.counter import SecondFactor
 from cbi.money import Money
-from cbi.redemption import receipts, refusals
+from cbi.redemption import part_terms, receipts, refusals
 from cbi.redemption.models import Authorisation, CodeIssue
+from cbi.redemption.part_terms import PartTerms
 from cbi.redemption.refusals import Refused
 from cbi.redemption.states import CodeState, HoldState, TryResult
 from cbi.redemption.till import Found, Till
@@ -33,6 +34,8 @@ class Authorised:
     receipt: str
     amount: Money
     held_until: datetime
+    parts: PartTerms | None = None
+    """How it may be handed over in parts; None: all of it at once."""
 
 
 def check_factor(till: Till, found: Found, issue_id: UUID, factor: str) -> Refused | None:
@@ -80,7 +83,10 @@ def hold(till: Till, found: Found, issue_id: UUID, *, vouched: bool) -> Authoris
             .values(state=HoldState.LAPSED, open=False, ended_at=till.now)
         )
     receipt = _reserve(till, found, issue_id, hold_id, until, vouched=vouched)
-    return Authorised(hold_id, receipt, Money(found.amount_minor, found.currency), until)
+    amount = Money(found.amount_minor, found.currency)
+    return Authorised(
+        hold_id, receipt, amount, until, part_terms.read(found.partial, found.currency)
+    )
 
 
 _CODES: Table = CodeIssue.__table__  # type: ignore[assignment]

@@ -9,7 +9,7 @@ from sqlalchemy import exists as sql_exists
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from cbi import clock
+from cbi import clock, ids
 from cbi.errors import Conflict
 from cbi.messaging.choices import Level
 from cbi.messaging.outbox import amount_in_sql, date_in_sql
@@ -108,7 +108,7 @@ def _issue(
             .render_derived(name="given")
         )
         row = {
-            "id": func.gen_random_uuid(), "payment_id": waiting.c.id, "attempt": waiting.c.attempts,
+            "id": ids.fresh_in_sql(), "payment_id": waiting.c.id, "attempt": waiting.c.attempts,
             "locator": given.c.locator, "state": literal(CodeState.ISSUED.value), "live": true(), "current": true(),
             "wrong_secrets": literal(0), "wrong_factors": literal(0), "reissues": literal(0),
             "issued_at": literal(clock.now()), "expires_on": literal(expires_on, Date),
@@ -148,7 +148,7 @@ def _tell(session: Session, within: ColumnElement[bool], currency: str) -> None:
     )
     notices.tell(
         session, "CODE_READY_AMT", and_(issued, with_amount), about="code", tells_code=True, date=day,
-        amount=amount_in_sql(Payment.amount_minor.expression, currency),
+        amount=amount_in_sql(Payment.amount_minor - Payment.parts_minor, currency),
     )  # fmt: skip
 
 

@@ -83,7 +83,7 @@ def codes_in_trouble(
     last = clock.today(office_of(session).timezone) + soon
     rows = session.execute(
         select(
-            CodeIssue.state, Payment.currency, func.count(), func.sum(Payment.amount_minor),
+            CodeIssue.state, Payment.currency, func.count(), func.sum(Payment.rest_minor),
             func.min(CodeIssue.expires_on),
         )
         .join(Payment, Payment.id == CodeIssue.payment_id)

@@ -77,6 +77,16 @@ def already_paid(at: str, office: str) -> Refused:
     )
 
 
+def part_paid(at: str, office: str) -> Refused:
+    """When and where a part was handed over with this code; another code pays what is left."""
+    return Refused(
+        "redemption.part_paid",
+        f"A part was paid with this code on {at} at {office}.",
+        "Ask for the newest message: what is left has a code of its own.",
+        details={"at": at, "office": office},
+    )
+
+
 def expired(day: str) -> Refused:
     """Until when the code could be cashed."""
     return Refused(

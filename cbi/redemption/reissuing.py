@@ -93,14 +93,14 @@ def reissue(session: Session, actor: Actor, payment_id: UUID, reason: str) -> Re
             next_step="Wait until the money is paid or the teller gives the code up.",
         )
     _check_payable(session, issue, payment)
-    _check_telephone(session, payment)
+    check_telephone(session, payment)
     if not actor.may(Permission.COUNTER_MANAGE):
         _check_limits(issue, payment)
     CODE.check(issue.state, CodeState.REPLACED)
     issue.state, issue.current, issue.closed_at = CodeState.REPLACED, False, now
     session.flush()
     withdraw(session, code_issue_id=issue.id)
-    new = _issue_after(session, issue)
+    new = issue_after(session, issue)
     notices.tell(
         session, "REISSUED", CodeIssue.id == new.code_issue_id, about="code", tells_code=True,
         date=date_in_sql(CodeIssue.expires_on.expression),
@@ -169,8 +169,12 @@ def _check_payable(session: Session, issue: CodeIssue, payment: Payment) -> None
         raise CodeOver(f"This payment is {payment.state}.", next_step="Its code cannot be used.")
 
 
-def _check_telephone(session: Session, payment: Payment) -> None:
-    """Whoever has somebody's number changed and asks for a new code at once would get it: so nobody does."""
+def check_telephone(session: Session, payment: Payment) -> None:
+    """Refuse where a new code would not reach the person on record.
+
+    Whoever has somebody's number changed and asks for a new code at once would get it: so nobody does.
+    Raises TelephoneChanged, NotByText.
+    """
     hours = rules_of(payment.provider).phone_change_block_hours
     changed = exists().where(
         PaymentAccount.person_id == payment.person_id,
@@ -213,19 +217,22 @@ def _check_limits(issue: CodeIssue, payment: Payment) -> None:
         )
 
 
-def _issue_after(session: Session, old: CodeIssue) -> Reissued:
-    """The next code issue of the same attempt; it is valid as long as the one before it."""
-    new_id = uuid4()
+def issue_after(session: Session, old: CodeIssue, attempt: int | None = None) -> Reissued:
+    """The next code issue, valid as long as the one before it: of the same attempt, or of the one that a rest waits under.
+
+    Only a code that takes another's place counts as a new one sent.
+    """
+    new_id, reissues = uuid4(), old.reissues + (attempt is None)
     while True:
         locator = session.scalar(
             insert(CodeIssue)
             .values(
-                id=new_id, payment_id=old.payment_id, attempt=old.attempt,
+                id=new_id, payment_id=old.payment_id, attempt=attempt or old.attempt,
                 locator=locators.draw(session, 1, office_of(session).locator_digits)[0], state=CODE.initial,
-                reissues=old.reissues + 1, issued_at=clock.now(), expires_on=old.expires_on,
+                reissues=reissues, issued_at=clock.now(), expires_on=old.expires_on,
             )
             .on_conflict_do_nothing(index_elements=["locator"], index_where=CodeIssue.live.expression)
             .returning(CodeIssue.locator)
         )  # fmt: skip
         if locator is not None:
-            return Reissued(new_id, locator, old.expires_on, old.reissues + 1)
+            return Reissued(new_id, locator, old.expires_on, reissues)

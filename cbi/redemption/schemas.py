@@ -51,12 +51,15 @@ class AuthorisedOut(BaseModel):
     receipt: str
     amount: Amount
     held_until: datetime
+    smallest_part: Amount | None = Field(
+        None, description="Where it may be handed over in parts: the least that a part may be."
+    )
 
     @classmethod
     def of(cls, held: Authorised) -> "AuthorisedOut":
         return cls(
             authorisation_id=held.authorisation_id, receipt=held.receipt, amount=Amount.of(held.amount),
-            held_until=held.held_until,
+            held_until=held.held_until, smallest_part=Amount.of(held.parts.smallest) if held.parts else None,
         )  # fmt: skip
 
 
@@ -86,12 +89,18 @@ class ReceiptOut(BaseModel):
     amount: Amount
     paid_at: datetime
     office: str
+    left: Amount | None = Field(
+        None,
+        description="What is still to be paid, under a new code; none where this was all of it.",
+    )
+    last_day: date | None = Field(None, description="Until when what is left can be cashed.")
 
     @classmethod
     def of(cls, receipt: Receipt) -> "ReceiptOut":
         return cls(
             authorisation_id=receipt.authorisation_id, receipt=receipt.receipt, amount=Amount.of(receipt.amount),
-            paid_at=receipt.paid_at, office=receipt.office,
+            paid_at=receipt.paid_at, office=receipt.office, last_day=receipt.last_day,
+            left=Amount.of(receipt.left) if receipt.left else None,
         )  # fmt: skip
 
 
@@ -254,6 +263,12 @@ class AskedFor(BaseModel):
     def money(self) -> Money:
         """The amount. Raises UnusableAmount, UnknownCurrency."""
         return Money.parse(self.amount, self.currency)
+
+
+class PartToPay(BaseModel):
+    """How much is handed over now of what is held. The same hold confirmed again leads to the same receipt."""
+
+    amount: AskedFor
 
 
 class NoCash(BaseModel):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Subquery, case, func, or_, select
+from sqlalchemy import ColumnElement, Subquery, case, exists, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -15,6 +15,7 @@ from cbi.access.permissions import Permission
 from cbi.audit.record import record
 from cbi.errors import Invalid
 from cbi.money import Money
+from cbi.payments.part_models import PaymentPart
 from cbi.redemption.counter import release_hold
 from cbi.redemption.counters import office_at_work
 from cbi.redemption.models import Authorisation, CashShortage, CounterOffice, Payout, Teller
@@ -167,11 +168,11 @@ def _together(one: Shortage, other: Shortage) -> Shortage:
 
 
 def _not_paid_since() -> Subquery:
-    """What was said by offices that have paid nobody after it."""
+    """What was said by offices that have paid nobody all that was left after it: a part may be all that they had."""
     offices = select(CashShortage.office_id).distinct().subquery()
     last_payout = (
         select(func.max(Payout.paid_at))
-        .where(Payout.office_id == offices.c.office_id)
+        .where(Payout.office_id == offices.c.office_id, ~_was_a_part())
         .scalar_subquery()
     )
     last = select(offices.c.office_id, last_payout.label("paid_at")).subquery()
@@ -180,6 +181,12 @@ def _not_paid_since() -> Subquery:
         .join(last, last.c.office_id == CashShortage.office_id)
         .where(or_(last.c.paid_at.is_(None), CashShortage.at > last.c.paid_at))
         .subquery()
+    )
+
+
+def _was_a_part() -> ColumnElement[bool]:
+    return exists().where(
+        PaymentPart.payment_id == Payout.payment_id, PaymentPart.attempt == Payout.attempt
     )
 
 

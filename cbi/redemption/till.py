@@ -1,6 +1,6 @@
 """One teller at one moment: who tries, under which rules, and what the engine finds for the code."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any, NamedTuple
@@ -18,6 +18,7 @@ from cbi.fsp.counter import CounterRules
 from cbi.offices import office_of
 from cbi.payments.disputes import owed_back
 from cbi.payments.models import Payment
+from cbi.payments.part_models import PaymentPart
 from cbi.payments.states import PaymentState
 from cbi.redemption import limits, refusals
 from cbi.redemption.counters import rules_of
@@ -29,6 +30,7 @@ from cbi.redemption.models import (
     Payout,
     Teller,
 )
+from cbi.redemption.part_terms import PARTIAL, with_rules
 from cbi.redemption.refusals import Refused
 from cbi.redemption.states import CodeState, TryResult
 from cbi.registry.models import FactorKind, Person
@@ -97,6 +99,8 @@ class Found(NamedTuple):
     currency: str
     owed_back: bool
     """Another payment for the same entitlement turned out to be paid."""
+    partial: Mapping[str, Any] | None
+    """What the programme's file says of handing it over in parts."""
 
 
 def open_till(session: Session, actor: Actor) -> Till:
@@ -139,12 +143,12 @@ def _looking_up() -> Select[Any]:
         .scalar_subquery()
     )
     asked = select(bindparam("locator", type_=Text).label("locator")).subquery("asked")
-    return (
+    return with_rules(
         select(
             wrong_at, CodeIssue.id, CodeIssue.counter, CodeIssue.state, CodeIssue.wrong_factors, CodeIssue.hold_id,
             CodeIssue.held_until, CodeIssue.vouched_until, CodeIssue.expires_on, Payment.provider, Payment.state,
-            Payment.id, Payment.person_id, Person.factor_kind, Payment.amount_minor, Payment.currency,
-            Payment.entitlement_id.in_(owed_back()),
+            Payment.id, Payment.person_id, Person.factor_kind, Payment.rest_minor, Payment.currency,
+            Payment.entitlement_id.in_(owed_back()), PARTIAL,
         )
         .select_from(asked)
         .outerjoin(CodeIssue, and_(CodeIssue.locator == asked.c.locator, CodeIssue.live))
@@ -206,12 +210,21 @@ def refusal(till: Till, found: Found) -> Refused | None:
 
 
 def _already_paid(till: Till, found: Found) -> Refused:
-    at, office = till.session.execute(
-        select(Payout.paid_at, CounterOffice.name)
+    at, office, part = till.session.execute(
+        select(Payout.paid_at, CounterOffice.name, PaymentPart.attempt)
         .join(CounterOffice, CounterOffice.id == Payout.office_id)
+        .outerjoin(
+            PaymentPart,
+            and_(
+                PaymentPart.payment_id == Payout.payment_id, PaymentPart.attempt == Payout.attempt
+            ),
+        )
         .where(Payout.code_issue_id == found.id)
     ).one()
-    return refusals.already_paid(refusals.when(at, till.timezone), office)
+    paid_at = refusals.when(at, till.timezone)
+    if part is not None:
+        return refusals.part_paid(paid_at, office)
+    return refusals.already_paid(paid_at, office)
 
 
 class Holder(NamedTuple):

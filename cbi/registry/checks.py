@@ -15,6 +15,7 @@ OLDEST = 120
 EARLIEST = date(1900, 1, 1)
 LONGEST_NAME = 200
 LONGEST_ID = 100
+LONGEST_BAND = 40
 
 _COUNTED = re.compile(r"(.*?[^\W\d_])[\s:x×*(]+(\d{1,3})\)?\Z", re.IGNORECASE)
 _NO_VALUE = {"-", "–", "—", "--", "---"}
@@ -83,6 +84,27 @@ def cell_text(text: str) -> str:
             "Export the list again from where it was registered, as “CSV UTF-8” or XLSX.",
         )  # fmt: skip
     return cleaned
+
+
+def band(text: str) -> str:
+    """A band of an assessment in a word or a few. Raises Unusable."""
+    if not folded(text) or len(text) > LONGEST_BAND:
+        raise Unusable(
+            "band", f"A band is a word or a few, at most {LONGEST_BAND} characters.",
+            "Write the word that the scorecard uses, such as severe.",
+        )  # fmt: skip
+    return text
+
+
+def scorecard(text: str) -> tuple[str, int]:
+    """A scorecard's name, folded, and its version: `vulnerability/2`; without a number, the first. Raises Unusable."""
+    name, _, version = plain_digits(text).rpartition("/") if "/" in text else (text, "", "1")
+    if not folded(name) or len(name) > LONGEST_BAND or not re.fullmatch("[1-9][0-9]{0,3}", version):
+        raise Unusable(
+            "scorecard", "A scorecard has a name, and after a stroke the number of its version.",
+            "Write it as in vulnerability/2.",
+        )  # fmt: skip
+    return folded(name), int(version)
 
 
 def _is_formula(text: str) -> bool:
@@ -188,15 +210,16 @@ def need(text: str) -> str:
 
 def household_size(text: str) -> int:
     """How many people live in the household, 1 to 60. Raises Unusable."""
-    return _whole(text, 1, LARGEST_HOUSEHOLD, "household_size", "household size")
+    return whole_number(text, 1, LARGEST_HOUSEHOLD, "household_size", "household size")
 
 
 def age(text: str) -> int:
     """An age in completed years, 0 to 120. Raises Unusable."""
-    return _whole(text, 0, OLDEST, "age", "age")
+    return whole_number(text, 0, OLDEST, "age", "age")
 
 
-def _whole(text: str, least: int, most: int, code: str, what: str) -> int:
+def whole_number(text: str, least: int, most: int, code: str, what: str) -> int:
+    """A whole number between these two, both included. Raises Unusable with that code."""
     digits = plain_digits(text).replace(" ", "").replace("\u066b", ".")
     match = re.fullmatch(r"(\d{1,9})(?:[.,]0+)?", digits, re.ASCII)
     if not match or not least <= int(match[1]) <= most:

@@ -10,7 +10,7 @@ from sqlalchemy import Select, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
-from cbi import clock
+from cbi import clock, ids
 from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
 from cbi.audit import reasons
@@ -71,7 +71,7 @@ def flag(session: Session, import_id: UUID) -> Mapping[Kind, int]:
             .from_select(
                 ["id", "kind", "value_index", "household_count", "flagged_at"],
                 select(
-                    func.gen_random_uuid(),
+                    ids.fresh_in_sql(),
                     literal(kind.value),
                     shared.c.value_index,
                     shared.c.households,

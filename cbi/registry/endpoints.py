@@ -11,17 +11,19 @@ from cbi.access.permissions import Permission
 from cbi.http.pages import Cursor, Limit, Page, page
 from cbi.http.requests import OfficeSession
 from cbi.http.routing import Router
-from cbi.registry import duplicates, importing, naming, needs, queries
+from cbi.registry import bands, duplicates, importing, naming, needs, queries
 from cbi.registry.mapping import TEMPLATE
 from cbi.registry.mapping_files import load_mapping
 from cbi.registry.models import DuplicateFlag, Household
 from cbi.registry.schemas import (
+    BandsOut,
     DecideDuplicate,
     FlagOut,
     HouseholdOut,
     ImportedOut,
     ImportOut,
     NeedsOut,
+    NoteBand,
     NoteNeed,
 )
 
@@ -100,6 +102,28 @@ def note_need(session: OfficeSession, actor: Importer, body: NoteNeed) -> list[N
 @router.get("/registry/needs", summary="The needs that households have now, by the word")
 def list_needs(session: OfficeSession, actor: Reader) -> list[NeedsOut]:
     return _words(needs.words(session, actor))
+
+
+@router.post(
+    "/registry/bands", status_code=201, summary="Note what an assessment made of a household"
+)
+def note_band(session: OfficeSession, actor: Importer, body: NoteBand) -> list[BandsOut]:
+    household = naming.named(session, body.household)
+    bands.note(
+        session,
+        actor,
+        household,
+        body.band,
+        scorecard=body.scorecard,
+        on=body.on,
+        source=body.source,
+    )
+    return [BandsOut.of(row) for row in bands.words_of(session, household.id)]
+
+
+@router.get("/registry/bands", summary="The bands that households are in now, by scorecard")
+def list_bands(session: OfficeSession, actor: Reader) -> list[BandsOut]:
+    return [BandsOut.of(row) for row in bands.words(session, actor)]
 
 
 def _words(found: list[tuple[str, int, int]]) -> list[NeedsOut]:

@@ -46,6 +46,8 @@ class HouseholdFacts:
     people: tuple[PersonFacts, ...]
     needs: tuple[tuple[str, int], ...] = ()
     """What was written of each need, and the members concerned."""
+    band: tuple[str, int, str] | None = None
+    """What an assessment made of it: the scorecard, its version, and the band."""
 
     def canonical(self) -> str:
         """The facts as one text: equal for equal facts, whatever file, order of columns or format they came in.
@@ -57,6 +59,8 @@ class HouseholdFacts:
         told = _told(self, ("size", "area", "language", "consent_on")) | {"people": people}
         if self.needs:
             told["needs"] = sorted((folded(word), members) for word, members in self.needs)
+        if self.band:
+            told["band"] = [*self.band[:2], folded(self.band[2])]
         return json.dumps(told, sort_keys=True, default=str, ensure_ascii=False)
 
 

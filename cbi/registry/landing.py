@@ -14,12 +14,20 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 from sqlalchemy.types import Text
 
-from cbi import clock
+from cbi import clock, ids
 from cbi.db import Base
 from cbi.fsp.messages import DeliveryMechanism
 from cbi.keys import Keyring, seal
 from cbi.registry.facts import HouseholdFacts, PersonFacts, Row
-from cbi.registry.models import Consent, Household, Need, PaymentAccount, Person, RejectedRow
+from cbi.registry.models import (
+    Band,
+    Consent,
+    Household,
+    Need,
+    PaymentAccount,
+    Person,
+    RejectedRow,
+)
 from cbi.registry.personal import CARD, PHONE, Sealer
 from cbi.registry.text import folded
 
@@ -68,11 +76,11 @@ def land(
     noted_on: date,
     arrivals: Sequence[Arrival],
 ) -> list[HouseholdFacts]:
-    """Add households with their people, telephones, consents and needs; returns those that were not there before.
+    """Add households with their people, telephones, consents, needs and bands; returns those that were not there before.
 
     One that another transaction has added in the meantime is left alone: its `source_id` is not in what comes back.
     """
-    by_id = {uuid4(): arrival for arrival in arrivals}
+    by_id = {ids.fresh(): arrival for arrival in arrivals}
     landed = session.scalars(
         _INSERT_HOUSEHOLDS,
         {
@@ -99,6 +107,20 @@ def land(
             for word, members in by_id[each].facts.needs
         ],
     )
+    assessed = [(each, by_id[each].facts.band) for each in landed]
+    _copy(
+        session,
+        Band,
+        [
+            {
+                "household_id": each, "scorecard": band[0], "scorecard_version": band[1],
+                "band": folded(band[2]), "word": band[2], "assessed_on": noted_on, "source": source,
+                "noted_by": noted_by, "noted_at": clock.now(),
+            }
+            for each, band in assessed
+            if band
+        ],
+    )  # fmt: skip
     return [by_id[each].facts for each in landed]
 
 
@@ -111,7 +133,7 @@ def _add_people(
     consents: list[dict[str, object]] = []
     for household_id, household in households.items():
         for facts in household.people:
-            person_id = uuid4()
+            person_id = ids.fresh()
             key, sealed = sealer.person(person_id, facts)
             persons.append(
                 {
@@ -121,7 +143,7 @@ def _add_people(
                 }
             )  # fmt: skip
             for kind, plain in _accounts_of(facts):
-                account_id = uuid4()
+                account_id = ids.fresh()
                 value, index = sealer.account(key, account_id, kind, plain)
                 accounts.append(
                     {
@@ -132,7 +154,7 @@ def _add_people(
             if facts.is_recipient and household.consent_on:
                 consents.append(
                     {
-                        "id": uuid4(), "person_id": person_id, "scope": CONSENT_SCOPE, "notice": notice,
+                        "id": ids.fresh(), "person_id": person_id, "scope": CONSENT_SCOPE, "notice": notice,
                         "given_on": household.consent_on, "recorded_at": now,
                     }
                 )  # fmt: skip

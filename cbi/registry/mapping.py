@@ -9,7 +9,9 @@ from cbi.registry.models import FactorKind
 from cbi.registry.tables import UnusableFile
 from cbi.registry.text import folded
 
-HOUSEHOLD_FIELDS = ("source_id", "size", "area", "language", "needs", "consent", "consent_on")
+HOUSEHOLD_FIELDS = (
+    "source_id", "size", "area", "language", "needs", "band", "scorecard", "consent", "consent_on",
+)  # fmt: skip
 PERSON_FIELDS = (
     "name",
     "phone",

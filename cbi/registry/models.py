@@ -106,6 +106,35 @@ class Need(Base):
     noted_at: Mapped[Instant]
 
 
+USUAL_SCORECARD = "assessment"
+"""What an assessment is called that does not say which scorecard it was made with."""
+
+
+class Band(Base):
+    """What an assessment made of a household. The latest row of a household and scorecard counts. Append-only.
+
+    `scorecard` and `band` are folded words; `word` is the band as it was written.
+    """
+
+    __tablename__ = "household_bands"
+    __table_args__ = (
+        CheckConstraint("scorecard <> '' AND band <> ''", name="words"),
+        CheckConstraint("scorecard_version > 0", name="scorecard_version"),
+        Index(None, "household_id"),
+    )
+
+    id: Mapped[Ordinal]
+    household_id: Mapped[UUID] = mapped_column(Uuid)
+    scorecard: Mapped[str]
+    scorecard_version: Mapped[int]
+    band: Mapped[str]
+    word: Mapped[str]
+    assessed_on: Mapped[date]
+    source: Mapped[str]
+    noted_by: Mapped[UUID | None] = mapped_column(Uuid)
+    noted_at: Mapped[Instant]
+
+
 class Sex(StrEnum):
     FEMALE = "female"
     MALE = "male"

@@ -12,7 +12,7 @@ from cbi.registry.facts import Candidate, HouseholdFacts, PersonFacts, Row, plac
 from cbi.registry.files import File
 from cbi.registry.listed import Listed, row_of
 from cbi.registry.mapping import Bound, ColumnMapping, bind
-from cbi.registry.models import FactorKind, Sex
+from cbi.registry.models import USUAL_SCORECARD, FactorKind, Sex
 from cbi.registry.numbers import DOUBTS, phone
 from cbi.registry.personal import normal_factor
 
@@ -73,6 +73,7 @@ class _Reading:
             "language", partial(checks.language, spoken=self._rules.languages)
         )
         needs = household.take("needs", checks.needs) or ()
+        band = self._band(household)
         household.take("consent", checks.consent)
         consent_on = household.take("consent_on", self._past_date)
         if listed:
@@ -96,8 +97,17 @@ class _Reading:
                     "needs_members", "More members have a need than the household has.", "Correct the number."
                 )  # fmt: skip
                 household.note(problem, "needs")
-            found.facts = HouseholdFacts(number, size, area, language, consent_on, people, needs)
+            found.facts = HouseholdFacts(
+                number, size, area, language, consent_on, people, needs, band
+            )
         return found
+
+    @staticmethod
+    def _band(household: Cells) -> tuple[str, int, str] | None:
+        """What an assessment made of the household; a list that names no scorecard has the usual one."""
+        band = household.take("band", checks.band)
+        scorecard = household.take("scorecard", checks.scorecard)
+        return (*(scorecard or (USUAL_SCORECARD, 1)), band) if band else None
 
     def refuse_repeated(self, found: Candidate, household: Cells) -> None:
         """A registration number that was there before is refused, naming where."""

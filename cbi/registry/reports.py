@@ -33,11 +33,13 @@ def write_report(
     *,
     mapping: ColumnMapping = TEMPLATE,
     right_to_left: bool = False,
+    cover: Iterable[str] = (),
 ) -> None:
     """Write a copy of the user's own file to `target` (XLSX), with reasons and advice beside the rows that have any.
 
-    Rows stand where they stood, every cell is text, and nothing in it can run as a formula. The copy holds what the
-    user's file held: it is theirs, and is kept nowhere else.
+    `cover`: sentences that stand below the summary, such as which controls of the office are waived. Rows stand where
+    they stood, every cell is text, and nothing in it can run as a formula. The copy holds what the user's file held: it
+    is theirs, and is kept nowhere else.
     """
     with opened(content, encoding=mapping.encoding, delimiter=mapping.delimiter) as file:
         write_annotated(
@@ -47,6 +49,7 @@ def write_report(
             headers=_sheets_read(file, mapping),
             summary=_summary(result),
             right_to_left=right_to_left,
+            cover=cover,
         )
 
 
@@ -58,13 +61,15 @@ def write_annotated(
     headers: Mapping[str | None, tuple[int, int]],
     summary: Iterable[tuple[str, ...]],
     right_to_left: bool = False,
+    cover: Iterable[str] = (),
 ) -> None:
-    """Write a copy of an opened file, with a summary in front and the notes beside their rows.
+    """Write a copy of an opened file, with a cover and a summary in front and the notes beside their rows.
 
     `headers` says, for each sheet that was read, in which row its header stands and how many columns it has.
     """
     book = Workbook(write_only=True)
-    _write_summary(_sheet(book, "Summary"), summary, right_to_left=right_to_left)
+    front = (*summary, *((line,) for line in cover))
+    _write_summary(_sheet(book, "Summary"), front, right_to_left=right_to_left)
     for name in file.all_sheets:
         sheet = _sheet(book, name or "List")
         sheet.sheet_view.rightToLeft = right_to_left

@@ -178,6 +178,37 @@ class NeedsOut(BaseModel):
     members: int
 
 
+class NoteBand(BaseModel):
+    """What an assessment made of a household; a scorecard names its version after a stroke."""
+
+    household: str = Field(
+        min_length=1, max_length=200, description="The registration number, or source/number.", examples=["H-0042"]
+    )  # fmt: skip
+    band: str = Field(min_length=1, max_length=40, examples=["severe"])
+    scorecard: str = Field(
+        default="assessment", min_length=1, max_length=45, examples=["vulnerability/2"]
+    )
+    on: date | None = Field(
+        default=None, description="The day of the assessment; today if left out."
+    )
+    source: str = Field(
+        default="visit", min_length=3, max_length=100, examples=["visit of 3 March"]
+    )
+
+
+class BandsOut(BaseModel):
+    """One band of a scorecard, with the households that are in it now."""
+
+    scorecard: str
+    version: int
+    band: str
+    households: int
+
+    @classmethod
+    def of(cls, row: tuple[str, int, str, int]) -> "BandsOut":
+        return cls(scorecard=row[0], version=row[1], band=row[2], households=row[3])
+
+
 class FlaggedHousehold(BaseModel):
     """One of the households that share something."""
 

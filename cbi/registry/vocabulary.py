@@ -84,6 +84,8 @@ TEMPLATE_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "word": ("Memorable word", "Mot secret", "Palabra secreta", "الكلمة السرية"),
     "prefers": ("Paid by", "Mode de paiement", "Forma de pago", "طريقة الدفع"),
     "needs": ("Needs", "Besoins", "Necesidades", "الاحتياجات"),
+    "band": ("Band", "Niveau", "Nivel", "الفئة"),
+    "scorecard": ("Scorecard", "Grille d'évaluation", "Ficha de evaluación", "بطاقة التقييم"),
     "consent": ("Consent", "Consentement", "Consentimiento", "الموافقة"),
     "consent_on": (
         "Consent date",

@@ -19,7 +19,9 @@ from cbi.offices import office_of
 from cbi.payments import progress
 from cbi.payments.progress import Board, CycleProgress, Tally
 from cbi.payments.states import PaymentState
-from cbi.programmes.models import Programme
+from cbi.payments.waiver_register import Line as Waived
+from cbi.payments.waiver_register import in_use_for
+from cbi.programmes.models import Programme, ProgrammeFund
 from cbi.reconciliation.queries import AGES, settled_by_run
 from cbi.registry.standing import Standing, standing
 from cbi.reporting.stuck import Stuck, stuck
@@ -66,6 +68,8 @@ class Overview:
     registry: Standing | None
     staff: tuple[Colleague, ...] | None
     stuck: tuple[Stuck, ...]
+    waivers: tuple[Waived, ...] | None = None
+    """The waivers that are open now, latest first."""
 
 
 def overview(session: Session, actor: Actor) -> Overview:
@@ -81,9 +85,12 @@ def overview(session: Session, actor: Actor) -> Overview:
     funds = _funds(session, actor) if actor.may_somewhere(Permission.FUND_READ) else None
     registry = standing(session) if actor.may(Permission.REGISTRY_IMPORT) else None
     staff = tuple(colleagues(session)) if actor.may(Permission.USER_MANAGE) else None
+    waivers = None
+    if actor.may_somewhere(Permission.POLICY_READ):
+        waivers = tuple(in_use_for(session, actor, Permission.POLICY_READ))
     return Overview(
-        clock.now(), cycles, lately, funds, registry, staff, tuple(stuck(session, actor, board))
-    )
+        clock.now(), cycles, lately, funds, registry, staff, tuple(stuck(session, actor, board)), waivers
+    )  # fmt: skip
 
 
 def _cycles(session: Session, board: Board) -> tuple[CycleLine, ...]:
@@ -123,7 +130,7 @@ def uncollected(session: Session, board: Board) -> tuple[Uncollected, ...]:
         place = next(at for at, (_, end) in enumerate(AGES) if end is None or days <= end)
         none = [Tally(0, Money.zero(currency))] * len(AGES)
         found = ages.setdefault((part.provider, currency), none)
-        found[place] += part.tally
+        found[place] += part.rest
     return tuple(
         Uncollected(provider, currency, tuple(tallies))
         for (provider, currency), tallies in sorted(ages.items())
@@ -138,7 +145,8 @@ def _funds(session: Session, actor: Actor) -> tuple[FundPosition, ...]:
         theirs = set(
             session.scalars(
                 select(Fund.code)
-                .join(Programme, Programme.fund_id == Fund.id)
+                .join(ProgrammeFund, ProgrammeFund.fund_id == Fund.id)
+                .join(Programme, Programme.id == ProgrammeFund.programme_id)
                 .where(Programme.code.in_(programmes))
             )
         )

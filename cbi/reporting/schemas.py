@@ -192,6 +192,7 @@ class OverviewOut(BaseModel):
     registry: RegistryOut | None
     staff: list[ColleagueOut] | None
     stuck: list[StuckOut]
+    waivers: list[str] | None
 
     @classmethod
     def of(cls, found: Overview) -> "OverviewOut":
@@ -205,4 +206,5 @@ class OverviewOut(BaseModel):
             registry=None if found.registry is None else RegistryOut.of(found.registry),
             staff=None if found.staff is None else [ColleagueOut.of(each) for each in found.staff],
             stuck=[StuckOut.of(each) for each in found.stuck],
+            waivers=None if found.waivers is None else [each.sentence for each in found.waivers],
         )  # fmt: skip

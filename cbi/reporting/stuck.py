@@ -177,7 +177,7 @@ def _payments(session: Session, board: Board) -> Iterator[Stuck]:
     for part in waits:
         run = board.runs[part.run_id]
         yield Stuck(
-            Reason(part.state.value), part.tally.payments, part.tally.total,
+            Reason(part.state.value), part.rest.payments, part.rest.total,
             since.get((part.run_id, part.provider, part.state), run.release_began), run=run.number, run_id=run.id,
             programme=run.programme, period=run.period, provider=part.provider, who=able[part.run_id],
             link=f"/runs/{run.id}/undecided",

@@ -152,6 +152,10 @@ def short_of_cash(office: Office = None, user: User = None, json: Json = False) 
 @counters.command("redeem")
 def redeem(
     teller: Annotated[str, typer.Option(help="The teller's user name; the password is asked for.")],
+    part: Annotated[
+        str | None,
+        typer.Option(help="Hand over so much of it only, where the programme allows parts."),
+    ] = None,
     office: Office = None,
 ) -> None:
     """Pay a code: it asks for the code and for what the person shows, and says what to hand over.
@@ -159,7 +163,8 @@ def redeem(
     Nothing that is typed is shown or kept. Example: cbi counter redeem --teller lina
     """
     from cbi import offices
-    from cbi.redemption import counter, refusals
+    from cbi.money import Money
+    from cbi.redemption import counter, parts, refusals
     from cbi.terminal.output import say
 
     place = chosen(office)
@@ -175,7 +180,9 @@ def redeem(
     if isinstance(checked, refusals.Refused):
         say(f"[red]Do not pay.[/red] {checked.message} {checked.next_step}")
         raise typer.Exit(1)
-    say(f"Right. Amount: [bold]{checked.amount}[/bold]. Let the person sign, then confirm.")
+    now = Money.parse(part, checked.amount.currency) if part else checked.amount
+    of = f" of {checked.amount}" if part else ""
+    say(f"Right. Amount: [bold]{now}[/bold]{of}. Let the person sign, then confirm.")
     if not typer.confirm("Confirm, and hand over the cash?", err=True):
         offices.transact(
             place, lambda session: counter.release_hold(session, actor, checked.authorisation_id)
@@ -183,9 +190,13 @@ def redeem(
         say("Not paid. The code can be used again.")
         raise typer.Exit(1)
     receipt = offices.transact(
-        place, lambda session: counter.confirm(session, actor, checked.authorisation_id)
+        place, lambda session: parts.confirm(session, actor, checked.authorisation_id, now)
     )  # fmt: skip
     say(f"Paid. Hand over exactly [bold]{receipt.amount}[/bold]. Receipt {receipt.receipt}.")
+    if receipt.left is not None:
+        say(
+            f"{receipt.left} is left until {receipt.last_day}: a new code goes to the telephone on record."
+        )
 
 
 def _signed_in(session: "Session", teller: str, password: str) -> "Actor":

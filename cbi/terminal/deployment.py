@@ -4,9 +4,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cbi.terminal.office import Json, Office
+from cbi.terminal.office import Json, Office, User, working
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from cbi.access.actor import Actor
     from cbi.proofs.promise import Verdict
 
 office = typer.Typer(help="Country offices: each keeps its own books.", no_args_is_help=True)
@@ -42,6 +45,36 @@ def create_office(
     prepare()
     say(f"The office {code} is ready.")
     _print_token(code)
+
+
+@office.command("working-days")
+def working_days(
+    days: Annotated[
+        str | None, typer.Argument(help="Such as sunday,monday,tuesday; without it, what holds.")
+    ] = None,
+    office: Office = None,
+    user: User = None,
+    json: Json = False,
+) -> None:
+    """On which days of the week the office works: `last working day` in a schedule means one of them.
+
+    Example: cbi office working-days sunday,monday,tuesday,wednesday,thursday
+    """
+    from cbi.access.permissions import Permission
+    from cbi.programmes import working_week
+    from cbi.terminal.output import as_json, say
+
+    def work(session: "Session", actor: "Actor") -> list[str]:
+        if days:
+            return working_week.named(working_week.change(session, actor, days.split(",")))
+        actor.require(Permission.PROGRAMME_READ)
+        return working_week.named(working_week.days(session))
+
+    names = working(office, user, work)
+    if json:
+        as_json(names)
+    else:
+        say(f"The office works on {', '.join(names)}.")
 
 
 @office.command("token")

@@ -75,12 +75,21 @@ def print_positions(positions: "list[FundPosition]") -> None:
         "  delivered": "delivered",
         "  lost and written off": "written_off",
         "  delivered without cover": "uncovered",
+        "  changed into another currency": "converted",
+        "  FX differences borne": "fx_borne",
+        "  taken by providers as fees": "fees",
     }
     table(
         "Fund position",
-        ["", *(f"{fund.code}#" for fund in positions)],
+        ["", *(f"{_named(fund, positions)}#" for fund in positions)],
         [(words, *(getattr(fund, name) for fund in positions)) for words, name in stages.items()],
     )
+
+
+def _named(fund: "FundPosition", positions: "list[FundPosition]") -> str:
+    """The fund's code, with the currency where it has money in several."""
+    several = sum(each.code == fund.code for each in positions) > 1
+    return f"{fund.code} {fund.received.currency}" if several else fund.code
 
 
 @funds.command("receive")
@@ -103,14 +112,25 @@ def receive(
 
 @funds.command("allocate")
 def allocate(
-    programme: str, amount: Amount, reference: Reference, office: Office = None, user: User = None
+    programme: str,
+    amount: Amount,
+    reference: Reference,
+    fund: Annotated[
+        str | None, typer.Option(help="The fund's code, where the programme draws on several.")
+    ] = None,
+    office: Office = None,
+    user: User = None,
 ) -> None:
-    """Give part of its fund to a programme. Example: cbi fund allocate winter-2026 3000000.00 --reference MEMO-7"""
+    """Give part of one of its funds to a programme.
+
+    Example: cbi fund allocate winter-2026 3000000.00 --reference MEMO-7
+    """
     from cbi.programmes import budget
     from cbi.terminal.output import say
 
     booked = working(
-        office, user, lambda session, actor: budget.allocate(session, actor, programme, amount, reference)
+        office, user,
+        lambda session, actor: budget.allocate(session, actor, programme, amount, reference, fund=fund),
     )  # fmt: skip
     say("Booked." if booked else "This reference is booked already: nothing changed.")
 

@@ -164,7 +164,10 @@ def closes(
                 closing.subject_of(row), closing.state(row), names[row.proposed_by],
                 names[row.confirmed_by] if row.confirmed_by else "",
                 at(row.confirmed_at or row.proposed_at),
-                "\n".join(f"{line['check']}: {line['says']} {line['reason']}" for line in row.facts["open"]),
+                "\n".join(
+                    [f"{line['check']}: {line['says']} {line['reason']}" for line in row.facts["open"]]
+                    + row.facts.get("waivers", [])
+                ),
             )
             for row in rows
         ],

@@ -53,15 +53,24 @@ def chosen(office: str | None) -> str:
 def reading(office: str | None) -> "Iterator[Session]":
     """A look into an office's tables, for commands of whoever runs the server."""
     from cbi import offices
-    from cbi.terminal.output import on_the_clock_of
 
     code = chosen(office)
     with offices.transaction(
         code
     ) as session:  # of its own: a command may begin by choosing how its own isolates
-        on_the_clock_of(offices.office_of(session).timezone)
+        _look_around(session)
     with offices.transaction(code) as session:
         yield session
+
+
+def _look_around(session: "Session") -> None:
+    """What everything that is shown from here on needs: the office's clock, and which of its controls are waived."""
+    from cbi.offices import office_of
+    from cbi.payments import waiver_register
+    from cbi.terminal.output import covered_by, on_the_clock_of
+
+    on_the_clock_of(office_of(session).timezone)
+    covered_by(waiver_register.cover(session))
 
 
 def working(
@@ -70,14 +79,13 @@ def working(
     """Do one piece of work in one transaction, as a user who gave their password."""
     from cbi import offices
     from cbi.access import users
-    from cbi.terminal.output import on_the_clock_of
 
     code = chosen(office)
     name = user or typer.prompt("User name", err=True)
     password = os.environ.get("CBI_PASSWORD") or typer.prompt("Password", hide_input=True, err=True)
 
     with offices.transaction(code) as session:
-        on_the_clock_of(offices.office_of(session).timezone)
+        _look_around(session)
         actor = users.actor_with_password(session, name, password)
 
     return offices.transact(code, lambda session: work(session, actor))

@@ -22,6 +22,30 @@ Row = Sequence[object]
 _zone: ContextVar[tzinfo] = ContextVar("zone", default=UTC)
 
 
+_cover: ContextVar[tuple[str, ...]] = ContextVar("cover", default=())
+
+
+def covered_by(lines: Iterable[str]) -> None:
+    """What stands in front of whatever is shown next, once: a sentence for each waiver that is open."""
+    _cover.set(tuple(lines))
+
+
+def cover() -> tuple[str, ...]:
+    """The same, for a file that is written."""
+    return _cover.get()
+
+
+def _taken_off() -> tuple[str, ...]:
+    lines = _cover.get()
+    _cover.set(())
+    return lines
+
+
+def _print_cover() -> None:
+    for line in _taken_off():
+        console.print(f"[yellow]![/yellow] {escape(line)}", soft_wrap=True)
+
+
 def on_the_clock_of(zone: tzinfo) -> None:
     """From here on `at` tells times on this clock: that of the office the command works in."""
     _zone.set(zone)
@@ -34,6 +58,7 @@ def at(moment: datetime) -> str:
 
 def say(sentence: str) -> None:
     """One line for people. `[bold]` and colours are markup, so what others wrote is given through `escape`."""
+    _print_cover()
     console.print(sentence, soft_wrap=True)
 
 
@@ -45,7 +70,13 @@ def refuse(why: str, next_step: str = "") -> None:
 
 
 def as_json(value: object) -> None:
-    """One JSON value on standard output, for programs."""
+    """One JSON value on standard output, for programs; with the open waivers, which for a list go to standard error."""
+    if lines := _taken_off():
+        if isinstance(value, dict):
+            value = {"waivers": lines, **value}
+        else:
+            for line in lines:
+                errors.print(escape(line), soft_wrap=True)
     sys.stdout.write(json.dumps(value, default=_plain, ensure_ascii=False, indent=2) + "\n")
 
 
@@ -59,6 +90,7 @@ def table(
     title: str, columns: Sequence[str], rows: Iterable[Row], *, totals: Row | None = None
 ) -> None:
     """A table with a line of totals below. A column whose name ends in `#` holds numbers."""
+    _print_cover()
     drawn = Table(title=title, title_justify="left", show_footer=totals is not None)
     for place, column in enumerate(columns):
         numeric = column.endswith("#")
@@ -105,6 +137,7 @@ class Bar:
 
 def show(value: Mapping[str, Any]) -> None:
     """A few facts, one to a line."""
+    _print_cover()
     width = max(len(name) for name in value)
     for name, fact in value.items():
         console.print(escape(f"{name.ljust(width)}  {fact}"), soft_wrap=True)

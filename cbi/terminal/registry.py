@@ -1,5 +1,6 @@
 """Commands for the registration officer: taking in lists, and deciding about likely duplicates."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
@@ -42,7 +43,7 @@ def import_list(
     from cbi.registry import importing, reports
     from cbi.registry.mapping import TEMPLATE
     from cbi.registry.mapping_files import load_mapping
-    from cbi.terminal.output import as_json, progress
+    from cbi.terminal.output import as_json, cover, progress
 
     rules = (
         load_mapping(mapping.read_bytes().decode("utf-8-sig", errors="replace"))
@@ -52,7 +53,7 @@ def import_list(
 
     def write_report(result: "ImportResult") -> None:
         if report:
-            reports.write_report(result, file, report, mapping=rules)
+            reports.write_report(result, file, report, mapping=rules, cover=cover())
 
     with progress("households") as bar:
 
@@ -133,6 +134,52 @@ def list_needs(office: Office = None, user: User = None, json: Json = False) -> 
         as_json([dict(zip(("need", "households", "members"), row, strict=True)) for row in rows])
     else:
         table("Needs", ["Need", "Households#", "Members#"], rows)
+
+
+@registry.command("band")
+def note_band(
+    household: Annotated[str, typer.Argument(help="The household's registration number.")],
+    band: Annotated[str, typer.Argument(help="The band, in the words that programmes use.")],
+    scorecard: Annotated[
+        str, typer.Option(help="Which scorecard, and after a stroke its version.")
+    ] = "assessment",
+    on: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day of the assessment.")
+    ] = None,
+    source: Annotated[str, typer.Option(help="Where this comes from.")] = "visit",
+    office: Office = None,
+    user: User = None,
+) -> None:
+    """Note what an assessment made of a household.
+
+    Example: cbi registry band H-0042 severe --scorecard vulnerability/2 --on 2026-03-03
+    """
+    from cbi.registry import bands
+    from cbi.registry.naming import named
+    from cbi.terminal.output import say
+
+    working(
+        office, user,
+        lambda session, actor: bands.note(
+            session, actor, named(session, household), band, scorecard=scorecard,
+            on=on.date() if on else None, source=source,
+        ),
+    )  # fmt: skip
+    say("Noted.")
+
+
+@registry.command("bands")
+def list_bands(office: Office = None, user: User = None, json: Json = False) -> None:
+    """The bands that households are in now, by scorecard. Example: cbi registry bands"""
+    from cbi.registry import bands
+    from cbi.terminal.output import as_json, table
+
+    rows = working(office, user, bands.words)
+    if json:
+        names = ("scorecard", "version", "band", "households")
+        as_json([dict(zip(names, row, strict=True)) for row in rows])
+    else:
+        table("Bands", ["Scorecard", "Version#", "Band", "Households#"], rows)
 
 
 @registry.command("duplicates")

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 
     from cbi.access.actor import Actor
     from cbi.payments.models import PaymentRun
-    from cbi.payments.queries import RouteLine, RunSheet, StateTotal
-    from cbi.payments.summaries import Summary
+    from cbi.payments.unfunded import Left
 
 runs = typer.Typer(help="Payment runs, from draft to released.", no_args_is_help=True)
 
@@ -34,15 +33,36 @@ Reason = Annotated[str, typer.Option(help="Why, in a few words.")]
 
 
 @runs.command("build")
-def build(programme: str, period: str, office: Office = None, user: User = None) -> None:
-    """Build a draft run for an open cycle. Example: cbi run build winter-2026 2026-11"""
-    from cbi.payments import runs as use
-    from cbi.programmes.queries import cycle_id
+def build(
+    programme: str,
+    period: str,
+    top_up: Annotated[
+        int | None, typer.Option(help="Pay this accepted top-up of the cycle, by its number.")
+    ] = None,
+    office: Office = None,
+    user: User = None,
+) -> None:
+    """Build draft runs for an open cycle, one for each fund that pays a part of it.
 
-    _do(
-        office, user,
-        lambda session, actor: use.build(session, actor, cycle_id(session, programme, period)),
-    )  # fmt: skip
+    Example: cbi run build winter-2026 2026-11
+    """
+    from cbi.payments import runs as use
+    from cbi.payments import unfunded
+    from cbi.programmes.queries import cycle_id
+    from cbi.programmes.top_up_queries import numbered
+    from cbi.terminal.output import say
+
+    def work(session: "Session", actor: "Actor") -> "tuple[list[PaymentRun], list[Left]]":
+        cycle = cycle_id(session, programme, period)
+        top_up_id = numbered(session, actor, cycle, top_up) if top_up is not None else None
+        made = use.build_all(session, actor, cycle, top_up_id)
+        return made, unfunded.left(session, actor, programme, period)
+
+    made, left = working(office, user, work)
+    for run in made:
+        _say(run)
+    for each in left:
+        say(f"{each.entitlements:,} are in no run, together {each.total}: {each.reason.sentence}")
 
 
 @runs.command("list")
@@ -58,9 +78,18 @@ def list_runs(office: Office = None, json: Json = False) -> None:
         return
     table(
         "Payment runs",
-        ["No.#", "Programme", "Period", "Provider", "State", "Payments#", "Total#"],
+        ["No.#", "Programme", "Period", "Fund", "Provider", "State", "Payments#", "Total#"],
         [
-            (r.number, r.programme, r.period, ", ".join(r.providers), r.state, r.payments, r.total)
+            (
+                r.number,
+                r.programme,
+                r.period,
+                r.fund,
+                ", ".join(r.providers),
+                r.state,
+                r.payments,
+                r.total,
+            )
             for r in lines
         ],
     )
@@ -71,6 +100,7 @@ def show(number: Number, office: Office = None, json: Json = False) -> None:
     """The run sheet: what an approver signs, and what changed. Example: cbi run show 12"""
     from cbi.payments import queries
     from cbi.terminal.output import as_json
+    from cbi.terminal.run_sheets import print_sheet, print_totals
 
     with reading(office) as session:
         run_id = queries.run_by_number(session, number)
@@ -80,107 +110,6 @@ def show(number: Number, office: Office = None, json: Json = False) -> None:
     else:
         print_sheet(sheet)
         print_totals(totals)
-
-
-def print_sheet(sheet: "RunSheet") -> None:
-    """What an approver sees before signing."""
-    from cbi.terminal.output import show
-
-    line, facts, money = sheet.line, sheet.summary, sheet.money
-    show(
-        {
-            f"Run {line.number}": f"{line.programme} {line.period}, by {', '.join(line.providers)}: {line.state}",
-            **{
-                f"! {each.code}": each.sentence
-                + (f" ({each.payments:,} payments)" if each.payments else "")
-                + (f": {each.amount}" if each.amount else "")
-                for each in sheet.cautions
-            },
-            "Payments": f"{line.payments:,} to {facts.households:,} households, together {line.total}",
-            **{
-                f"  by {part.provider}": f"{part.payments:,}, together {part.total}{_waits(part)}"
-                for part in sheet.routes
-                if len(sheet.routes) > 1 or part.waiting
-            },
-            "Spread": f"{facts.smallest} smallest, {facts.median} median, {facts.largest} largest",
-            "Budget": f"{money.budget_now} now, {money.budget_after} after",
-            **{
-                f"Float {each.provider}": f"{each.held} now, {each.after} after"
-                for each in money.floats
-            },
-            **_changed(facts),
-            **{
-                f"Follows run {each.run}": f"{each.payments:,} payments that were given up in it, together {each.total}"
-                for each in sheet.follows
-            },
-            "Digest": sheet.digest or "not locked",
-            **_signed(sheet),
-        }
-    )
-
-
-def _signed(sheet: "RunSheet") -> dict[str, str]:
-    """Each signature that the run takes, in order, and why it takes them."""
-    facts = {
-        f"Signature {place}": each.step
-        + (
-            f": {each.by}{f' for {each.instead_of}' if each.instead_of else ''}, {each.at:%Y-%m-%d %H:%M} UTC"
-            if each.at
-            else ": by nobody yet"
-        )
-        for place, each in enumerate(sheet.signatures, 1)
-    }
-    if sheet.required and sheet.required.counted and sheet.required.policy:
-        facts["Because"] = sheet.required.counted.sentence
-    return facts
-
-
-def _waits(part: "RouteLine") -> str:
-    """What of a part of the run is not handed over yet, and why."""
-    words = f"; {part.waiting:,} wait" if part.waiting else ""
-    if part.held:
-        words += f", {part.held:,} of them for a discrepancy to be settled"
-    if part.waiting and part.waits_until:
-        from cbi.terminal.output import at
-
-        words += f"; it took nothing and is tried again at {at(part.waits_until)}"
-    return words
-
-
-def _changed(facts: "Summary") -> dict[str, str]:
-    from cbi.payments.sheet_models import CHANGES, FindingKind
-
-    if facts.against is None:
-        return {"Changes": "first run of the programme"}
-    words = {
-        FindingKind.NEW: "new",
-        FindingKind.GONE: "gone",
-        FindingKind.AMOUNT: "other amount",
-        FindingKind.ACCOUNT: "other telephone or account",
-    }
-    return {
-        f"Against {facts.against.period}": f"{facts.against.payments:,}, {facts.against.total}"
-    } | {
-        f"  {words[kind]}": f"{found.payments:,}: {found.before} before, {found.after} now"
-        for kind in CHANGES
-        if (found := facts.of(kind)).payments
-    }
-
-
-def print_totals(totals: "list[StateTotal]") -> None:
-    """The payments by state, with their sum."""
-    from functools import reduce
-    from operator import add
-
-    from cbi.terminal.output import table
-
-    whole = reduce(add, (line.total for line in totals)) if totals else ""
-    table(
-        "Payments",
-        ["State", "Payments#", "Total#"],
-        [(line.state, line.payments, line.total) for line in totals],
-        totals=("all", sum(line.payments for line in totals), whole),
-    )
 
 
 @runs.command("lock")
@@ -263,6 +192,7 @@ def release(
     """Let an approved run go out, after its recall window. Example: cbi run release 12"""
     from cbi.payments import dispatch, queries
     from cbi.terminal.output import progress, say
+    from cbi.terminal.run_sheets import print_totals
 
     run = _on(office, user, number, dispatch.begin_release)
     if not now:
@@ -325,10 +255,14 @@ def _on(
 def _do(
     office: str | None, user: str | None, work: "Callable[[Session, Actor], PaymentRun]"
 ) -> "PaymentRun":
+    run = working(office, user, work)
+    _say(run)
+    return run
+
+
+def _say(run: "PaymentRun") -> None:
     from cbi.money import Money
     from cbi.terminal.output import say
 
-    run = working(office, user, work)
     total = Money(run.total_minor, run.currency)
     say(f"Run {run.number}: {run.state}, {run.payment_count:,} payments, together {total}.")
-    return run

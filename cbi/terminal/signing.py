@@ -83,11 +83,20 @@ def show(office: Office = None, json: Json = False) -> None:
             )
             .order_by(ApprovalPolicy.version.desc())
         ).first()
-    waits = (proposed.version, approval_policy.stored(proposed.rules)) if proposed else None
+    waits = (
+        (proposed.version, approval_policy.stored(proposed.rules, proposed.controls))
+        if proposed
+        else None
+    )
     if json:
         as_json(
             {
-                name: found and {"version": found[0], "rules": found[1].canonical()}
+                name: found
+                and {
+                    "version": found[0],
+                    "rules": found[1].canonical(),
+                    "controls": found[1].controls.canonical(),
+                }
                 for name, found in (("holds", holds), ("proposed", waits))
             }
         )
@@ -104,16 +113,33 @@ def _print(title: str, shown: "Policy") -> None:
 
     table(
         title,
-        ["Currency", "Programmes", "In seven days up to#", "One household up to#", "Signatures"],
+        ["Currencies", "Programmes", "In seven days up to#", "One household up to#", "Signatures"],
         [
             (
-                rule.currency, ", ".join(rule.programmes) or "all others", band.up_to or "any amount",
+                ", ".join(rule.currencies), ", ".join(rule.programmes) or "all others", band.up_to or "any amount",
                 band.household_up_to or "any amount", " → ".join(step.name for step in band.steps),
             )
             for rule in shown.rules
             for band in rule.bands
         ],
     )  # fmt: skip
+    said = shown.controls
+    if said.canonical():
+        table(
+            "Controls that are not as the engine comes (all of them: cbi waiver controls)",
+            ["Control", "Blocks", "Passes up to#"],
+            [
+                (each.control, "yes" if each.blocks else "no", "" if each.at_most is None else each.at_most)
+                for each in said.blocking
+            ]
+            + [
+                (
+                    " of ".join(("amounts", *each.components)) + " in " + ", ".join(each.programmes or ("all",)),
+                    "yes", f"{each.at_least or 'any'} – {each.at_most or 'any'}",
+                )
+                for each in said.amounts
+            ],
+        )  # fmt: skip
 
 
 @delegations.command("make")

@@ -69,7 +69,7 @@ def fetch_statement(
 
 
 def _print_taken(taken: "TakenIn", *, json: bool) -> None:
-    from cbi.terminal.output import as_json, show
+    from cbi.terminal.output import as_json, say, show
 
     if json:
         as_json(taken)
@@ -81,6 +81,10 @@ def _print_taken(taken: "TakenIn", *, json: bool) -> None:
             "Paid out": taken.total,
         }
     )
+    if taken.missing is not None and taken.missing.minor:
+        say(
+            f"The provider's balances moved {taken.missing} more than all lines that are here: a statement is missing."
+        )
 
 
 def reconcile(

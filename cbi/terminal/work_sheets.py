@@ -82,7 +82,7 @@ def take_in(
     from cbi.programmes import work_entering
     from cbi.programmes.work_results import SheetRefused
     from cbi.programmes.work_schemas import EnteredOut
-    from cbi.terminal.output import as_json
+    from cbi.terminal.output import as_json, cover
 
     def work_(session: "Session", actor: "Actor") -> "Entered":
         return work_entering.take_in(session, actor, file, reason=reason, dry_run=dry_run)
@@ -91,10 +91,10 @@ def take_in(
         entered = working(office, user, work_)
     except SheetRefused as refusal:
         if report:
-            work_entering.write_report(refusal.result, file, report)
+            work_entering.write_report(refusal.result, file, report, cover())
         raise
     if report:
-        work_entering.write_report(entered, file, report)
+        work_entering.write_report(entered, file, report, cover())
     if json:
         as_json(EnteredOut.of(entered).model_dump(mode="json"))
     else:

@@ -261,6 +261,38 @@ def test_the_deployment_says_how_its_post_office_writes() -> None:
     assert (line.value_date, line.office) == (date(2026, 3, 12), "أدرار")
 
 
+FEES = """date;office;receipt;amount;commission;currency
+2026-03-10;Main office;R1;1000.00;45.00;DZD
+2026-03-10;Main office;R2;2000.00;;DZD
+TOTAL;2;;3000.00;45.00;DZD
+"""
+
+
+def test_fees_in_a_column_of_their_own_are_lines_that_name_the_same_payment() -> None:
+    post = build({"COLUMN_FEE": "Commission"})
+    paid, fee, other = post.parse_statement(FEES.encode()).lines
+    assert [line.kind for line in (paid, fee, other)] == [
+        LineKind.PAYMENT,
+        LineKind.FEE,
+        LineKind.PAYMENT,
+    ]
+    assert (paid.amount, fee.amount) == (Money(1000_00, "DZD"), Money(45_00, "DZD"))
+    assert (fee.provider_reference, fee.line_id) == ("R1", f"{paid.line_id}/fee")
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        FEES.replace("1000.00;45.00", "1000.00;46.00"),
+        FEES.replace("1000.00;45.00", "1000.00;-45.00"),
+        FEES.replace("3000.00;45.00", "3000.00;"),
+        FEES.replace(";commission", ""),
+    ],
+)
+def test_fees_that_do_not_add_up_are_refused(damaged: str) -> None:
+    _refusal(build({"COLUMN_FEE": "commission"}), damaged)
+
+
 def test_counters_pay_whole_units_of_any_currency_by_default(post: PostOfficeAdapter) -> None:
     assert post.profile.admits(Money(100000, "DZD"))
     assert not post.profile.admits(Money(100050, "DZD"))

@@ -56,8 +56,19 @@ def open_run(seen: Window) -> Page:
     return seen.page
 
 
+def look(page: Page) -> None:
+    """Open every list of what is unusual in the run that is open, and come back to its sheet."""
+    links = page.locator("section[aria-labelledby=first] a[href*='/lists/']")
+    paths = [links.nth(at).get_attribute("href") or "" for at in range(links.count())]
+    for path in paths:
+        page.locator(f"section[aria-labelledby=first] a[href='{path}']").click()
+        expect(page).to_have_url(re.compile(f"{re.escape(path)}$"))
+        page.go_back()
+
+
 def sign(page: Page, who: Person, step: str) -> None:
-    """Sign the run that is open as its certifier or authoriser, with a fresh one-time code."""
+    """Sign the run that is open as its certifier or authoriser, with a fresh one-time code, after looking at its lists."""
+    look(page)
     form = page.locator(f"form[action$='/sign/{step}']")
     form.locator("[name=code]").fill(who.next_code(early=0))
     form.locator("button").click()

@@ -27,7 +27,7 @@ from tests.flow.standing import STORIES, Standing, told
 from tests.reconciliation_factory import Line, settlement
 
 STUCK = {"en": "What is stuck", "ar": "ما هو عالق"}
-SETTLED = {"en": "The discrepancy is settled.", "ar": "سُوّي الفرق."}
+NOTED = {"en": "Nothing has moved yet", "ar": "لم يتحرك شيء بعد"}
 FAILED = {"en": "failed, not paid", "ar": "فشلت ولم تُدفع"}
 
 
@@ -106,7 +106,7 @@ def test_the_pages_can_be_used_by_everybody(
 
 
 @pytest.mark.parametrize("language", ["en", "ar"])
-def test_a_treasurer_takes_a_statement_in_and_explains_what_does_not_agree(
+def test_a_treasurer_takes_a_statement_in_and_reports_what_a_line_is(
     standing: Standing, window: OpenWindow, language: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "november.csv"
@@ -121,9 +121,11 @@ def test_a_treasurer_takes_a_statement_in_and_explains_what_does_not_agree(
     page.locator(".warning a").click()
     page.locator("section table tbody th a").first.click()
     expect(page.locator("main")).to_contain_text("R-STRANGE")
-    page.locator("[name=explanation]").fill("The post office took the line back.")
-    page.locator("form[action$='/settle'] button").click()
-    expect(page.locator(".notice")).to_contain_text(SETTLED[language])
+    page.locator("[name=verdict]").select_option("not_ours")
+    page.locator("[name=proof]").fill("Letter 55 of the post office")
+    page.locator("form[action$='/line'] button").click()
+    expect(page.locator(".notice")).to_contain_text(NOTED[language])
+    assert overflow(page) == 0
     assert_every_promise_is_kept()
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.acting import look
 from tests.browser.house import House, Window, axe, open_window, overflow, screenshot
 
 CODE = re.compile(r"\d{4}\.\d{4}\.\d{4}")
@@ -173,6 +174,7 @@ def test_the_tour(served: Served, window: OpenWindow) -> None:
     run = amina.url
     expect(amina.locator("#changed + p")).to_contain_text("Against the cycle")
     screenshot(amina, "tour-2-sheet")
+    look(amina)
     amina.locator("[name=code]").fill(_code(people, "amina"))
     amina.get_by_role("button", name="Certify").click()
     expect(amina.locator(".notice")).to_contain_text("You certified run 2")
@@ -180,6 +182,7 @@ def test_the_tour(served: Served, window: OpenWindow) -> None:
     karim = window().open(served.path("Authorise"))
     _sign_in(people, karim, "karim")
     karim.goto(run)
+    look(karim)
     karim.locator("[name=code]").fill(_code(people, "karim"))
     karim.get_by_role("button", name="Authorise").click()
     expect(karim.locator(".notice")).to_contain_text("You authorised run 2")
@@ -253,9 +256,10 @@ def _the_office(served: Served, window: OpenWindow, people: Page) -> None:
     tala.goto(f"{served.address}/discrepancies?kind=amount_differs")
     tala.locator("main a[href^='/discrepancies/']").first.click()
     screenshot(tala, "tour-8-discrepancy")
-    tala.locator("[name=explanation]").fill("The post office corrected its list: 500 dinars more.")
-    tala.locator("form:has([name=explanation]) [type=submit]").click()
-    expect(tala.locator(".notice")).to_contain_text("settled")
+    tala.locator("[name=verdict]").select_option("not_ours")
+    tala.locator("[name=proof]").fill("Letter 55 of the post office: the line was a mistake.")
+    tala.locator("form[action$='/line'] [type=submit]").click()
+    expect(tala.locator(".notice")).to_contain_text("Nothing has moved yet")
 
     marc = window().open("/sign-in")
     _sign_in(people, marc, "marc")

@@ -11,7 +11,7 @@ from cbi.errors import CbiError
 from cbi.fsp.keys import idempotency_key
 from cbi.fsp.messages import Outcome, ProviderUpdate
 from cbi.money import Money
-from cbi.payments import amounts, discrepancies, outcomes
+from cbi.payments import amounts, outcomes, settling
 from cbi.payments.models import Discrepancy
 from cbi.payments.outcomes import Applied
 from cbi.payments.states import PaymentState
@@ -63,7 +63,7 @@ class Said:
             for each in session.scalars(
                 select(Discrepancy).where(Discrepancy.settled_at.is_(None))
             ):
-                discrepancies.settle(session, EVERYTHING, each.id, "It is all right.")
+                settling.settle(session, EVERYTHING, each.id, "It is all right.")
 
     def books(self, *codes: str) -> list[int]:
         """How much these accounts hold more than at the start."""

@@ -15,7 +15,7 @@ from cbi.payments.again import Decided
 from cbi.payments.decision_models import Remedy
 from cbi.payments.undecided import Chosen
 from cbi.registry import personal
-from tests.factories import START, Team
+from tests.factories import START, Team, look
 from tests.flow.sending import accounts, payments
 
 SECRET = "a-secret-for-callbacks"
@@ -72,6 +72,7 @@ def follow_up(run_id: UUID, people: Team, *, at: datetime = LATER) -> UUID:
         cycle_id = runs.find(session, run_id).cycle_id
         new = runs.build(session, people.maker.actor, cycle_id)
         runs.lock(session, people.maker.actor, new.id)
+        look(session, new, people)
         approval.certify(session, people.certifier.actor, new.id, people.certifier.code())
         approval.authorise(session, people.authoriser.actor, new.id, people.authoriser.code())
     with clock.frozen(at + timedelta(hours=1)), offices.transaction("dz") as session:

@@ -7,6 +7,8 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from types import ModuleType
@@ -17,15 +19,17 @@ from adapters.sandbox.client import SandboxProvider
 from cbi import jobs
 from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
-from cbi.fsp.messages import Outcome, PaymentInstruction, ProviderUpdate, Question
+from cbi.fsp.messages import FspProfile, Outcome, PaymentInstruction, ProviderUpdate, Question
 from cbi.messaging import claims, handover
 from cbi.messaging.phones import phones
 from cbi.messaging.transports import Sent, Simulator
 from cbi.offices import transact
-from cbi.payments import dispatch, inbox, sending
-from cbi.redemption import counter, issuing
+from cbi.payments import answers, dispatch, inbox, polling, sending
+from cbi.reconciliation import matching, statements
+from cbi.redemption import counter, issuing, shortages
 from cbi.registry import personal
 from cbi.settings import settings
+from tests.factories import EVERYTHING
 
 OFFICE = "dz"
 SECRET = "a-secret-for-callbacks"
@@ -64,9 +68,15 @@ class Ledger:
 class LastingAdapter(SandboxAdapter):
     """The sandbox's profile, before a provider that pays once for each key and forgets nothing."""
 
-    def __init__(self, ledger: Ledger, reached: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(
+        self, ledger: Ledger, reached: Callable[[str], None] = lambda _: None, at_once: int = 1
+    ) -> None:
         super().__init__(SandboxProvider())
-        self._ledger, self._reached = ledger, reached
+        self._ledger, self._reached, self._at_once = ledger, reached, at_once
+
+    @property
+    def profile(self) -> FspProfile:
+        return replace(super().profile, at_once=self._at_once)
 
     def submit(self, instruction: PaymentInstruction) -> ProviderUpdate:
         key = instruction.idempotency_key
@@ -79,6 +89,7 @@ class LastingAdapter(SandboxAdapter):
         return self._answer(key)
 
     def query_status(self, question: Question) -> ProviderUpdate:
+        self._reached("before the provider is asked")
         return self._answer(question.idempotency_key)
 
     def _answer(self, key: str) -> ProviderUpdate:
@@ -139,6 +150,13 @@ def send(killer: Killer, folder: Path, run_id: str) -> None:
     killer.reached("after the run is finished")
 
 
+def send_together(killer: Killer, folder: Path, run_id: str) -> None:
+    """Send a run, three payments at a time."""
+    killer.around(answers, "take_set", before="before the answer is saved")
+    adapter = LastingAdapter(Ledger(folder), killer.reached, at_once=3)
+    sending.send(OFFICE, UUID(run_id), "sandbox", adapter, personal.accounts)
+
+
 def issue(killer: Killer, folder: Path, run_id: str) -> None:
     """Release a run to codes, two at a time."""
     original = issuing.issue_chunk
@@ -176,12 +194,58 @@ def callback(killer: Killer, folder: Path, _: str) -> None:
     inbox.receive(OFFICE, "sandbox", adapter, headers, body.encode())
 
 
+def statement(killer: Killer, folder: Path, _: str) -> None:
+    """Take in and reconcile the statement that stands in a file."""
+    content = (folder / "statement").read_bytes()
+    killer.around(statements, "_copy", before="before its lines are copied")
+    killer.around(statements, "_keep", after="before the statement is saved")
+    taken = transact(
+        OFFICE, lambda s: statements.take_in(s, EVERYTHING, "sandbox", content, "statement.txt")
+    )
+    killer.reached("after the statement is saved")
+    killer.around(matching, "_confirm", before="before its news is booked")
+    killer.around(matching, "_match", before="before its lines are matched")
+    killer.around(matching, "reconcile", after="before the matches are saved")
+    transact(OFFICE, lambda s: matching.reconcile(s, EVERYTHING, "sandbox"))
+    killer.reached(f"after {taken.lines} lines are matched")
+
+
+def ask(killer: Killer, folder: Path, _: str) -> None:
+    """Ask the provider about what nobody knows."""
+    killer.around(polling, "apply", before="before the news is booked", after="before it is saved")
+    adapter = LastingAdapter(Ledger(folder), killer.reached)
+    polling.poll(OFFICE, "sandbox", adapter, patience=timedelta(0))
+
+
+def hold(killer: Killer, folder: Path, typed: str) -> None:
+    """Hold a payment for somebody at the counter. `typed` is the teller, the code and the second factor."""
+    teller, code, factor = typed.split("/")
+    who = Actor("teller", UUID(teller), "", frozenset({(Permission.REDEMPTION_PERFORM, None)}))
+    killer.around(counter, "authorise", after="before the hold is saved")
+    transact(OFFICE, lambda s: counter.authorise(s, who, code=code, factor=factor))
+    killer.reached("after the hold is saved")
+
+
+def no_cash(killer: Killer, folder: Path, held: str) -> None:
+    """Send somebody away because there is not enough cash. `held` names the teller and the authorisation."""
+    teller, authorisation = map(UUID, held.split("/"))
+    who = Actor("teller", teller, "", frozenset({(Permission.REDEMPTION_PERFORM, None)}))
+    killer.around(shortages, "release_hold", after="before it is noted")
+    transact(OFFICE, lambda s: shortages.turn_away(s, who, authorisation_id=authorisation))
+    killer.reached("after it is noted")
+
+
 WORK: dict[str, Callable[[Killer, Path, str], None]] = {
     "send": send,
+    "send_together": send_together,
     "issue": issue,
     "text": text,
     "confirm": confirm,
     "callback": callback,
+    "statement": statement,
+    "ask": ask,
+    "hold": hold,
+    "no cash": no_cash,
 }
 
 

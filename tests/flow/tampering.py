@@ -235,9 +235,9 @@ A_CODE_IS_PAID_OUT_ONCE = (
 A_LINE_SETTLES_ONE_PAYMENT = (
     Tampering(
         7, "a match is duplicated", PAID,
-        """ALTER TABLE matches DROP CONSTRAINT uq_matches_payment_id_attempt_kind;
-        INSERT INTO matches SELECT gen_random_uuid(), payment_id, attempt, kind, rule, amount_minor, matched_at
-          FROM matches WHERE payment_id = :victim""",
+        """ALTER TABLE matches DROP CONSTRAINT uq_matches_payment_id_attempt_kind_again;
+        INSERT INTO matches SELECT gen_random_uuid(), payment_id, attempt, kind, rule, amount_minor, matched_at, undone,
+          again FROM matches WHERE payment_id = :victim""",
     ),
     Tampering(7, "a match is altered", LINE, "UPDATE matches SET amount_minor = 1 WHERE line_id = :victim"),
     Tampering(7, "a line is altered", LINE, "UPDATE statement_lines SET amount_minor = 1 WHERE id = :victim"),

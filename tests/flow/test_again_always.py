@@ -23,7 +23,7 @@ from cbi.payments.models import Payment, PaymentRun
 from cbi.payments.states import PaymentState, RunState
 from cbi.payments.undecided import Chosen
 from cbi.proofs.verify import PROMISES
-from tests.factories import START, Team, approved_run, funded_programme, households, team
+from tests.factories import START, Team, approved_run, funded_programme, households, look, team
 
 OUTCOMES = ("paid", "failed", "unknown_paid", "unknown_unpaid", "accepted")
 STEPS = ("send", "send", "ask", "try_again", "give_up", "return", "expire", "follow_up", "close")
@@ -120,6 +120,7 @@ class Life:
         people, session = self.people, self.session
         new = runs.build(session, people.maker.actor, cycle_id)
         runs.lock(session, people.maker.actor, new.id)
+        look(session, new, people)
         approval.certify(session, people.certifier.actor, new.id, people.certifier.code())
         approval.authorise(session, people.authoriser.actor, new.id, people.authoriser.code())
         self.at += timedelta(hours=1)

@@ -311,7 +311,7 @@ def test_the_line_of_a_statement_settles_what_two_people_found(said: Said) -> No
         take_in(session, EVERYTHING, "sandbox", lines, "one.jsonl")
         matching.reconcile(session, EVERYTHING, "sandbox")
     assert "amount_differs" in disputes()
-    assert refused(said.settle) == "discrepancy.ended_by_finding"
+    assert refused(said.settle) == "discrepancy.ended_by_line"
     said.found(40_000)
     with offices.transaction("dz") as session:
         assert matching.reconcile(session, EVERYTHING, "sandbox").matched == 1

@@ -15,7 +15,7 @@ WITHOUT_FLOOR = {"certify", "authorise", "cbi registry import"}
 STEPS = {
     "import a list", "open, build, lock", "certify", "authorise", "release to codes", "text the codes",
     "redeem, 4 tellers", "redeem over HTTP, 1 at once", "redeem over HTTP, 3 at once", "book in bulk", "reconcile",
-    "verify", "cbi registry import", "cbi --help",
+    "verify", "send over HTTP, 16 at once", "cbi registry import", "cbi --help",
 } | ({"text over Kannel", "text in, 8 at once"} if sms.is_possible() else set())  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from cbi import clock, offices
 from cbi.access import totp
 from cbi.access.permissions import ROLE_PERMISSIONS, STAFF_ROLES, Permission, Role
 from cbi.app import create_app
+from cbi.payments.discrepancies import open_discrepancy
 from cbi.payments.models import Discrepancy, Payment
 from cbi.payments.states import PaymentState
 from cbi.redemption.models import CodeIssue
@@ -221,6 +222,17 @@ def test_a_discrepancy_is_taken_given_away_and_explained(visitor: Visitor) -> No
     who.send(f"/discrepancies/{found}/assign")
     assert "It has an owner now." in who.words
     assert f"/discrepancies/{found}" in who.get("/discrepancies?owner=me").text
+    who.get(f"/discrepancies/{found}")
+    refused = who.send(f"/discrepancies/{found}/line", verdict="not_ours", proof="x")
+    assert 'data-code="audit.unusable_reason"' in refused.text
+    who.send(
+        f"/discrepancies/{found}/line", verdict="not_ours", proof="Letter 55 of the post office"
+    )
+    assert "Nothing has moved yet" in who.words
+    assert "Waits for a colleague who may authorise runs." in who.words
+    with offices.transaction("dz") as session:
+        open_discrepancy(session, "reference_repeated", "x", provider="post_office")
+    found = the_discrepancy("reference_repeated")
     who.get(f"/discrepancies/{found}")
     refused = who.send(f"/discrepancies/{found}/settle", explanation="x")
     assert 'data-code="audit.unusable_reason"' in refused.text

@@ -16,15 +16,15 @@ from cbi.access.permissions import Role
 from cbi.audit.models import AuditEntry
 from cbi.audit.reasons import UnusableReason
 from cbi.money import Money
-from cbi.payments.discrepancies import (
+from cbi.payments.discrepancies import open_discrepancy
+from cbi.payments.models import Discrepancy, Payment
+from cbi.payments.settling import (
     AlreadySettled,
     NoSuchOwner,
     UnknownDiscrepancy,
     assign,
-    open_discrepancy,
     settle,
 )
-from cbi.payments.models import Discrepancy, Payment
 from cbi.programmes.models import Programme
 from cbi.reconciliation import queries
 from tests.reconciliation_factory import TREASURER, Sent, send

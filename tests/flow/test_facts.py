@@ -16,12 +16,12 @@ from cbi.ledger.posting import Book, NotCovered, post
 from cbi.ledger.queries import available
 from cbi.messaging.models import Message
 from cbi.messaging.states import MessageState
-from cbi.payments import discrepancies, late, recovering
-from cbi.payments.discrepancies import EndedByMoney
+from cbi.payments import late, recovering, settling
 from cbi.payments.models import Discrepancy, Payment, PaymentRun
 from cbi.payments.outcomes import Applied
 from cbi.payments.receivable_models import Receivable
 from cbi.payments.recovering import NothingToCover
+from cbi.payments.settling import EndedByMoney
 from cbi.payments.states import PaymentState, ReceivableState
 from cbi.programmes import budget
 from tests.factories import EVERYTHING, colleague
@@ -119,7 +119,7 @@ def cover(tried: Tried) -> None:
 
 def settle(session: Session, kind: str) -> None:
     one = session.scalars(select(Discrepancy.id).where(Discrepancy.kind == kind)).one()
-    discrepancies.settle(session, EVERYTHING, one, "They wrote that it was a mistake.")
+    settling.settle(session, EVERYTHING, one, "They wrote that it was a mistake.")
 
 
 def test_an_older_attempt_that_was_paid_too_is_owed_back_and_no_second_expense(
@@ -221,7 +221,7 @@ def test_a_payment_that_expired_was_paid_came_back_and_so_on_books_each_decision
             for each in session.scalars(
                 select(Discrepancy).where(Discrepancy.settled_at.is_(None))
             ):
-                discrepancies.settle(session, EVERYTHING, each.id, "The provider explained it.")
+                settling.settle(session, EVERYTHING, each.id, "The provider explained it.")
         tried.becomes(S.READY)
         tried.sent(FAILED)
     tried.becomes(S.CANCELLED)

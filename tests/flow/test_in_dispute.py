@@ -10,7 +10,7 @@ from sqlalchemy import URL, select
 from adapters.sandbox.adapter import SandboxAdapter
 from adapters.sandbox.client import SIGNATURE, Act, SandboxProvider, Schedule, Step, sign
 from cbi import clock, offices
-from cbi.payments import discrepancies, inbox, progress, queries, sending, stalled
+from cbi.payments import discrepancies, inbox, progress, queries, sending, settling, stalled
 from cbi.payments.models import Discrepancy, PaymentRun
 from cbi.payments.queries import RouteLine
 from cbi.payments.sending import Sent
@@ -72,7 +72,7 @@ class Story:
             for each in session.scalars(
                 select(Discrepancy.id).where(Discrepancy.settled_at.is_(None))
             ).all():
-                discrepancies.settle(session, EVERYTHING, each, "They wrote that it was a mistake.")
+                settling.settle(session, EVERYTHING, each, "They wrote that it was a mistake.")
 
 
 @pytest.fixture

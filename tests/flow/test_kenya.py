@@ -34,7 +34,7 @@ from cbi.redemption.holding import Authorised
 from cbi.registry import duplicates, importing, numbers
 from cbi.registry.mapping_files import load_mapping
 from cbi.settings import settings
-from tests.factories import START, colleague, locked_run, team
+from tests.factories import START, colleague, locked_run, look, team
 
 OFFICE, HOUSEHOLDS, TELLERS = "ke", 999, 4
 NAIROBI = ZoneInfo("Africa/Nairobi")
@@ -178,6 +178,7 @@ def approve() -> UUID:
         run = locked_run(session, people, "kisumu", f"{START.astimezone(NAIROBI):%Y-%m}")
         assert (run.payment_count, run.total_minor) == (HOUSEHOLDS, TOTAL.minor)
         assert run.state is RunState.LOCKED
+        look(session, run, people)
     for sign, signer in (
         (approval.certify, people.certifier),
         (approval.authorise, people.authoriser),

@@ -2,13 +2,14 @@
 
 from datetime import UTC, datetime
 
+import pytest
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from cbi import clock, db
 from cbi.access.actor import SYSTEM
 from cbi.money import Money
-from cbi.payments.discrepancies import settle
+from cbi.payments.settling import EndedByLine, settle
 from cbi.reconciliation import matching, statements
 from cbi.reconciliation import queries as reconciliation
 from cbi.reporting.overview import DAYS, overview
@@ -55,14 +56,15 @@ def test_a_large_run_takes_no_more_questions_than_a_small_one(session: Session) 
     assert questions() == few < 30
 
 
-def test_a_line_that_a_person_explained_still_does_not_agree(session: Session) -> None:
+def test_a_line_that_words_would_explain_still_does_not_agree(session: Session) -> None:
     content = settlement([Line("R-NOBODYS", 300)])
     statements.take_in(session, TREASURER, "post_office", content, "one.csv")
     (before,) = reconciliation.last_statements(session, SYSTEM)
     assert (before.unmatched, before.per_cent) == (None, None)
     matching.reconcile(session, TREASURER, "post_office")
     found = session.scalars(reconciliation.discrepancies(SYSTEM, is_open=True)).one()
-    settle(session, TREASURER, found.id, "The post office took it back.")
+    with pytest.raises(EndedByLine):
+        settle(session, TREASURER, found.id, "The post office took it back.")
     session.expire_all()
     (after,) = reconciliation.last_statements(session, SYSTEM)
-    assert (after.unmatched, after.per_cent, after.open_discrepancies) == (1, 0, 0)
+    assert (after.unmatched, after.per_cent, after.open_discrepancies) == (1, 0, 1)

@@ -6,6 +6,7 @@ from sqlalchemy import URL
 from cbi import offices
 from cbi.access.permissions import Role
 from cbi.app import create_app
+from cbi.payments import discrepancies
 from tests.flow.people import Caller, make_user, token_for
 from tests.reconciliation_factory import Line, pay, send, settlement
 
@@ -36,6 +37,7 @@ def test_from_a_file_to_a_settled_discrepancy(treasurer: Caller) -> None:
         "new_lines": 2,
         "already": False,
         "total": {"amount": "800.00", "currency": "DZD"},
+        "missing": None,
     }
     again = upload(treasurer, content)
     assert (again.status_code, again.json()["already"], again.json()["new_lines"]) == (200, True, 0)
@@ -49,15 +51,16 @@ def test_from_a_file_to_a_settled_discrepancy(treasurer: Caller) -> None:
     (line,) = found["items"]
     assert line["amount"] == {"amount": "300.00", "currency": "DZD"}
     assert line["details"]["reference"] == "R9"
-    settled = treasurer.post(
-        f"/discrepancies/{line['id']}/settle", {"resolution": "The post office took it back."}
-    )
-    assert (settled.status_code, settled.json()["resolution"]) == (
-        200,
-        "The post office took it back.",
-    )
+    words = {"resolution": "The post office took it back."}
+    settled = treasurer.post(f"/discrepancies/{line['id']}/settle", words)
+    assert (settled.status_code, settled.json()["code"]) == (409, "discrepancy.ended_by_line")
+    with offices.transaction("dz") as session:
+        discrepancies.open_discrepancy(session, "reference_repeated", "x", provider="post_office")
+    found = treasurer.get("/discrepancies", params={"kind": "reference_repeated"}).json()["items"]
+    settled = treasurer.post(f"/discrepancies/{found[0]['id']}/settle", words)
+    assert (settled.status_code, settled.json()["resolution"]) == (200, words["resolution"])
     summary = treasurer.get("/discrepancies/summary").json()
-    assert summary == []
+    assert [kind["kind"] for kind in summary] == ["unknown_line"]
 
 
 def test_discrepancies_come_in_pages_oldest_first(treasurer: Caller) -> None:

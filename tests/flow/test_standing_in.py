@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
+from cbi import clock
 from cbi.access.actor import NotPermitted
 from cbi.access.permissions import Role
 from cbi.money import Money
@@ -131,6 +132,29 @@ def test_whoever_was_stood_in_for_takes_no_other_step(session: Session, people: 
     run = sign(session, locked(session, people.makers[0]), "certifier", people.treasurer)
     with pytest.raises(runs.TwoParts):
         sign(session, run, "authoriser", both)
+
+
+def test_a_clock_that_is_set_back_makes_nobody_a_liar(session: Session, people: House) -> None:
+    absent = people.by_step["authoriser"]
+    run = certified(session, people)
+    with clock.frozen(START + timedelta(hours=20)):
+        made = given_now(session, absent, people)
+    sign(session, run, "authoriser", people.treasurer)  # as the clock tells, hours before that
+    nothing_is_broken(session)
+    with clock.frozen(START - timedelta(hours=20)):
+        delegations.withdraw(session, absent.actor, made.id)
+    nothing_is_broken(session)
+
+
+def given_now(session: Session, absent: Colleague, people: House) -> Delegation:
+    """The treasurer may authorise, from this moment on."""
+    assert people.treasurer.actor.id
+    terms = Terms(
+        people.treasurer.actor.id, Role.AUTHORISER, TODAY - timedelta(days=2), TODAY + timedelta(days=4)
+    )  # fmt: skip
+    third = people.by_step["head_of_finance"]
+    made = delegations.make(session, absent.actor, terms, absent.code())
+    return delegations.accept(session, third.actor, made.id, third.code())
 
 
 def test_nobody_passes_on_what_they_do_not_have(session: Session, people: House) -> None:

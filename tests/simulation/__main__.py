@@ -3,6 +3,7 @@
 import argparse
 import json
 import logging
+import os
 import sys
 import time
 
@@ -10,10 +11,10 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from tests.simulation.checking import Kind
 from tests.simulation.faults import FAULTS
 from tests.simulation.ground import opened, postgresql
 from tests.simulation.many import Outcome, Sum, many, one
+from tests.simulation.wrongs import Kind
 
 SHOWN = 3
 out = Console()
@@ -26,7 +27,12 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="live this one life only")
     parser.add_argument("--seeds", type=int, default=100, help="how many lives (100)")
     parser.add_argument("--first", type=int, default=1, help="the first seed (1)")
-    parser.add_argument("--workers", type=int, default=2, help="processes side by side (2)")
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=os.cpu_count() or 2,
+        help="processes side by side (one for each core)",
+    )
     parser.add_argument("--json", action="store_true", help="the sum as JSON")
     parser.add_argument("-v", "--verbose", action="store_true", help="every step of the one life")
     chosen = parser.parse_args()
@@ -40,7 +46,7 @@ def main() -> int:
     else:
         seeds = range(chosen.first, chosen.first + chosen.seeds)
         for outcome in track(
-            many(seeds, chosen.workers), "lives", len(seeds), console=err, disable=not err.is_terminal
+            many(seeds, chosen.jobs), "lives", len(seeds), console=err, disable=not err.is_terminal
         ):  # fmt: skip
             total.add(outcome)
             if outcome.wrong and len(total.broken) <= SHOWN:

@@ -3,7 +3,6 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import text
@@ -12,9 +11,10 @@ from sqlalchemy.orm import Session
 from cbi import offices
 from cbi.payments.states import IN_DOUBT, PaymentState
 from cbi.proofs.verify import verify
-from tests.simulation.cutting import start_again
-from tests.simulation.ground import COUNTER, MODEL, OFFICE, PREFUNDED
+from tests.simulation import assistance, finance, months, signing
+from tests.simulation.first_day import COUNTER, MODEL, OFFICE, PREFUNDED
 from tests.simulation.life import Life
+from tests.simulation.wrongs import Kind, Wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,28 +22,17 @@ class Booked:
     """One payment as our books have it. `out`: what left the provider's float for it, in minor units."""
 
     id: UUID
-    entitlement_id: UUID
     provider: str
     state: str
     attempts: int
     minor: int
     out: int
+    given_up: int
+    """What of it came back to our bank, or was given up by two people."""
+    due: str
+    """What a household is owed only once: the entitlement, or the tranche whatever cycle it is in."""
     named: bool
     """Whether an open discrepancy names it, itself or through a line."""
-
-
-class Kind(StrEnum):
-    """What can be wrong after a life."""
-
-    PAID_TWICE = "paid twice, or sent so that it could be"
-    LOST = "acknowledged, and lost"
-    UNRESOLVED = "could be known, and is not"
-    OTHERWISE = "our books say otherwise than the truth"
-    PROMISE = "a promise is broken (cbi verify)"
-    BROKEN = "an error that nobody expected"
-
-
-Wrong = tuple[Kind, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +50,6 @@ class Found:
 
 def check(life: Life) -> Found:
     """Compare a settled life with the truth."""
-    start_again()
     with offices.transaction(OFFICE) as session:
         breaches = [
             (Kind.PROMISE, f"promise {verdict.promise.number}: {breach}")
@@ -79,6 +67,10 @@ def check(life: Life) -> Found:
             *_of_float(life, session, booked),
             *_lost(life, session),
             *_stuck(session),
+            *finance.wrong(life, session),
+            *months.wrong(life, session),
+            *signing.wrong(life, session),
+            *assistance.wrong(life, session),
         ]
     twice = sum(_paid_times(life, payment) > 1 for payment in booked)
     return Found(
@@ -111,7 +103,9 @@ def _of_model(life: Life, payment: Booked) -> Iterator[Wrong]:
     truth = sum(payout.paid for payout in payouts)
     lied = any(payout.lied for payout in payouts)
     # What came back is booked on the provider's word to us; a line of a statement alone is for a person.
-    muddled = any(payout.muddled or payout.status == "REVERSED" for payout in payouts)
+    muddled = any(
+        (payout.muddled or payout.status == "REVERSED") and not payout.settled for payout in payouts
+    )
     if payment.out != truth and not payment.named:
         yield (
             Kind.OTHERWISE,
@@ -124,10 +118,14 @@ def _of_model(life: Life, payment: Booked) -> Iterator[Wrong]:
         )
     if not lied and len([payout for payout in payouts if payout.paid]) > 1:
         yield Kind.PAID_TWICE, "paid twice, though nothing untrue was said of it"
-    if (payment.state == PaymentState.PAID) != (payment.out == payment.minor) and not payment.named:
+    kept = payment.out - payment.given_up
+    delivered = payment.state == PaymentState.PAID
+    whole = any(payout.settled for payout in payouts) or kept == payment.minor
+    explained = whole if delivered else not kept
+    if not explained and not payment.named:
         yield (
             Kind.OTHERWISE,
-            f"{payment.out} of {payment.minor} left the float in our books, and nothing explains it",
+            f"{kept} of {payment.minor} left the float in our books and stayed away, and nothing explains it",
         )
     if payment.state in IN_DOUBT and not (lied and payment.named):
         yield Kind.UNRESOLVED, "still unknown, though the provider answers"
@@ -138,10 +136,10 @@ def _of_model(life: Life, payment: Booked) -> Iterator[Wrong]:
 def _sent_anew(life: Life, booked: Sequence[Booked]) -> Iterator[Wrong]:
     """No key is sent twice; and for what a household is owed, no new one while an earlier one was, or could be, paid."""
     provider = life.provider
-    chains: defaultdict[UUID, list[str]] = defaultdict(list)
+    chains: defaultdict[str, list[str]] = defaultdict(list)
     for payment in booked:
         heard = [each for each in _references(payment) if each in provider.first_heard]
-        chains[payment.entitlement_id] += heard
+        chains[payment.due] += heard
     for references in chains.values():
         references.sort(key=provider.first_heard.__getitem__)
         for place, reference in enumerate(references):
@@ -193,7 +191,11 @@ def _of_float(life: Life, session: Session, booked: Sequence[Booked]) -> Iterato
     """The float in our books is what was placed less what left it for payments; the truth is checked one by one."""
     held: dict[str, int] = dict(
         session.execute(
-            text("SELECT provider, sum(debits_minor - credits_minor) FROM accounts WHERE code = '1100' GROUP BY provider")
+            # What a statement moved and nothing explains stands in 1900: without it the float is what we believe.
+            text(
+                "SELECT provider, sum(debits_minor - credits_minor) FROM accounts WHERE code IN ('1100', '1900')"
+                " GROUP BY provider"
+            )
         ).all()
     )  # fmt: skip
     out: defaultdict[str, int] = defaultdict(int)
@@ -235,15 +237,19 @@ def _stuck(session: Session) -> Iterator[Wrong]:
 
 _BOOKED = text(
     """
-    SELECT p.id, p.entitlement_id, p.provider, p.state, p.attempts, p.amount_minor AS minor,
+    SELECT p.id, p.provider, CASE WHEN e.once THEN concat_ws(' ', e.programme_id, e.household_id, e.component)
+            ELSE e.id::text END AS due, p.state, p.attempts, p.amount_minor AS minor,
         coalesce((SELECT sum(CASE a.id WHEN t.credit_account_id THEN t.amount_minor ELSE -t.amount_minor END)
             FROM transfers t JOIN accounts a ON a.id IN (t.credit_account_id, t.debit_account_id)
             WHERE a.code = '1100' AND (t.payment_id = p.id
                 OR t.source_id IN (SELECT o.id FROM receivables o WHERE o.payment_id = p.id))), 0)::bigint AS out,
+        coalesce((SELECT sum(o.amount_minor) FROM receivables o WHERE o.payment_id = p.id AND (o.state = 'written_off'
+            OR EXISTS (SELECT FROM transfers t JOIN accounts a ON a.id = t.debit_account_id
+                WHERE t.source_id = o.id AND a.code = '1000'))), 0)::bigint AS given_up,
         EXISTS (SELECT FROM discrepancies d LEFT JOIN statement_lines l ON l.id = d.line_id
             WHERE d.settled_at IS NULL AND (d.payment_id = p.id
                 OR l.idempotency_key LIKE replace(p.id::text, '-', '') || '-%')) AS named
-    FROM payments p ORDER BY p.id
+    FROM payments p JOIN entitlements e ON e.id = p.entitlement_id ORDER BY p.id
     """
 )
 _STUCK = text(
@@ -258,8 +264,29 @@ _STUCK = text(
 _THERE = {
     "run": "SELECT run_id || ' ' || after FROM run_events",
     "payout": "SELECT receipt FROM payouts",
+    "shortage": "SELECT authorisation_id::text FROM cash_shortages",
     "callback": "SELECT encode(digest, 'hex') FROM inbound_callbacks",
     "statement": "SELECT id::text FROM statement_files",
     "reported unpaid": "SELECT payment_id || ' ' || attempt FROM unpaid_findings",
     "confirmed unpaid": "SELECT payment_id || ' ' || attempt FROM unpaid_findings WHERE confirmed_at IS NOT NULL",
+    "reported amount": "SELECT id::text FROM amount_findings",
+    "confirmed amount": "SELECT id::text FROM amount_findings WHERE confirmed_at IS NOT NULL",
+    "given back": "SELECT receivable_id || ' ' || reference FROM receivable_events WHERE after = 'recovered'",
+    "loss proposed": "SELECT receivable_id::text FROM write_offs",
+    "loss confirmed": "SELECT receivable_id::text FROM receivable_events WHERE after = 'written_off'",
+    "month proposed": "SELECT month || '/' || number FROM month_closes",
+    "month closed": "SELECT month || '/' || number FROM month_closes WHERE confirmed_at IS NOT NULL",
+    "month reopened": "SELECT month || '/' || number FROM month_closes WHERE reopened_at IS NOT NULL",
+    "policy proposed": "SELECT version::text FROM approval_policies",
+    "policy accepted": "SELECT version::text FROM approval_policies WHERE accepted_at IS NOT NULL",
+    "delegation given": "SELECT id::text FROM delegations",
+    "delegation accepted": "SELECT id::text FROM delegations WHERE accepted_at IS NOT NULL",
+    "delegation withdrawn": "SELECT id::text FROM delegations WHERE withdrawn_at IS NOT NULL",
+    "signature": "SELECT run_id || ' ' || revision || ' ' || user_id FROM approvals",
+    "condition noted": "SELECT id::text FROM conditions_met",
+    "condition confirmed": "SELECT id::text FROM conditions_met WHERE decision = 'confirmed'",
+    "suspension": "SELECT p.code || ' ' || h.source_id FROM suspensions s JOIN programmes p ON p.id = s.programme_id"
+    " JOIN households h ON h.id = s.household_id",
+    "sheet": "SELECT sheet_id || ' ' || version FROM work_versions",
+    "sheet signed": "SELECT sheet_id || ' ' || version FROM work_signatures",
 }

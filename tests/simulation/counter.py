@@ -5,8 +5,9 @@ from uuid import UUID
 from sqlalchemy import select
 
 from cbi.messaging.phones import say
+from cbi.money import Money
 from cbi.payments.models import Payment
-from cbi.redemption import counter
+from cbi.redemption import counter, shortages
 from cbi.redemption.holding import Authorised
 from cbi.redemption.models import CodeIssue
 from cbi.redemption.refusals import Refused
@@ -38,8 +39,12 @@ def recipient_comes(life: Life) -> None:
     tellers = [0, 1] if life.weather.strikes("F23", 0.3) else [life.chance.randrange(2)]
     held = [(at, hold) for at in tellers if (hold := _authorise(life, at, code, factor))]
     for at, authorised in held:
-        if life.chance.random() < 0.1:
+        chance = life.chance.random()
+        if chance < 0.1:
             _give_up(life, at, authorised.authorisation_id)
+            continue
+        if chance < 0.25:
+            _no_cash(life, at, authorised.authorisation_id)
             continue
         if life.weather.strikes("F23", 0.2):
             life.step(
@@ -56,7 +61,7 @@ def _authorise(life: Life, at: int, code: str, factor: str) -> Authorised | None
     answers: list[Authorised | Refused] = []
 
     def work() -> None:
-        teller = life.ground.tellers[at]
+        teller = life.ground.people.tellers[at]
         answers.append(
             life.transact(lambda s: counter.authorise(s, teller, code=code, factor=factor))
         )
@@ -67,10 +72,32 @@ def _authorise(life: Life, at: int, code: str, factor: str) -> Authorised | None
 
 
 def _give_up(life: Life, at: int, authorisation_id: UUID) -> None:
-    teller = life.ground.tellers[at]
+    teller = life.ground.people.tellers[at]
     life.step(
         f"teller {at} gives a code up",
         lambda: life.transact(lambda s: counter.release_hold(s, teller, authorisation_id)),
+    )
+
+
+def _no_cash(life: Life, at: int, authorisation_id: UUID) -> None:
+    teller = life.ground.people.tellers[at]
+    if life.step(
+        f"teller {at} has not enough cash",
+        lambda: life.transact(
+            lambda s: shortages.turn_away(s, teller, authorisation_id=authorisation_id)
+        ),
+    ):
+        life.acknowledge("shortage", authorisation_id)
+
+
+def cash_is_short(life: Life) -> None:
+    """The provider's supervisor notes that the counter has no cash; it goes on as soon as it pays again."""
+    people, asked = life.ground.people, life.chance.choice((None, Money(5_000_00, "DZD")))
+    life.step(
+        "a supervisor reports that there is no cash",
+        lambda: life.transact(
+            lambda s: shortages.report(s, people.supervisor, people.counter, asked).id
+        ),
     )
 
 
@@ -82,7 +109,7 @@ def ask_again(life: Life) -> None:
         def work(
             at: int = at, authorisation_id: UUID = authorisation_id, payment_id: UUID = payment_id
         ) -> None:
-            teller = life.ground.tellers[at]
+            teller = life.ground.people.tellers[at]
             receipt = life.transact(lambda s: counter.confirm(s, teller, authorisation_id))
             life.acknowledge("payout", receipt.receipt)
             life.kept.cash.setdefault(

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from cbi import db, offices
 from tests.simulation.adapter import LINE
 from tests.simulation.faults import RATES, Weather
-from tests.simulation.ground import OFFICE
+from tests.simulation.first_day import OFFICE
 
 
 class PowerCut(BaseException):

@@ -4,7 +4,6 @@ Everything that is drawn by chance, in Python and in PostgreSQL, is drawn from t
 """
 
 import base64
-import io
 import os
 import random
 import shutil
@@ -13,7 +12,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,62 +19,31 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from sqlalchemy import URL, make_url, select
+from sqlalchemy import URL, make_url
 
 from cbi import clock, db, keys, offices
-from cbi.access.actor import Actor
-from cbi.access.permissions import Role
 from cbi.fsp import discovery
-from cbi.ledger import funds
-from cbi.money import Money
 from cbi.payments import providers
-from cbi.programmes import applying, budget
-from cbi.redemption import counters, tellers
-from cbi.redemption.models import Teller
-from cbi.registry import importing
-from cbi.registry.models import Household
 from cbi.settings import settings
-from tests.factories import EVERYTHING, Colleague, colleague
-
-OFFICE = "dz"
-MODEL = "model"
-COUNTER = "post_office"
-FIRST_DAY = datetime(2027, 1, 4, 8, 0, tzinfo=UTC)
-PREFUNDED = 50_000_000
-"""What each provider holds of ours in the beginning, in minor units."""
-FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off", "jit=off")
-
-PROGRAMMES = {
-    # code: (delivery, smallest household); the households have 1 to 12 members
-    "wallets-3": ("model, mechanism: mobile_money", 10),
-    "wallets-6": ("model, mechanism: mobile_money", 7),
-    "wallets-12": ("model, mechanism: mobile_money", 1),
-    "counters-4": ("post_office, mechanism: cash_over_counter", 9),
-    "both-8": (
-        "post_office, mechanism: cash_over_counter, also: [{provider: model, mechanism: mobile_money}]",
-        5,
-    ),
-}
-PROGRAMME = """
-programme: {{code: {code}, name: A programme, kind: stipend, languages: [ar, fr, en]}}
-fund: {{code: donor, name: A donor, amount: "5000000.00", valid_from: 2027-01-01, valid_to: 2027-12-31}}
-currency: DZD
-eligibility: {{household_size: {{min: {smallest}, max: 12}}}}
-stipend: {{base: "100", per_member: "10.00"}}
-schedule: {{every: month, first: 2027-01, last: 2027-12}}
-delivery: {{provider: {delivery}}}
-"""
-_COLUMNS = (
-    "Registration number,Name,Phone,Language,Household size,Document type,Document number,Paid by"
+from tests.simulation.first_day import (
+    COUNTER,
+    FIRST_DAY,
+    MODEL,
+    OFFICE,
+    People,
+    households,
+    phone_of,
+    told,
 )
+
+FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off", "jit=off")
 
 
 @dataclass(frozen=True, slots=True)
 class Ground:
     """The office on its first day: who works there, and who is registered."""
 
-    staff: dict[str, Colleague]
-    tellers: tuple[Actor, ...]
+    people: People
     telephones: dict[UUID, str]
     """By household."""
     factors: dict[UUID, str]
@@ -150,7 +117,8 @@ def _in(patch: pytest.MonkeyPatch, url: URL, folder: Path) -> Iterator[Ground]:
     # PostgreSQL looks in its own catalogue first, unless that is said to come later: so our ids come before its own.
     plain = db.session_options
     patch.setattr(
-        db, "session_options", lambda office: plain(office).replace(f"path={office}", f"path={office},pg_catalog")
+        db, "session_options",
+        lambda office: plain(office).replace(f"path={office}", f"path={office},pg_catalog") + _QUICK,
     )  # fmt: skip
     chance = random.Random(0)
     patch.setattr(os, "urandom", chance.randbytes)
@@ -160,64 +128,15 @@ def _in(patch: pytest.MonkeyPatch, url: URL, folder: Path) -> Iterator[Ground]:
             OFFICE, currency="DZD", timezone="Africa/Algiers", languages=("ar", "fr", "en"), hotline="3030"
         )  # fmt: skip
         owner.execute(_IDS)
-        staff, people = _people()
-        with offices.transaction(OFFICE) as session:
-            households = session.execute(select(Household.id, Household.size)).all()
+        people = told()
+        homes = households()
         for table in _tables(owner):
             owner.execute(f"CREATE TABLE first_day.{table} AS TABLE {OFFICE}.{table}")
         owner.execute(_again(owner))
         yield Ground(
-            staff, people, {row.id: _phone(row.size) for row in households},
-            {row.id: f"{row.size:04d}" for row in households}, owner, chance.seed,
+            people, {one: phone_of(size) for one, size in homes.items()},
+            {one: f"{size:04d}" for one, size in homes.items()}, owner, chance.seed,
         )  # fmt: skip
-
-
-def _people() -> tuple[dict[str, Colleague], tuple[Actor, ...]]:
-    rows = [
-        f"H-{size:02d},Somebody,{_phone(size)},ar,{size},passport,DOC{size:04d},{'mobile money' if size % 2 else ''}"
-        for size in range(1, 13)
-    ]
-    with offices.transaction(OFFICE) as session:
-        staff = {
-            "maker": colleague(session, Role.PROGRAMME_MANAGER),
-            "certifier": colleague(session, Role.CERTIFIER),
-            "authoriser": colleague(session, Role.AUTHORISER),
-            "treasurer": colleague(session, Role.TREASURER),
-            "everybody": colleague(
-                session, Role.PROGRAMME_MANAGER, Role.CERTIFIER, Role.AUTHORISER, Role.TREASURER
-            ),
-        }
-        listed = io.BytesIO("\n".join([_COLUMNS, *rows]).encode())
-        assert importing.import_file(session, EVERYTHING, listed, filename="made.csv").landed == 12
-        for code, (delivery, smallest) in PROGRAMMES.items():
-            applying.apply(
-                session,
-                EVERYTHING,
-                PROGRAMME.format(code=code, delivery=delivery, smallest=smallest),
-            )
-        funds.receive(session, EVERYTHING, "donor", Money.parse("2000000.00", "DZD"), "BANK-1")
-        for code in PROGRAMMES:
-            budget.allocate(session, EVERYTHING, code, "100000.00", f"MEMO-{code}")
-        for provider in (COUNTER, MODEL):
-            funds.prefund(session, EVERYTHING, provider, Money(PREFUNDED, "DZD"), f"VIR-{provider}")
-        place = counters.create_office(
-            session, EVERYTHING, provider=COUNTER, code="po-1", name="Bab El Oued"
-        )
-        made = [
-            Teller(
-                office_id=place.id, username=f"teller-{number}", full_name="A Teller", password_hash="",
-                created_at=clock.now(),
-            )
-            for number in (1, 2)
-        ]  # fmt: skip
-        session.add_all(made)
-        session.flush()
-        found = [tellers.actor_of_teller(session, each.id) for each in made]
-        return staff, tuple(actor for actor in found if actor is not None)
-
-
-def _phone(size: int) -> str:
-    return f"+21355500{size:04d}"
 
 
 @contextmanager
@@ -237,6 +156,8 @@ def _forget() -> None:
     providers.adapter.cache_clear()
 
 
+_QUICK = " -c plan_cache_mode=force_generic_plan"
+"""The same statements thousands of times on tables of a few rows: planning them anew would take longer than they do."""
 _IDS = f"""
 CREATE SCHEMA first_day;
 CREATE SEQUENCE first_day.ids;
@@ -244,7 +165,10 @@ GRANT USAGE ON SCHEMA first_day TO cbi_{OFFICE};
 GRANT USAGE ON SEQUENCE first_day.ids TO cbi_{OFFICE};
 CREATE FUNCTION {OFFICE}.gen_random_uuid() RETURNS uuid LANGUAGE sql VOLATILE
 AS $$ SELECT pg_catalog.md5(nextval('first_day.ids')::text)::uuid $$;
+CREATE FUNCTION {OFFICE}.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE
+AS $$ SELECT TIMESTAMPTZ '2026-01-01 00:00:00+00' $$;
 """
+"""Keys by counting: what the database would make them of is chance and its own clock."""
 
 
 def _tables(owner: psycopg.Connection) -> list[str]:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TypeVar
 from uuid import UUID
 
@@ -17,11 +17,14 @@ from sqlalchemy.orm import Session
 from cbi import clock, offices
 from cbi.errors import CbiError
 from cbi.fsp.errors import UntrustedCallback
+from cbi.ledger.queries import Balance
 from cbi.payments import inbox, providers
+from tests.factories import Colleague
 from tests.simulation.adapter import LINE, ModelAdapter
 from tests.simulation.cutting import ConnectionLost, Cutter, PowerCut, cutting, start_again
 from tests.simulation.faults import Weather
-from tests.simulation.ground import FIRST_DAY, MODEL, OFFICE, Ground
+from tests.simulation.first_day import FIRST_DAY, MODEL, OFFICE
+from tests.simulation.ground import Ground
 from tests.simulation.provider import Letter, ModelProvider
 
 Result = TypeVar("Result")
@@ -45,6 +48,24 @@ class Cash:
 
 
 @dataclass
+class GivenBack:
+    """What the provider wrote that it gave back of one attempt, in minor units."""
+
+    receivable_id: UUID
+    minor: int
+    paper: str
+    to_bank: bool
+
+
+@dataclass
+class Month:
+    """What a closed month's books hold at its end."""
+
+    last: date
+    balances: list[Balance]
+
+
+@dataclass
 class Kept:
     """What people and programs outside the engine remember; the engine must not know less."""
 
@@ -57,6 +78,30 @@ class Kept:
     told_paid: dict[str, int] = field(default_factory=dict)
     """When we first were told, and answered that we had heard, that a payment was made; by reference."""
     runs: list[UUID] = field(default_factory=list)
+    hands: dict[tuple[str, str], dict[str, UUID]] = field(default_factory=dict)
+    """Who did which part of what takes several people: by what and which, then by part."""
+    makers: dict[UUID, set[UUID]] = field(default_factory=dict)
+    """Who made or changed a run."""
+    policy: int | None = None
+    """Which approval policy holds, where that is certain."""
+    needed: dict[tuple[UUID, int], int] = field(default_factory=dict)
+    """How many people have to sign a revision of a run at least."""
+    given_back: list["GivenBack"] = field(default_factory=list)
+    """What the provider gave back on paper, and was not booked yet as far as we were told."""
+    banked: int = 0
+    """What came to our bank of it, and was booked."""
+    months: dict[str, "Month"] = field(default_factory=dict)
+    """What the books held of a month that two people closed and nobody asked to open again."""
+    noted: dict[str, set[UUID]] = field(default_factory=dict)
+    """Who wanted to note that a household has met the condition of its next tranche; by registration number."""
+    met: set[str] = field(default_factory=set)
+    """Of whom somebody else wanted to confirm it."""
+    sheets: dict[int, dict[str, int]] = field(default_factory=dict)
+    """What each version of the work sheet says, in half days by registration number."""
+    suspended: dict[tuple[str, str], bool] = field(default_factory=dict)
+    """Households by programme: True suspended for certain, False perhaps not any more."""
+    left_out: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
+    """Who was suspended for certain when a cycle was opened first; by programme and period."""
 
 
 class Life:
@@ -68,6 +113,8 @@ class Life:
         self.chance = self.weather.chance
         self.provider = ModelProvider(self.weather, self.deliver)
         self.kept = Kept()
+        self.small = only is None and self.chance.random() < 0.25
+        """A small office: everybody holds every role, and whoever is there does what is to be done."""
         self.steps: list[str] = []
         self.refusals: Counter[str] = Counter()
         self.crashes = 0
@@ -136,6 +183,23 @@ class Life:
         """Read something that only the simulation wants to know: nothing is cut meanwhile."""
         with self.cutter.asleep():
             return offices.transact(OFFICE, work)
+
+    def who(self, part: str, but: Colleague | None = None) -> Colleague:
+        """Whoever does this in this office; once all is calm, `but` sees that somebody else has to."""
+        people = self.ground.people
+        if not self.small:
+            return people.staff[part]
+        taken = but if self.weather.calm else None
+        return self.chance.choice([each for each in people.everybody if each is not taken])
+
+    def anybody(self) -> Colleague:
+        """Somebody who holds every role."""
+        return self.chance.choice(self.ground.people.everybody)
+
+    def did(self, what: str, which: object, part: str, who: Colleague) -> None:
+        """Remember that somebody did a part of something, and was told that it is done."""
+        assert who.actor.id is not None
+        self.kept.hands.setdefault((what, str(which)), {})[part] = who.actor.id
 
     def acknowledge(self, what: str, which: object) -> None:
         """Remember that the engine answered: it is done."""

@@ -5,14 +5,17 @@ from datetime import timedelta
 
 from cbi import jobs
 from cbi.payments.states import RunState
-from tests.simulation import counter, papers, staff
-from tests.simulation.ground import OFFICE, Ground
+from tests.simulation import assistance, counter, finance, months, papers, signing, staff
+from tests.simulation.first_day import GRANTS, OFFICE, ROADS
+from tests.simulation.ground import Ground
 from tests.simulation.life import Broken, Life
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-STEPS, FEW_STEPS = (15, 40), (6, 14)
+STEPS, FEW_STEPS = (18, 48), (8, 16)
 BOTH_RAILS = ("wallets-6", "counters-4")
-FIRST_RUNS = ((), ("wallets-3",), ("wallets-6",), ("both-8",), ("counters-4",), BOTH_RAILS)
+FIRST_RUNS = (
+    (), ("wallets-3",), ("wallets-6",), ("both-8",), ("counters-4",), (GRANTS,), (ROADS,), BOTH_RAILS,
+)  # fmt: skip
 WORK: dict[str, tuple[Callable[[str], object], int]] = {
     "releases": (jobs.releases, 8),
     "poll": (jobs.poll, 4),
@@ -47,6 +50,9 @@ def live_on(life: Life) -> None:
     life.meanwhile = lambda: _meanwhile(life)
     any_life = life.weather.only is None
     for programme in life.chance.choice(FIRST_RUNS) if any_life else BOTH_RAILS:
+        if programme == ROADS:
+            for _ in range(4):
+                assistance.work(life)
         _run(life, programme)
     for _ in range(life.chance.randint(*(STEPS if any_life else FEW_STEPS))):
         _time_passes(life)
@@ -78,11 +84,16 @@ def settle(life: Life) -> None:
         for name in ("read_inbox", "releases", "poll"):
             _job(life, name)
     staff.find_unpaid(life)
+    finance.find_amounts(life)
     _codes_end(life)
     papers.whole_statement(life)
     for name in ("adopt", "releases", "poll"):
         life.pass_time(2 * HOUR)
         _job(life, name)
+    finance.find_amounts(life)
+    for _ in range(life.chance.randint(0, 4)):
+        finance.owed_back(life)
+    finance.book_papers(life)
     for name in ("hand_over", "answer", "expire", "age", "close", "seal"):
         _job(life, name)
 
@@ -118,7 +129,7 @@ def _office(life: Life) -> None:
     """Somebody in the office does what waits; or something else."""
     waiting = staff.open_runs(life)
     if not waiting:
-        if len(life.kept.runs) < 3:
+        if len(life.kept.runs) < 4:
             staff.make_run(life)
         return
     run_id, state = life.chance.choice(waiting)
@@ -143,14 +154,24 @@ def _meanwhile(life: Life) -> None:
 
 
 _ACTS: dict[Callable[[Life], None], int] = {
-    _office: 16,
-    _work: 14,
+    _office: 20,
+    _work: 15,
     counter.recipient_comes: 8,
     counter.ask_again: 1,
     counter.recipient_texts: 1,
     papers.model_statement: 2,
     papers.counter_statement: 1,
     staff.find_unpaid: 1,
-    staff.decide: 4,
+    staff.decide: 6,
     _turn_back: 1,
+    finance.owed_back: 3,
+    finance.find_amounts: 1,
+    months.close: 2,
+    months.reopen: 1,
+    signing.change_policy: 1,
+    signing.stand_in: 1,
+    assistance.meet_condition: 2,
+    assistance.work: 2,
+    assistance.suspend: 1,
+    counter.cash_is_short: 1,
 }

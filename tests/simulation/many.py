@@ -1,5 +1,6 @@
 """Many lives, in processes side by side, each process with a database of its own; and what came of all of them."""
 
+import gc
 import logging
 import multiprocessing
 import queue
@@ -8,14 +9,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from multiprocessing.synchronize import Lock
 
 from sqlalchemy import URL, make_url
 
-from tests.simulation.checking import Kind, Wrong, check
+from tests.simulation.checking import check
 from tests.simulation.ground import Ground, opened, postgresql
 from tests.simulation.life import Broken, Life
 from tests.simulation.living import live
+from tests.simulation.wrongs import Kind, Wrong
 
 _processes = multiprocessing.get_context("spawn")
 
@@ -69,7 +70,8 @@ def one(ground: Ground, seed: int, only: frozenset[str] | None = None) -> Outcom
             "acknowledged commands": len(life.kept.acknowledged),
         }
     )
-    return _outcome(life, of_payments, found.wrong)
+    told = Counter(f"acknowledged: {what}" for what, _ in life.kept.acknowledged)
+    return _outcome(life, of_payments + told, found.wrong)
 
 
 def _outcome(life: Life, found: Counter[str], wrong: tuple[Wrong, ...]) -> Outcome:
@@ -89,11 +91,10 @@ def _outcome(life: Life, found: Counter[str], wrong: tuple[Wrong, ...]) -> Outco
 def many(seeds: Sequence[int], workers: int) -> Iterator[Outcome]:
     """Live all of them, `workers` at a time, on one PostgreSQL; each as it ends."""
     results: multiprocessing.Queue[Outcome] = _processes.Queue()
-    turn = _processes.Lock()
     with postgresql() as server:
         address = server.render_as_string(hide_password=False)
         running = [
-            _processes.Process(target=_share, args=(address, worker, seeds[worker::workers], results, turn))
+            _processes.Process(target=_share, args=(address, worker, seeds[worker::workers], results))
             for worker in range(workers)
         ]  # fmt: skip
         for process in running:
@@ -118,14 +119,12 @@ def _share(
     worker: int,
     seeds: Sequence[int],
     results: "multiprocessing.Queue[Outcome]",
-    turn: Lock,
 ) -> None:
     logging.disable(logging.CRITICAL)
+    gc.set_threshold(100_000)  # nearly all of what a life makes is gone without it
     server: URL = make_url(address)
     with ExitStack() as until_the_end:
-        with (
-            turn
-        ):  # two offices made at the same moment would both make the role that is the server's
-            ground = until_the_end.enter_context(opened(server, f"lives_{worker}"))
+        ground = until_the_end.enter_context(opened(server, f"lives_{worker}"))
+        gc.freeze()
         for seed in seeds:
             results.put(one(ground, seed))

@@ -7,7 +7,7 @@ from datetime import date
 from cbi.fsp.errors import UnreadableStatement
 from cbi.reconciliation import matching, statements
 from tests.reconciliation_factory import Line, settlement
-from tests.simulation.ground import COUNTER, MODEL
+from tests.simulation.first_day import COUNTER, MODEL
 from tests.simulation.life import Life
 
 
@@ -77,7 +77,7 @@ def counter_statement(life: Life) -> None:
 
 def take_in(life: Life, provider: str, content: bytes) -> None:
     """The treasurer takes a file in and reconciles it."""
-    treasurer = life.ground.staff["treasurer"].actor
+    treasurer = life.who("treasurer").actor
 
     def work() -> None:
         try:

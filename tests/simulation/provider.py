@@ -56,6 +56,8 @@ class Payout:
     """Whether anything untrue was ever said of it, or another amount paid."""
     muddled: bool = False
     """Whether what was said of it last may never be put right: then a person has to find out."""
+    settled: bool = False
+    """Whether two people have found, by its written word, what it took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,9 +181,39 @@ class ModelProvider:
             return True
         if payout.paid or payout.paid_times:
             return False
-        self._agenda = [due for due in self._agenda if due.reference != reference]
+        self._close(reference)
         payout.status, payout.said_failed = "DECLINED", True
         return True
+
+    def took(self, reference: str) -> int | None:
+        """Its written word what it took for this payment, once and for all; None when it cannot give it."""
+        self.live()
+        payout = self.payouts.get(reference)
+        if payout is None or payout.status == "QUEUED":
+            return None
+        self._close(reference)
+        payout.shown = ""
+        return payout.paid
+
+    def give_back(self, reference: str, minor: int, *, to_bank: bool) -> bool:
+        """Give money back that it took for this payment, to our float or to our bank; False when it took less."""
+        self.live()
+        payout = self.payouts.get(reference)
+        if payout is None or payout.paid < minor or payout.status != "DONE":
+            return False
+        self._close(reference)
+        payout.shown = ""
+        if not to_bank:
+            payout.paid -= minor
+            self._move(payout, "REVERSAL", minor)
+            if not payout.paid:
+                payout.status = "REVERSED"
+                self._write(payout)
+        return True
+
+    def _close(self, reference: str) -> None:
+        """Nothing more happens to it by itself."""
+        self._agenda = [due for due in self._agenda if due.reference != reference]
 
     def moment(self) -> int:
         """A number that grows with whatever happens."""

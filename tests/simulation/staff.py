@@ -6,12 +6,13 @@ from uuid import UUID
 from sqlalchemy import select
 
 from cbi import clock
-from cbi.payments import again, approval, dispatch, recall, runs, unpaid
+from cbi.payments import again, dispatch, recall, runs, unpaid
 from cbi.payments.models import Payment, PaymentRun
 from cbi.payments.states import PaymentState, RunState
 from cbi.programmes import cycles
 from tests.factories import Colleague
-from tests.simulation.ground import PROGRAMMES
+from tests.simulation import assistance, signing
+from tests.simulation.first_day import PROGRAMMES
 from tests.simulation.life import Life
 
 
@@ -20,11 +21,13 @@ def make_run(life: Life, programme: str = "") -> None:
     programme = programme or life.chance.choice(sorted(PROGRAMMES))
     period = f"{life.weather.now:%Y-%m}"
     maker = _maker(life)
+    assistance.before_opening(life, programme, period)
 
     def work() -> None:
         opened = life.transact(lambda s: cycles.open_cycle(s, maker.actor, programme, period))
         run_id = life.transact(lambda s: runs.build(s, maker.actor, opened.id).id)
         life.kept.runs.append(run_id)
+        _made(life, run_id, maker)
 
     life.step(f"build a run of {programme} for {period}", work)
 
@@ -42,42 +45,48 @@ def exclude(life: Life, run_id: UUID) -> None:
         return
     payment_id = life.chance.choice(numbers)
     maker = _maker(life)
-    life.step(
+    if life.step(
         "exclude a payment",
         lambda: life.transact(
             lambda s: runs.exclude(s, maker.actor, run_id, payment_id, "moved away")
         ),
-    )
+    ):
+        _made(life, run_id, maker)
+
+
+def _made(life: Life, run_id: UUID, maker: Colleague) -> None:
+    assert maker.actor.id is not None
+    life.kept.makers.setdefault(run_id, set()).add(maker.actor.id)
 
 
 def go_on(life: Life, run_id: UUID, state: RunState) -> None:
     """Do what the run needs next; now and then with the wrong person, or twice."""
+    step = "" if state in _WHO else signing.next_step(life, run_id)
     wrong = life.weather.strikes("F45", 0.1)
-    who = life.ground.staff["everybody" if wrong else _WHO[state]]
+    who = life.anybody() if wrong else life.who(_WHO.get(state, step))
+    if step == "authoriser" and life.chance.random() < 0.2:
+        who = life.who("treasurer")  # who may stand in
     times = 2 if life.weather.strikes("F45", 0.1) else 1
     for _ in range(times):
-        if life.step(
-            f"{_NEXT[state]} run {_short(run_id)}", lambda: _act(life, who, run_id, state)
-        ):
-            life.acknowledge("run", f"{run_id} {_NEXT[state]}")
+        name = f"{_NEXT.get(state, f'sign as {step}')} run {_short(run_id)}"
+        life.step(name, lambda: _act(life, who, run_id, state, step))
 
 
-def _act(life: Life, who: Colleague, run_id: UUID, state: RunState) -> None:
-    actor, code = who.actor, who.code()
-    match state:
-        case RunState.DRAFT:
-            life.transact(lambda s: runs.lock(s, actor, run_id))
-        case RunState.LOCKED:
-            life.transact(lambda s: approval.certify(s, actor, run_id, code))
-        case RunState.CERTIFIED:
-            life.transact(lambda s: approval.authorise(s, actor, run_id, code))
-        case RunState.APPROVED:
-            life.transact(lambda s: dispatch.begin_release(s, actor, run_id))
+def _act(life: Life, who: Colleague, run_id: UUID, state: RunState, step: str) -> None:
+    actor = who.actor
+    if state is RunState.DRAFT:
+        signing.locked(life, who, run_id)
+        _made(life, run_id, who)
+    elif state is RunState.APPROVED:
+        life.transact(lambda s: dispatch.begin_release(s, actor, run_id))
+        life.acknowledge("run", f"{run_id} {RunState.RELEASING}")
+    else:
+        signing.sign(life, run_id, step, who)
 
 
 def turn_back(life: Life, run_id: UUID) -> None:
     """Return a run to its maker, or call it off; at whatever moment."""
-    who = life.ground.staff[life.chance.choice(("certifier", "authoriser", "maker"))]
+    who = life.who(life.chance.choice(("certifier", "authoriser", "maker")))
     if life.chance.random() < 0.7:
         life.step(
             f"return run {_short(run_id)}",
@@ -103,7 +112,8 @@ def find_unpaid(life: Life) -> None:
         reference = f"{payment_id.hex}-{attempt:02d}"
         if not life.provider.letter(reference):
             continue
-        treasurer, authoriser = life.ground.staff["treasurer"], life.ground.staff["authoriser"]
+        treasurer = life.who("treasurer")
+        authoriser = life.who("authoriser", but=treasurer)
         if not life.step(
             f"report {_short(payment_id)} as unpaid",
             lambda: life.transact(
@@ -133,7 +143,7 @@ def decide(life: Life) -> None:
     )
     if not found:
         return
-    run_id, actor = life.chance.choice(found), life.ground.staff["authoriser"].actor
+    run_id, actor = life.chance.choice(found), life.who("authoriser").actor
     anew = life.chance.random() < 0.7
     remedy = again.try_again if anew else again.give_up
     life.step(
@@ -147,7 +157,7 @@ def open_runs(life: Life) -> list[tuple[UUID, RunState]]:
     rows = life.look(
         lambda s: s.execute(
             select(PaymentRun.id, PaymentRun.state, PaymentRun.release_after)
-            .where(PaymentRun.state.in_(list(_WHO)))
+            .where(PaymentRun.state.in_(WAITING))
             .order_by(PaymentRun.number)
         ).all()
     )
@@ -160,22 +170,13 @@ def open_runs(life: Life) -> list[tuple[UUID, RunState]]:
 
 
 def _maker(life: Life) -> Colleague:
-    return life.ground.staff["everybody" if life.weather.strikes("F45", 0.1) else "maker"]
+    return life.anybody() if life.weather.strikes("F45", 0.1) else life.who("maker")
 
 
 def _short(some_id: UUID) -> str:
     return some_id.hex[:6]
 
 
-_WHO = {
-    RunState.DRAFT: "maker",
-    RunState.LOCKED: "certifier",
-    RunState.CERTIFIED: "authoriser",
-    RunState.APPROVED: "authoriser",
-}
-_NEXT = {
-    RunState.DRAFT: "locked",
-    RunState.LOCKED: "certified",
-    RunState.CERTIFIED: "approved",
-    RunState.APPROVED: "releasing",
-}
+WAITING = (RunState.DRAFT, RunState.LOCKED, RunState.CERTIFIED, RunState.APPROVED)
+_WHO = {RunState.DRAFT: "maker", RunState.APPROVED: "authoriser"}
+_NEXT = {RunState.DRAFT: "lock", RunState.APPROVED: "release"}

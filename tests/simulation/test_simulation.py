@@ -1,29 +1,22 @@
 """A few lives at each build, lives in which something once went wrong, and proof that the simulation notices."""
 
-from collections.abc import Iterator
-
 import pytest
-from sqlalchemy import URL, true
+from sqlalchemy import true
 
 from cbi.fsp.errors import NotSent
 from cbi.fsp.messages import PaymentInstruction, ProviderUpdate
 from cbi.payments import inbox, late, sending
 from tests.simulation import staff
 from tests.simulation.adapter import ModelAdapter
-from tests.simulation.checking import Kind, check
+from tests.simulation.checking import check
 from tests.simulation.faults import FAULTS
-from tests.simulation.ground import Ground, opened
+from tests.simulation.ground import Ground
 from tests.simulation.life import Life
 from tests.simulation.living import live
 from tests.simulation.many import Outcome, one
+from tests.simulation.wrongs import Kind
 
 EVERY_BUILD = range(1, 7)
-
-
-@pytest.fixture(scope="module")
-def ground(server: URL) -> Iterator[Ground]:
-    with opened(server, "simulated_lives") as made:
-        yield made
 
 
 def told(outcome: Outcome) -> str:

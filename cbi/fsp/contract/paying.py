@@ -118,6 +118,9 @@ class PayingContract:
             again = Outcome.UNKNOWN
         assert again is not Outcome.FAILED
 
+    def test_it_takes_one_payment_at_a_time_or_more(self, bench: Bench) -> None:
+        assert able(bench, SubmitsPayments).profile.at_once >= 1
+
     def test_what_the_profile_forbids_is_not_sent(self, bench: Bench) -> None:
         adapter = able(bench, SubmitsPayments)
         tried = list(unpayable(bench))

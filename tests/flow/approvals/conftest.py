@@ -12,7 +12,7 @@ from cbi import clock, db, offices
 from cbi.app import create_app
 from cbi.demo import staff
 from cbi.payments import runs
-from tests.approval_factory import first_cycle, second_cycle
+from tests.approval_factory import first_cycle, let_pass, look, second_cycle
 from tests.factories import START
 from tests.flow.approvals.office import Office
 
@@ -47,6 +47,11 @@ def template(server: URL, template: str, point_at: PointAt, story: dict[str, Any
             )
             story["locked"] = second_cycle(session, marc.actor)
             runs.lock(session, marc.actor, story["locked"])
+            tala, hana = (people[name] for name in ("tala", "hana"))
+            asker, granter = ((each.actor, each.one_time_code) for each in (tala, hana))
+            let_pass(session, story["locked"], "inactive", asker, granter)
+            for each in (amina, karim):
+                look(session, each.actor, story["locked"])
         db.disconnect()
     return name
 

@@ -89,7 +89,7 @@ def test_the_terminal_tells_whether_a_file_is_the_list(office: Office, tmp_path:
     assert told.exit_code == 0, told.output
     assert "exactly the list, not yet approved, of run 2: 11 payments" in told.output
     told = CliRunner().invoke(cli.app, ["run", "check-list", str(file), "--json"])
-    assert json.loads(told.output)["is_approved"] is False
+    assert json.loads(told.stdout)["is_approved"] is False
     file.write_bytes(file.read_bytes().replace(b"|post_office|", b"|other|"))
     told = CliRunner().invoke(cli.app, ["run", "check-list", str(file)])
     assert isinstance(told.exception, list_checks.NotThatList)

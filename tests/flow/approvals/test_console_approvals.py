@@ -19,6 +19,7 @@ from cbi.ledger.models import Fund
 from cbi.payments import recall, runs
 from cbi.payments.models import Approval, PaymentRun
 from cbi.payments.states import RunState
+from tests.approval_factory import look
 from tests.factories import EVERYTHING, START, colleague
 from tests.flow.approvals.office import Office
 from tests.flow.browsing import Browsing
@@ -96,6 +97,7 @@ def test_a_page_that_is_out_of_date_signs_nothing(office: Office) -> None:
     with offices.transaction("dz") as session:
         recall.send_back(session, office.people["karim"].actor, office.locked, "one is missing")
         runs.lock(session, office.people["marc"].actor, office.locked)
+        look(session, office.people["amina"].actor, office.locked)
     amina.send(f"{office.path}/sign/certifier", code=office.code("amina"))
     assert "has changed since you opened its sheet. Nothing was signed." in amina.words
     assert state_of(office.locked) is RunState.LOCKED
@@ -126,6 +128,7 @@ def test_a_form_that_is_sent_twice_signs_once(office: Office) -> None:
 def test_of_two_who_certify_at_once_one_is_told_that_somebody_was_quicker(office: Office) -> None:
     with offices.transaction("dz") as session:
         second = colleague(session, Role.CERTIFIER)
+        look(session, second.actor, office.locked)
     assert second.actor.id
     visitors = [office.at("amina"), Browsing(office.app, token_for(second.actor.id))]
     codes = [office.code("amina"), second.code()]

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from uuid import UUID
 
 import pytest
-from sqlalchemy import URL, create_engine, text
+from sqlalchemy import URL, Engine, create_engine, text
 
 from cbi import db
 from tests.factories import released_run
-from tests.redemption_factory import Issued, issued
+from tests.redemption_factory import InParts, Issued, in_parts, issued
 
 SIZES = (4,) * 6
 Story = Callable[[str, str], object]
@@ -31,7 +31,7 @@ def told(server: URL, point_at: Callable[[pytest.MonkeyPatch, URL], None]) -> St
             owner = create_engine(url, connect_args={"options": "-c search_path=dz"})
             with pytest.MonkeyPatch.context() as patch:
                 point_at(patch, url)
-                outcomes[name] = _released() if "released" in name else issued(owner, SIZES)
+                outcomes[name] = _tell(name, owner)
                 db.disconnect()
             owner.dispose()
         return outcomes[name]
@@ -39,7 +39,11 @@ def told(server: URL, point_at: Callable[[pytest.MonkeyPatch, URL], None]) -> St
     return tell
 
 
-def _released() -> UUID:
+def _tell(name: str, owner: Engine) -> object:
+    if "parted" in name:
+        return in_parts(owner)
+    if "released" not in name:
+        return issued(owner, SIZES)
     run_id, _ = released_run("dz", SIZES)
     return run_id
 
@@ -47,7 +51,7 @@ def _released() -> UUID:
 @pytest.fixture
 def template(request: pytest.FixtureRequest, template: str, told: Story) -> str:
     """The database that the test gets a copy of: where its story was told, or an empty one."""
-    for story in ("run", "released"):
+    for story in ("run", "released", "parted"):
         if story in request.fixturenames:
             name = f"{story}_{os.getpid()}"
             told(name, template)
@@ -68,4 +72,12 @@ def released(database: URL, template: str, told: Story) -> UUID:
     """A run of six payments of 4,000 dinars each that a worker may release to codes."""
     outcome = told(template, template)
     assert isinstance(outcome, UUID)
+    return outcome
+
+
+@pytest.fixture
+def parted(database: URL, template: str, told: Story) -> InParts:
+    """Two codes of 4,000 dinars each in a programme that may pay them in parts."""
+    outcome = told(template, template)
+    assert isinstance(outcome, InParts)
     return outcome

@@ -2,9 +2,16 @@
 
 import pytest
 
+from cbi.access import passwords
 from cbi.access.passwords import UnusablePassword, hash_password, is_right
 
 GOOD = "seven lanterns over water"
+
+
+@pytest.fixture(autouse=True)
+def as_in_an_office(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here they take the work that they take in an office."""
+    monkeypatch.setattr(passwords, "_hasher", passwords.HASHER)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +47,7 @@ def test_only_the_right_password_is_right() -> None:
 def test_the_password_is_not_in_what_is_kept_and_two_hashes_differ() -> None:
     one, other = hash_password("amina.h", GOOD), hash_password("amina.h", GOOD)
     assert one != other
-    assert one.startswith("$argon2id$")
+    assert one.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
     assert GOOD not in one
 
 

@@ -35,6 +35,7 @@ def every_refusal() -> Iterator[Refused]:
         yield refusal
     yield from (counter_says.not_recognised(left) for left in (3, 0))
     yield counter_says.already_paid("21/11/2026 13:04", "Hydra")
+    yield counter_says.part_paid("21/11/2026 13:04", "Hydra")
     yield counter_says.expired("20/11/2026")
     yield counter_says.held_elsewhere("Hydra", "13:19")
     for kind in FactorKind:
@@ -53,7 +54,8 @@ def test_no_way_of_refusing_is_forgotten() -> None:
         if callable(each) and getattr(each, "__annotations__", {}).get("return") in (Refused, Refused | None)
     }  # fmt: skip
     assert makers == {
-        "held_up", "not_recognised", "already_paid", "expired", "wrong_factor", "factor_missing", "held_elsewhere",
+        "held_up", "not_recognised", "already_paid", "part_paid", "expired", "wrong_factor", "factor_missing",
+        "held_elsewhere",
     }  # fmt: skip
     told = {counter_refusals.key(each) for each in every_refusal()}
     of_tries = {

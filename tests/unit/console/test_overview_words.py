@@ -29,6 +29,8 @@ from cbi.payments.late import SOURCE as OWED_BACK
 from cbi.payments.recipients import ACCOUNT_CHANGED
 from cbi.payments.states import PAYMENT, PaymentState, RunState
 from cbi.payments.unpaid import SOURCE as FINDING
+from cbi.payments.withdrawing import WITHDRAWN
+from cbi.reconciliation.line_booking import SOURCE as LINE_FINDING
 from cbi.reconciliation.rules import MEANS, DiscrepancyKind
 from cbi.redemption.issuing import SOURCE as CODES_MADE
 from cbi.redemption.states import CodeState
@@ -73,8 +75,8 @@ def test_every_state_event_and_failure_has_words() -> None:
     assert set(RUNS) == set(RunState)
     assert set(CODES) == set(CodeState)
     assert {state.value for moves in PAYMENT.moves.values() for state in moves} <= set(EVENTS)
-    assert {*FailureReason, ACCOUNT_CHANGED} <= set(FAILURES)
-    assert {FINDING, AMOUNT_FINDING, CODES_MADE, AGE, OWED_BACK} <= set(SOURCES)
+    assert {*FailureReason, ACCOUNT_CHANGED, WITHDRAWN} <= set(FAILURES)
+    assert {FINDING, AMOUNT_FINDING, LINE_FINDING, CODES_MADE, AGE, OWED_BACK} <= set(SOURCES)
 
 
 @pytest.mark.parametrize("reason", Reason)

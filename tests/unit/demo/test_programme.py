@@ -40,5 +40,5 @@ def test_the_programme_runs_for_a_year_from_last_month_on(
 def test_the_file_is_a_programme_file_on_leap_day_too(cap: str) -> None:
     text = programme.file(Months.around(date(2028, 2, 29)), cap)
     definition = read(text, ("post_office", "sandbox"))
-    assert definition.fund.valid_from == date(2028, 1, 1)
+    assert definition.grants[0].valid_from == date(2028, 1, 1)
     assert [route.provider for route in definition.delivery.routes] == ["post_office", "sandbox"]

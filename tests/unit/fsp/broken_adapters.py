@@ -95,6 +95,12 @@ class KeysByPayeeInsteadOfPayment(SandboxAdapter):
         return replace(update, idempotency_key=instruction.idempotency_key)
 
 
+class TakesNone(SandboxAdapter):
+    @property
+    def profile(self) -> FspProfile:
+        return replace(super().profile, at_once=0)
+
+
 class SkipsTheProfile(SandboxAdapter):
     def submit(self, instruction: PaymentInstruction) -> ProviderUpdate:
         usual = DeliveryMechanism.MOBILE_MONEY

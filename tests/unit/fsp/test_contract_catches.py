@@ -38,6 +38,7 @@ SANDBOX: list[tuple[type[SandboxAdapter], str]] = [
     (broken.SendsAgainWhenRefused, "a_refused_connection_is_not_sent"),
     (broken.MakesANewKeyForEveryMessage, "the_same_key_pays_once"),
     (broken.KeysByPayeeInsteadOfPayment, "two_payments_to_one_payee_are_two"),
+    (broken.TakesNone, "it_takes_one_payment_at_a_time_or_more"),
     (broken.SkipsTheProfile, "what_the_profile_forbids_is_not_sent"),
     (broken.RoundsTheAmount, "a_payment_made_is_paid_once_and_exactly"),
     (broken.NamesThePayeeInItsRefusal, "what_the_profile_forbids_is_not_sent"),

@@ -134,6 +134,7 @@ def test_where_no_office_is_near_any_will_do() -> None:
         ("CODE_READY_AMT", "CODE_READY", "CODE_READY", "CODE_READY_AMT"),
         ("PAID", "PAID", "PAID_DISCREET", "PAID"),
         ("PAID_OUT", "PAID_OUT", "PAID_DISCREET", "PAID_OUT"),
+        ("PARTIAL", "PARTIAL", "PARTIAL_DISCREET", "PARTIAL"),
         ("REISSUED", "REISSUED", "REISSUED", "REISSUED"),
         ("LOCKED", "LOCKED", "LOCKED", "LOCKED"),
     ],
@@ -155,8 +156,9 @@ def test_a_discreet_text_needs_no_value_that_the_other_lacks() -> None:
 
 
 def test_no_text_but_the_levels_own_tells_an_amount_to_the_discreet() -> None:
-    # What the engine sends before anybody chose a level; partial payments are not made yet.
-    for template in set(texts()["en"]) - {"PARTIAL", "STATUS_READY_AMT", "STATUS_PAID_AMT"}:
+    # What the engine sends before anybody chose a level.
+    own = {"STATUS_READY_AMT", "STATUS_PAID_AMT", "STATUS_PART_AMT"}
+    for template in set(texts()["en"]) - own:
         assert not asked_for(suited(template, Level.DISCREET) or template) & {"amount", "bal"}
 
 

@@ -135,3 +135,37 @@ def test_a_mistake_is_named_with_its_line(file: str, line: int, what: str) -> No
     assert any(each.line == line and what in str(each) for each in refusal.value.problems), (
         refusal.value.problems
     )
+
+
+SEVERAL = """
+rules:
+  - currency: EUR
+    also_for: [DZD, KES]
+    bands: [{up_to: "100.00", steps: [certifier, authoriser]}]
+  - {currency: DZD, programmes: [school], bands: [{steps: [certifier]}]}
+"""
+
+
+def test_a_rule_may_be_for_runs_in_other_currencies() -> None:
+    several = policy(SEVERAL)
+    assert several.rule("KES", "nairobi").currency == "EUR"
+    assert several.rule("DZD", "winter").currency == "EUR"
+    assert several.rule("DZD", "school").currency == "DZD"
+    with pytest.raises(NoBand, match="says nothing about USD"):
+        several.rule("USD", "winter")
+    assert several.rules[0].counts_amounts
+    assert not several.rules[1].counts_amounts
+    assert stored(several.canonical()) == several
+    assert "also_for" not in policy().canonical()[0]
+
+
+@pytest.mark.parametrize(
+    ("found", "instead", "what"),
+    [
+        ("[DZD, KES]", "[DZD, DZD]", "named twice"), ("[DZD, KES]", "[EUR]", "named twice"),
+        ("[DZD, KES]", "[EURO]", "not a currency"), ("programmes: [school], ", "", "says the same"),
+    ],
+)  # fmt: skip
+def test_a_currency_belongs_to_one_rule(found: str, instead: str, what: str) -> None:
+    with pytest.raises(policy_files.PolicyFileErrors, match=what):
+        policy(SEVERAL.replace(found, instead))

@@ -19,6 +19,12 @@ EXAMPLE = Path(__file__).parents[3] / "examples" / "programme.yaml"
 PROVIDERS = ("post_office", "sandbox")
 
 
+def in_parts(partial: str, mechanism: str = "cash_over_counter") -> str:
+    """A file whose payments may be handed over in parts."""
+    way = f"provider: post_office, mechanism: {mechanism}"
+    return programme_file(delivery=f"{{{way}, partial: {partial}}}")
+
+
 def problems_of(text: str) -> list[Problem]:
     with pytest.raises(ProgrammeFileErrors) as caught:
         read(text, PROVIDERS)
@@ -28,8 +34,8 @@ def problems_of(text: str) -> list[Problem]:
 def test_the_example_file_is_right() -> None:
     definition = read(EXAMPLE.read_text(encoding="utf-8"), PROVIDERS)
     assert definition.programme.languages == ("ar", "fr", "en")
-    assert definition.fund.amount == Money(500_000_000, "DZD")
-    assert definition.fund.valid_to == date(2026, 12, 31)
+    assert definition.grants[0].amount == Money(500_000_000, "DZD")
+    assert definition.grants[0].valid_to == date(2026, 12, 31)
     assert definition.schedule.last == Period(2026, 12)
     assert definition.delivery.mechanism is DeliveryMechanism.CASH_OVER_COUNTER
     assert definition.rate_card.cap == Money(1_200_000, "DZD")
@@ -108,6 +114,10 @@ eligibility:
         (programme_file(stipend="[1]"), "stipend", "Fields belong here"),
         (programme_file(delivery="{provider: post, mechanism: mobile_money}"), "delivery.provider", "Use one of"),
         (programme_file(delivery="{provider: post_office, mechanism: cash}"), "delivery.mechanism", "Use one of"),
+        (in_parts('{smallest: "0"}'), "delivery.partial.smallest", "smallest part"),
+        (in_parts('{smallest: "1000", notes: "300"}'), "delivery.partial.notes", "smallest note"),
+        (in_parts('{smallest: "1000", at_most: 1}'), "delivery.partial.at_most", "from 2 to 9"),
+        (in_parts('{smallest: "1000"}', "mobile_money"), "delivery.partial", "Delete this part"),
         (programme_file(eligibility="{household_size: {min: 0}}"), "eligibility.household_size.min", "from 1 to 60"),
         (programme_file(eligibility="{household_size: {max: 61}}"), "eligibility.household_size.max", "from 1 to 60"),
         (programme_file(eligibility="{areas: []}"), "eligibility.areas", "empty"),

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from cbi.programmes.definition import EXAMPLES, read
 from cbi.programmes.eligibility import Reason
+from cbi.programmes.fund_terms import FundTerms
 from cbi.programmes.grant_terms import Enhanced, Grant, Tranche
 from cbi.programmes.stipend_terms import For, Stipend, TopUpTerms
 from cbi.programmes.terms import Ceilings
@@ -22,7 +23,10 @@ def test_the_example_programme_holds_every_line_that_errors_suggest() -> None:
     assert [line for line in EXAMPLES.values() if line not in text] == []
 
 
-@pytest.mark.parametrize(("file", "kind"), [("grant", "grant"), ("family-stipend", "stipend")])
+@pytest.mark.parametrize(
+    ("file", "kind"),
+    [("grant", "grant"), ("family-stipend", "stipend"), ("several-funds", "stipend")],
+)
 def test_the_other_example_programmes_can_be_applied(file: str, kind: str) -> None:
     text = (HOME / "examples" / f"{file}.yaml").read_text(encoding="utf-8")
     assert read(text, ("post_office",)).programme.kind == kind
@@ -38,7 +42,7 @@ def test_the_documentation_names_every_field_of_what_is_paid() -> None:
     fields = [
         *fields_of(Stipend, "stipend"), *fields_of(Grant, "grant"), *fields_of(Ceilings, "ceilings"),
         *fields_of(Tranche, "grant.tranches"), *fields_of(TopUpTerms, "stipend.top_ups"), *fields_of(For, "for"),
-        *fields_of(Enhanced, "grant.enhanced"),
+        *fields_of(Enhanced, "grant.enhanced"), *fields_of(FundTerms, "fund"),
     ]  # fmt: skip
     assert [field for field in fields if f"`{field}`" not in text] == []
 

@@ -87,7 +87,7 @@ def test_the_next_one_is_the_first_that_is_still_to_come() -> None:
 
 
 @given(
-    st.sampled_from(list(Every)), st.dates(date(2000, 1, 10), date(2099, 11, 1)),
+    st.sampled_from([Every.MONTH, Every.QUARTER, Every.WEEK]), st.dates(date(2000, 1, 10), date(2099, 11, 1)),
     st.integers(1, 92), st.times(), st.sampled_from([ALGIERS, KATHMANDU, CARACAS, MADRID]),
 )  # fmt: skip
 def test_every_period_opens_once_within_its_own_days_and_in_order(

@@ -24,7 +24,7 @@ def test_whatever_can_be_wrong_with_a_line_is_looked_at_again_unless_only_a_pers
     None
 ):
     of_lines = {kind for _, kind in rules.verdicts()}
-    assert of_lines - set(REVISITED) == {DiscrepancyKind.FEE_LINE, DiscrepancyKind.OTHER_LINE}
+    assert of_lines - set(REVISITED) == {DiscrepancyKind.OTHER_LINE}
     assert set(REVISITED) <= of_lines
 
 

@@ -1,0 +1,105 @@
+"""What the pages say of lines that nothing explains: what ends a discrepancy, what a line may be, and why not."""
+
+from collections.abc import Mapping
+
+from cbi.console.languages import N_
+from cbi.console.refusals import Table
+from cbi.payments.endings import Ending
+from cbi.reconciliation.models import Verdict
+
+LINE_KINDS: Mapping[str, tuple[str, str, str]] = {
+    "paid_another_amount": (
+        N_("Said to be paid with another amount"),
+        N_("The provider says that it paid another amount than it was given."),
+        N_("Ask the provider for its receipt, and the recipient what was received."),
+    ),
+    "match_undone": (
+        N_("A match that was wrong"),
+        N_("Two people found that the line is not about the payment that it was matched with."),
+        N_("Ask the provider in writing what the line is, and report it."),
+    ),
+}  # fmt: skip
+
+LINE_SOURCES: Mapping[str, str] = {
+    "line_finding": N_("two colleagues, on a line of the provider's statement"),
+    "withdrawal": N_("two colleagues, who took it back from the provider"),
+}
+
+LINE_FAILURES: Mapping[str, str] = {
+    "withdrawn": N_("It was taken back before anything was sent."),
+}
+
+ENDINGS: Mapping[Ending, str] = {
+    Ending.MONEY: N_(
+        "Words do not end this. It ends when the money comes back or is covered, or when two people write it off."
+    ),
+    Ending.AMOUNT: N_(
+        "Words do not end this. One person reports what the provider says in writing that it took from our account, another"
+        " confirms it with a one-time code; then our books hold it."
+    ),
+    Ending.LINE: N_(
+        "Words do not end this: money moved, and the line stands in suspense (account 1900). One person reports what the"
+        " line is, by the provider's written word, another confirms it with a one-time code; then our books hold it."
+    ),
+    Ending.ANSWER: N_(
+        "Words do not end this: nobody knows yet whether the payment will be paid. Wait for the provider's answer; if there "
+        "is none, two people may find on the payment's page that it was not paid."
+    ),
+}  # fmt: skip
+"""What is asked where words are not enough."""
+
+VERDICTS: Mapping[Verdict, str] = {
+    Verdict.ATTEMPT: N_("It is the payment that is named below"),
+    Verdict.BOOKED: N_("Our books hold it by another name"),
+    Verdict.OPPOSITE: N_("Another line takes it back"),
+    Verdict.NOT_OURS: N_("It is not ours; the provider will take it back"),
+    Verdict.REFUNDED: N_("The provider gave it back to our bank"),
+    Verdict.LOST: N_("It is lost; the programme that is named below bears it"),
+    Verdict.UNMATCHED: N_("It was matched with the wrong payment"),
+}
+
+REFUSALS: Table = {
+    "discrepancy.ended_by_line": (
+        N_("Words do not settle this: the line stands in suspense (account 1900) until our books hold what it is."),
+        N_("Report what the line is, by the provider's written word; a colleague confirms it."),
+    ),
+    "discrepancy.ended_by_answer": (
+        N_("Words do not settle this: nobody knows yet whether the payment will be paid."),
+        N_("Wait for the provider's answer, or report the payment as unpaid."),
+    ),
+    "line_finding.does_not_fit": (
+        N_("The line cannot be what it is said to be: amount, direction, provider or payment do not fit."),
+        N_("Look at the line and the payment again, and report what fits."),
+    ),
+    "line_finding.explained": (
+        N_("Our books explain this line, or two people have found what it is."), N_("Look at the line again."),
+    ),
+    "line_finding.says_too_little": (
+        N_("The report does not name the payment, the movement or the programme that it is about."),
+        N_("Name it, or report that the line is not ours."),
+    ),
+    "line_finding.already_confirmed": (
+        N_("This report has been confirmed."), N_("Look at the line again."),
+    ),
+    "line_finding.unknown": (N_("There is no such report."), N_("Look at the line again.")),
+    "amount_finding.unknown": (N_("There is no such report."), N_("Look at the line again.")),
+    "amount_finding.already_found": (
+        N_("Two people have found what this attempt took."), N_("Read the payment's story."),
+    ),
+    "amount_finding.booked_otherwise": (
+        N_("This attempt is booked as paid and is not the payment, or has come back, or was paid at a counter."),
+        N_("Book what came back of it, or report another amount."),
+    ),
+    "amount_finding.still_open": (
+        N_("This payment may still be paid in another way."), N_("Wait until it is known what became of it."),
+    ),
+    "amount_finding.not_possible": (
+        N_("Less than nothing cannot have been paid."), N_("Report 0 if nothing was paid."),
+    ),
+    "amount_finding.no_other_amount": (
+        N_("The provider has named no other amount for this payment."), N_("Read its discrepancies."),
+    ),
+    "amount_finding.which_attempt": (
+        N_("The provider named another amount for several attempts."), N_("Say which of them the report is about."),
+    ),
+}  # fmt: skip

@@ -1,0 +1,65 @@
+"""Moving money that was given out already, over HTTP: one person asks, another confirms."""
+
+from typing import Annotated
+
+from fastapi import Depends, Query
+
+from cbi.access.actor import Actor
+from cbi.access.guards import may
+from cbi.access.permissions import Permission
+from cbi.http.requests import OfficeSession
+from cbi.http.routing import Router
+from cbi.programmes import fund_requests
+from cbi.programmes.fund_schemas import AskRefund, AskReturn, Confirmation, Refusal, RequestOut
+
+router = Router(tags=["ledger"])
+Treasurer = Annotated[Actor, Depends(may(Permission.FUND_MOVE))]
+Confirmer = Annotated[Actor, Depends(may(Permission.FUND_CONFIRM))]
+
+
+@router.get("/fund-requests", summary="Requests to move a fund's money, the latest first")
+def list_requests(
+    session: OfficeSession,
+    actor: Annotated[Actor, Depends(may(Permission.FUND_READ))],
+    waiting: Annotated[bool | None, Query(description="Only what nobody has decided.")] = None,
+) -> list[RequestOut]:
+    found = fund_requests.requests(session, actor, waiting=bool(waiting))
+    return [RequestOut.of(request) for request in found]
+
+
+@router.post(
+    "/programmes/{code}/budget-returns",
+    status_code=201,
+    summary="Ask to move unspent budget back to its fund, or to another programme; nothing moves yet",
+)
+def ask_return(session: OfficeSession, actor: Treasurer, code: str, body: AskReturn) -> RequestOut:
+    request = fund_requests.ask_return(
+        session, actor, code, body.amount, body.reference, body.reason, to=body.to_programme, fund=body.fund
+    )  # fmt: skip
+    return RequestOut.of(request)
+
+
+@router.post(
+    "/funds/{code}/refunds",
+    status_code=201,
+    summary="Ask to send unspent money back to the donor; nothing moves yet",
+)
+def ask_refund(session: OfficeSession, actor: Treasurer, code: str, body: AskRefund) -> RequestOut:
+    request = fund_requests.ask_refund(
+        session, actor, code, body.amount, body.reference, body.reason
+    )
+    return RequestOut.of(request)
+
+
+@router.post(
+    "/fund-requests/{number}/confirmation", summary="Confirm a colleague's request: the money moves"
+)
+def confirm(
+    session: OfficeSession, actor: Confirmer, number: int, body: Confirmation
+) -> RequestOut:
+    return RequestOut.of(fund_requests.confirm(session, actor, number, body.one_time_code))
+
+
+@router.post("/fund-requests/{number}/refusal", summary="Refuse a request, or take back one's own")
+def refuse(session: OfficeSession, actor: Confirmer, number: int, body: Refusal) -> RequestOut:
+    return RequestOut.of(fund_requests.refuse(session, actor, number, body.reason))

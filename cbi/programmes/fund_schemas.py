@@ -1,0 +1,66 @@
+"""How the moving of funds between programmes and donors appears over the API."""
+
+from datetime import datetime
+
+from pydantic import BaseModel, Field
+
+from cbi.ledger.request_models import Decision, RequestKind
+from cbi.ledger.schemas import Amount, MoveMoney
+from cbi.programmes.fund_requests import Request
+
+
+class Allocate(MoveMoney):
+    """An amount, its paper, and the code of the fund where the programme draws on several."""
+
+    fund: str | None = Field(None, max_length=40)
+
+
+class AskRefund(BaseModel):
+    """Unspent money in the fund's currency, the donor's letter that asks for it, and why."""
+
+    amount: str = Field(max_length=40)
+    reference: str = Field(max_length=100)
+    reason: str = Field(min_length=3, max_length=500)
+
+
+class AskReturn(AskRefund):
+    """Unspent budget in the programme's currency, with its paper and why: back to its fund, or to another programme."""
+
+    to_programme: str | None = Field(None, max_length=40)
+    fund: str | None = Field(None, max_length=40)
+
+
+class Confirmation(BaseModel):
+    """A fresh one-time code."""
+
+    one_time_code: str = Field(pattern=r"^[0-9]{6}$")
+
+
+class Refusal(BaseModel):
+    """Why not, in words that the others will read."""
+
+    reason: str = Field(min_length=3, max_length=500)
+
+
+class RequestOut(BaseModel):
+    """One request to move a fund's money. Nothing has moved while there is no `decision`."""
+
+    number: int
+    kind: RequestKind
+    fund: str
+    from_programme: str | None
+    to_programme: str | None
+    amount: Amount
+    reference: str
+    reason: str
+    asked_by: str
+    asked_at: datetime
+    decision: Decision | None
+    decided_by: str | None
+    decided_at: datetime | None
+    remark: str | None
+
+    @classmethod
+    def of(cls, request: Request) -> "RequestOut":
+        told = {name: getattr(request, name) for name in cls.model_fields if name != "amount"}
+        return cls(amount=Amount.of(request.amount), **told)

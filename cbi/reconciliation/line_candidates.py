@@ -1,0 +1,125 @@
+"""What a line in suspense may be: movements of our float that no line lists, and lines that take it back."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    SQLColumnExpression,
+    case,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+)
+from sqlalchemy.orm import aliased
+
+from cbi.ledger.chart import DELIVERING, FLOAT, Entry
+from cbi.ledger.models import Account, FundMovement, Transfer
+from cbi.payments import suspense
+from cbi.payments.receivable_models import Receivable, ReceivableEvent
+from cbi.payments.suspense_models import SuspendedLine
+from cbi.reconciliation.models import STANDS, LineFinding, Match, StatementLine
+from cbi.reconciliation.suspending import effect
+
+
+def booked_alike(stay: SuspendedLine) -> Select[int]:
+    """The movements of our float, by their ids, that are as a line in suspense and that no line lists."""
+    ours = aliased(Account)
+    out = stay.effect_minor < 0
+    side = Transfer.credit_account_id if out else Transfer.debit_account_id
+    kind = "payment" if out else "return"
+    owed, came = aliased(Receivable), aliased(ReceivableEvent)
+    listed = exists().where(
+        Match.payment_id == func.coalesce(Transfer.payment_id, owed.payment_id), Match.kind == kind, STANDS,
+        Match.attempt == case(
+            (Transfer.payment_id.is_not(None), Transfer.attempt), else_=func.coalesce(came.attempt, owed.attempt)
+        ),
+    )  # fmt: skip
+    whole = or_(Transfer.entry.in_(_WHOLE), owed.id.is_not(None))
+    return (
+        select(Transfer.id)
+        .join(ours, ours.id == side)
+        .outerjoin(owed, owed.id == Transfer.source_id)
+        .outerjoin(
+            came, (came.receivable_id == owed.id) & (came.after == "recovered") & literal(not out)
+        )
+        .where(
+            ours.code == FLOAT.code, ours.provider == stay.provider, ours.currency == stay.currency,
+            Transfer.amount_minor == abs(stay.effect_minor), Transfer.entry.not_in(_OF_LINES), ~(whole & listed),
+            Transfer.id.not_in(
+                select(LineFinding.transfer_id).where(
+                    LineFinding.confirmed_by.is_not(None), LineFinding.transfer_id.is_not(None)
+                )
+            ),
+            ~_placed_and_listed(stay.provider),
+        )
+    )  # fmt: skip
+
+
+_WHOLE = [entry.value for entry in (*DELIVERING, Entry.RETURN)]
+"""Entries by which an attempt was paid or came back."""
+
+_OF_LINES = [
+    entry.value
+    for entry in (
+        Entry.SUSPEND_DEBIT, Entry.SUSPEND_CREDIT, Entry.EXPLAIN_DEBIT, Entry.EXPLAIN_CREDIT, Entry.FEE,
+        Entry.FEE_UNRESERVED,
+    )
+]  # fmt: skip
+"""Entries that are made from a line: each has its own."""
+
+
+def _placed_and_listed(provider: str) -> ColumnElement[bool]:
+    """Whether the transfer is money that we placed, and a line of its reference lists it."""
+    return exists().where(
+        FundMovement.id == Transfer.source_id, StatementLine.provider == provider, StatementLine.kind == "top_up",
+        StatementLine.provider_reference == FundMovement.reference, effect() == FundMovement.amount_minor,
+        StatementLine.id.not_in(select(SuspendedLine.line_id).where(suspense.OPEN)),
+    )  # fmt: skip
+
+
+def is_claimed(
+    payment_id: SQLColumnExpression[Any],
+    attempt: SQLColumnExpression[Any],
+    kind: SQLColumnExpression[str],
+) -> ColumnElement[bool]:
+    """Whether two people found that the movement of an attempt is a line already, so that no other line settles it.
+
+    IN: the few that are so are read once, however many lines are asked about.
+    """
+    credited, owed, came = aliased(Account), aliased(Receivable), aliased(ReceivableEvent)
+    left = credited.code == FLOAT.code
+    claimed = (
+        select(
+            func.coalesce(Transfer.payment_id, owed.payment_id),
+            case(
+                (Transfer.payment_id.is_not(None), Transfer.attempt),
+                (left, owed.attempt),
+                else_=func.coalesce(came.attempt, owed.attempt),
+            ),
+            case((left, "payment"), else_="return"),
+        )
+        .select_from(LineFinding)
+        .join(Transfer, Transfer.id == LineFinding.transfer_id)
+        .join(credited, credited.id == Transfer.credit_account_id)
+        .outerjoin(owed, owed.id == Transfer.source_id)
+        .outerjoin(came, (came.receivable_id == owed.id) & (came.after == "recovered"))
+        .where(
+            LineFinding.confirmed_by.is_not(None),
+            Transfer.entry.in_(_WHOLE) | owed.id.is_not(None),
+        )
+    )
+    # Nothing is claimed by a line that names no attempt: NULL IN (...) would be neither true nor false.
+    return func.coalesce(tuple_(payment_id, attempt, kind).in_(claimed), False)
+
+
+def lines_alike(stay: SuspendedLine) -> Select[UUID]:
+    """The lines in suspense that take this one back, or that it takes back: as much, the other way."""
+    return select(SuspendedLine.line_id).where(
+        SuspendedLine.provider == stay.provider, SuspendedLine.currency == stay.currency,
+        SuspendedLine.effect_minor == -stay.effect_minor, suspense.OPEN,
+    )  # fmt: skip
