@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from sqlalchemy import URL
 from typer.testing import CliRunner, Result
 
@@ -15,6 +16,7 @@ from cbi.app import create_app
 from cbi.cli import app as terminal
 from cbi.month_end import checklist, fees
 from cbi.payments.models import PaymentRun
+from cbi.terminal import output
 from tests.factories import Colleague
 from tests.flow.browsing import Browsing
 from tests.flow.charging import DAY, TARIFF, charging, fee_lines, keys, paid_lines, sent, statement
@@ -41,7 +43,7 @@ def person(name: str, role: Role) -> tuple[Colleague, str]:
 
 
 def run(*words: str) -> Result:
-    return CliRunner().invoke(terminal, [*words], env={"CBI_PASSWORD": PASSWORD, "COLUMNS": "200"})
+    return CliRunner().invoke(terminal, [*words], env={"CBI_PASSWORD": PASSWORD})
 
 
 def charged(people: House) -> PaymentRun:
@@ -53,7 +55,10 @@ def charged(people: House) -> PaymentRun:
     return done
 
 
-def test_a_tariff_at_the_terminal(office: House, tmp_path: Path) -> None:
+def test_a_tariff_at_the_terminal(
+    office: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(output, "console", Console(width=250))  # or words stand below each other
     treasurer, _ = person("amina", Role.TREASURER)
     finance, _ = person("karim", Role.HEAD_OF_FINANCE)
     file = tmp_path / "tariff.yaml"
@@ -69,7 +74,7 @@ def test_a_tariff_at_the_terminal(office: House, tmp_path: Path) -> None:
         assert "No tariff" in run("tariff", "cost", "post_office", "1.00", "DZD").stdout
         (row,) = json.loads(run("tariff", "list", "--user", "amina", "--json").stdout)
         assert (row["version"], row["rules"]["rounding"]) == (1, "nearest")
-        assert "2026/14" in run("tariff", "list", "--user", "amina").stdout
+        assert "Contract 2026/14, annex B" in run("tariff", "list", "--user", "amina").stdout
     done = charged(office)
     shown = run("run", "show", str(done.number)).stdout
     assert "140.00 DZD expected by tariff 1" in shown.replace("\u00a0", " ")
