@@ -123,7 +123,7 @@ def test_however_closing_and_booking_meet_what_is_kept_is_what_is_booked(people:
 
     with ThreadPoolExecutor(5) as pool:
         closed = pool.submit(at_once, lambda: confirming(people))
-        booked = [pool.submit(at_once, partial(book, f"BANK-{at}")) for at in range(4)]
+        booked = [pool.submit(at_once, partial(book, f"LATE-{at}")) for at in range(4)]
         refused = [each.result(LONG) for each in booked]
     assert closed.result() in {None, closing.BooksMoved, closing.NotReady}
     if closed.result() is None:
