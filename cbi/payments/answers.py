@@ -45,9 +45,9 @@ def said(
             log.warning("no answer from %s: %s", provider, adapter.redact(type(error).__name__))
             return ProviderUpdate(instruction.idempotency_key, Outcome.UNKNOWN)
 
-    if len(group) == 1:
-        return [ask(group[0])]
-    with ThreadPoolExecutor(max(len(group), 1)) as threads:
+    if len(group) <= 1:
+        return [ask(each) for each in group]
+    with ThreadPoolExecutor(len(group)) as threads:
         waiting = [threads.submit(copy_context().run, ask, each) for each in group]
         return [each.result() for each in waiting]
 

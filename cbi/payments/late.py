@@ -23,7 +23,7 @@ from cbi.payments.closing import reopen
 from cbi.payments.discrepancies import PAID_TWICE, WITHOUT_COVER
 from cbi.payments.disputes import EARLIER_ATTEMPT_PAID, contradiction, dispute
 from cbi.payments.known import known_paid, sent_minor, took_part
-from cbi.payments.models import Payment
+from cbi.payments.models import Payment, PaymentRun
 from cbi.payments.moves import move_one
 from cbi.payments.receivable_models import Receivable
 from cbi.payments.runs import find
@@ -184,8 +184,20 @@ def _move(
 
 
 def _fits(session: Session, payment: Payment, attempt: int) -> bool:
-    """Whether an attempt can be the payment: not where a later one handed over a part of the same money."""
-    return sent_minor(session, payment, attempt) == payment.rest_minor
+    """Whether an attempt can be the payment: not where a later one, be it of a follow-up run, handed over a part of it."""
+    if sent_minor(session, payment, attempt) != payment.rest_minor:
+        return False
+    other, number = aliased(Payment), find(session, payment.run_id).number
+    part = (
+        select(other.id)
+        .join(PaymentRun, PaymentRun.id == other.run_id)
+        .where(
+            other.entitlement_id == payment.entitlement_id, other.parts_minor > 0,
+            PaymentRun.number > number,
+        )
+        .limit(1)
+    )  # fmt: skip
+    return session.scalar(part) is None
 
 
 def _is_replaced(session: Session, payment: Payment) -> bool:

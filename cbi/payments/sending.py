@@ -219,7 +219,7 @@ def _send_chunk(
     done: Sent,
     pace: _Pace,
 ) -> Sent:
-    """Send one after the other, with no transaction open. Ends early when the provider is down. Raises TakenOver."""
+    """Send them, some at a time, with no transaction open. Ends early when the provider is down. Raises TakenOver."""
     run = offices.transact(office, lambda session: find(session, run_id))
     in_a_row = 0
     waiting = list(instructions)
@@ -298,7 +298,10 @@ def _submit(
 
 
 def _save_answers(office: str, run: PaymentRun, provider: str, heard: answers.Answers) -> None:
-    """Those without a question as one set; each of the others by itself, so that one can spoil no other."""
+    """Those without a question as one set; each of the others by itself. What cannot be saved spoils no other.
+
+    Raises, once the rest is saved, what kept an answer from being saved: that payment is asked about then.
+    """
 
     def as_a_set(session: Session) -> set[str]:
         keys = answers.plain(session, provider, heard)
@@ -309,9 +312,15 @@ def _save_answers(office: str, run: PaymentRun, provider: str, heard: answers.An
         saved = offices.transact(office, as_a_set) if len(heard) > 1 else set()
     except IntegrityError:  # another attempt was given one of these names at the same moment
         saved = set()
+    trouble: Exception | None = None
     for key, (_, news) in heard.items():
         if key not in saved:
-            offices.transact(office, lambda s, n=news: _save_answer(s, provider, n))  # type: ignore[misc]
+            try:
+                offices.transact(office, lambda s, n=news: _save_answer(s, provider, n))  # type: ignore[misc]
+            except Exception as error:  # noqa: BLE001 - whatever it is, the answers after it are worth saving
+                trouble = trouble or error
+    if trouble:
+        raise trouble
 
 
 def _save_refusal(

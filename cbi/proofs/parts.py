@@ -22,6 +22,13 @@ GIVEN_UP_BEFORE = (
 
 in_parts = (
     none_of(
+        "for what is owed by entitlement {id}, {owed}, its payments have handed over {paid}",
+        "SELECT e.id, e.amount_minor AS owed, sum(CASE WHEN p.state = 'paid' THEN p.amount_minor ELSE p.parts_minor END)"
+        " AS paid FROM payments p JOIN entitlements e ON e.id = p.entitlement_id WHERE p.entitlement_id IN"
+        " (SELECT entitlement_id FROM payments WHERE parts_minor > 0) GROUP BY e.id HAVING"
+        " sum(CASE WHEN p.state = 'paid' THEN p.amount_minor ELSE p.parts_minor END) > e.amount_minor",
+    ),
+    none_of(
         "payment {id} says that {parts_minor} was handed over in parts, and its parts are {parts} of {amount_minor}",
         "SELECT p.id, p.parts_minor, p.amount_minor, coalesce(x.parts, 0) AS parts FROM payments p FULL JOIN"
         " (SELECT payment_id, sum(amount_minor) AS parts FROM payment_parts GROUP BY 1) x ON x.payment_id = p.id"

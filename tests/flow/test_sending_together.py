@@ -8,10 +8,12 @@ from contextvars import copy_context
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
 from sqlalchemy import URL, event, select, text
+from sqlalchemy.orm import Session
 
 from adapters.sandbox.adapter import SandboxAdapter
 from adapters.sandbox.client import Act, SandboxProvider, Schedule, Step
@@ -171,6 +173,32 @@ def test_one_name_for_several_payments_is_disputed_and_stops_nobody(bank: Bank) 
     bank.adapter.afterwards = lambda news: replace(news, provider_reference="SBX-1")
     bank.send()
     assert disputes() == ["reference_repeated"] * 5
+    assert states(bank.run_id) == [PaymentState.PAID] * 6
+
+
+def test_an_answer_that_cannot_be_saved_spoils_none_beside_it(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fourth, apply = payments(bank.run_id)[3].id, outcomes.apply
+
+    def broken(session: Session, news: ProviderUpdate, **about: Any) -> outcomes.Applied:
+        if read_idempotency_key(news.idempotency_key)[0] == fourth:
+            raise ZeroDivisionError
+        return apply(session, news, **about)
+
+    monkeypatch.setattr(sending, "apply", broken)
+    bank.adapter.afterwards = lambda news: replace(
+        news, provider_reference="SBX-1"
+    )  # each is looked at
+    with pytest.raises(ZeroDivisionError):
+        bank.send()
+    assert (
+        states(bank.run_id)
+        == [PaymentState.PAID] * 3 + [PaymentState.SENDING] + [PaymentState.PAID] * 2
+    )
+    monkeypatch.undo()
+    bank.send()
+    assert bank.poll() == 1
     assert states(bank.run_id) == [PaymentState.PAID] * 6
 
 

@@ -20,16 +20,27 @@ from cbi.helpline.standing import Kind, known
 from cbi.ledger.queries import fund_positions
 from cbi.messaging.models import Message
 from cbi.money import Money
-from cbi.payments import again, follow_ups, outcomes, runs, withdrawing
+from cbi.payments import (
+    again,
+    approval,
+    dispatch,
+    follow_ups,
+    late,
+    outcomes,
+    runs,
+    withdrawing,
+)
 from cbi.payments.decision_models import Remedy
 from cbi.payments.models import Discrepancy, Payment, PaymentRun
 from cbi.payments.progress import board, in_doubt, progress
-from cbi.payments.states import PaymentState
+from cbi.payments.receivable_models import Receivable
+from cbi.payments.states import PaymentState, ReceivableState
 from cbi.proofs.verify import verify
 from cbi.reconciliation import matching, statements
 from cbi.redemption.counter import Receipt
 from cbi.redemption.models import Payout
 from cbi.redemption.refusals import Refused
+from tests.factories import look
 from tests.flow.sending import at_once
 from tests.reconciliation_factory import TREASURER, Line, settlement
 from tests.redemption_factory import (
@@ -273,6 +284,64 @@ def test_a_follow_up_run_pays_what_the_part_had_left(story: Story) -> None:
         assert line.paid.total == dinars(1500)
         assert line.in_a_run.total == dinars(8000)
     all_kept()
+
+
+def give_up(story: Story, run_id: UUID, at: datetime) -> None:
+    """Its codes are over, and what is left of it goes back to the budget."""
+    with clock.frozen(at):
+        jobs.expire("dz")
+    with clock.frozen(at), offices.transaction("dz") as session:
+        again.give_up(session, story.people.authoriser.actor, run_id, "Paid by the next run")
+
+
+def follow_up(story: Story, at: datetime) -> UUID:
+    """A run for what was given up, signed and released."""
+    with clock.frozen(at), offices.transaction("dz") as session:
+        given_up = session.get_one(PaymentRun, story.run_id)
+        run = runs.build(session, story.people.maker.actor, given_up.cycle_id)
+        runs.lock(session, story.people.maker.actor, run.id)
+        look(session, run, story.people)
+        approval.certify(
+            session, story.people.certifier.actor, run.id, story.people.certifier.code()
+        )
+        approval.authorise(
+            session, story.people.authoriser.actor, run.id, story.people.authoriser.code()
+        )
+    with clock.frozen(at + timedelta(hours=1)), offices.transaction("dz") as session:
+        dispatch.begin_release(session, story.people.authoriser.actor, run.id)
+    with clock.frozen(at + timedelta(hours=1)):
+        jobs.release("dz", run.id)
+    return run.id
+
+
+def test_news_of_an_earlier_payment_is_owed_back_where_a_later_one_handed_over_a_part(
+    story: Story, owner: Engine
+) -> None:
+    pay(story.teller, code_of(story.payment), 1500)
+    give_up(story, story.run_id, AFTER)
+    again_run = follow_up(story, AFTER)
+    with offices.transaction("dz") as session:
+        later = session.scalars(
+            select(Payment.id).where(Payment.run_id == again_run, Payment.amount_minor == 250_000)
+        ).one()
+    pay(story.teller, code_of(later), 1000, at=LATER + 120)
+    give_up(story, again_run, AFTER + timedelta(days=60))
+    all_kept()
+    with clock.frozen(AFTER + timedelta(days=61)), offices.transaction("dz") as session:
+        payment = session.get_one(Payment, story.payment, with_for_update=True)
+        assert not late.book_paid(session, payment, 2, source="callback")
+        assert payment.state is PaymentState.CANCELLED
+        (owed,) = session.scalars(select(Receivable))
+        assert (owed.amount_minor, owed.state) == (250_000, ReceivableState.OPEN)
+    all_kept()
+    with owner.begin() as connection:
+        connection.execute(
+            text("UPDATE dz.payments SET state = 'paid', live = true WHERE id = :id"),
+            {"id": story.payment},
+        )
+    with offices.transaction("dz") as session:
+        told = [line for each in verify(session) for line in each.breaches]
+    assert any("400000, its payments have handed over 500000" in line for line in told)
 
 
 def test_the_statement_lists_each_part(story: Story) -> None:
