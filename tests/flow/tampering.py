@@ -1,6 +1,10 @@
 """What an intruder with every right in the database could do, and what `cbi verify` must name then."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
+
+from sqlalchemy import URL, Connection, create_engine
 
 
 class Tampering(NamedTuple):
@@ -10,6 +14,20 @@ class Tampering(NamedTuple):
     what: str
     victim: str
     deeds: str
+
+
+@contextmanager
+def intruding(address: URL) -> Iterator[Connection]:
+    """The owner of the database in a transaction that is undone; neither foreign keys nor triggers stop them."""
+    engine = create_engine(
+        address,
+        isolation_level="REPEATABLE READ",
+        connect_args={"options": "-c search_path=dz -c session_replication_role=replica"},
+    )
+    with engine.connect() as connection:
+        yield connection
+        connection.rollback()
+    engine.dispose()
 
 
 CODES = "(SELECT id FROM payment_runs WHERE 'post_office' = ANY(providers))"

@@ -20,6 +20,7 @@ from tests.flow.charging import (
 )
 from tests.flow.proving import PointAt, broken
 from tests.flow.signing import later
+from tests.flow.tampering import intruding
 
 
 @pytest.fixture(scope="module")
@@ -51,15 +52,8 @@ def story(server: URL, template: str, point_at: PointAt) -> Iterator[URL]:
 @pytest.fixture
 def intruder(story: URL) -> Iterator[Connection]:
     """The owner of the database in a transaction that is undone; foreign keys do not stop them."""
-    engine = create_engine(
-        story,
-        isolation_level="REPEATABLE READ",
-        connect_args={"options": "-c search_path=dz -c session_replication_role=replica"},
-    )
-    with engine.connect() as connection:
+    with intruding(story) as connection:
         yield connection
-        connection.rollback()
-    engine.dispose()
 
 
 def test_what_nobody_touched_is_kept(intruder: Connection) -> None:

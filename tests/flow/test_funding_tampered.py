@@ -16,6 +16,7 @@ from tests.factories import START, households, team
 from tests.flow.proving import PointAt
 from tests.flow.several_funds import COMMON, SMALL, applied, budgets, built
 from tests.flow.signing import colleague
+from tests.flow.tampering import intruding
 
 
 @pytest.fixture(scope="module")
@@ -53,13 +54,8 @@ def story(server: URL, template: str, point_at: PointAt) -> Iterator[URL]:
 @pytest.fixture
 def intruder(story: URL) -> Iterator[Connection]:
     """The owner of the database in a transaction that is undone; foreign keys do not stop them."""
-    engine = create_engine(
-        story, connect_args={"options": "-c search_path=dz -c session_replication_role=replica"}
-    )
-    with engine.connect() as connection:
+    with intruding(story) as connection:
         yield connection
-        connection.rollback()
-    engine.dispose()
 
 
 def breaches(connection: Connection) -> list[str]:

@@ -7,6 +7,7 @@ from sqlalchemy import URL, Connection, create_engine, text
 
 from tests.flow.month_end import MONTH, begun, close, proposed, reopen, seal
 from tests.flow.proving import PointAt, broken
+from tests.flow.tampering import intruding
 
 
 @pytest.fixture(scope="module")
@@ -32,15 +33,8 @@ def story(server: URL, template: str, point_at: PointAt) -> Iterator[URL]:
 @pytest.fixture
 def intruder(story: URL) -> Iterator[Connection]:
     """The owner of the database in a transaction that is undone; foreign keys do not stop them."""
-    engine = create_engine(
-        story,
-        isolation_level="REPEATABLE READ",
-        connect_args={"options": "-c search_path=dz -c session_replication_role=replica"},
-    )
-    with engine.connect() as connection:
+    with intruding(story) as connection:
         yield connection
-        connection.rollback()
-    engine.dispose()
 
 
 STANDING = "confirmed_at IS NOT NULL AND reopened_at IS NULL"

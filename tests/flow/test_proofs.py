@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import URL, Connection, create_engine, select, text, update
+from sqlalchemy import URL, Connection, select, text, update
 from sqlalchemy.orm import Session
 
 from cbi import offices
@@ -16,7 +16,7 @@ from cbi.proofs.promise import Promise, Verdict, none_of
 from cbi.proofs.verify import PROMISES, verify
 from cbi.terminal.deployment import print_verdicts
 from tests.flow.proving import PointAt, broken, told
-from tests.flow.tampering import TAMPERINGS, WAITING, Tampering
+from tests.flow.tampering import TAMPERINGS, WAITING, Tampering, intruding
 from tests.redemption_factory import code_of
 
 
@@ -32,15 +32,8 @@ def story(server: URL, template: str, point_at: PointAt) -> Iterator[URL]:
 @pytest.fixture
 def intruder(story: URL) -> Iterator[Connection]:
     """The owner of the database in a transaction that is undone; foreign keys do not stop them."""
-    engine = create_engine(
-        story,
-        isolation_level="REPEATABLE READ",
-        connect_args={"options": "-c search_path=dz -c session_replication_role=replica"},
-    )
-    with engine.connect() as connection:
+    with intruding(story) as connection:
         yield connection
-        connection.rollback()
-    engine.dispose()
 
 
 def test_a_story_that_nobody_touched_keeps_every_promise(story: URL) -> None:

@@ -16,6 +16,7 @@ from cbi.payments.models import PaymentRun
 from tests.factories import START
 from tests.flow.proving import PointAt, broken
 from tests.flow.signing import POLICY, STEPS, house, later, locked, sign
+from tests.flow.tampering import intruding
 
 
 @pytest.fixture(scope="module")
@@ -51,15 +52,8 @@ def story(server: URL, template: str, point_at: PointAt) -> Iterator[URL]:
 @pytest.fixture
 def intruder(story: URL) -> Iterator[Connection]:
     """The owner of the database in a transaction that is undone; foreign keys do not stop them."""
-    engine = create_engine(
-        story,
-        isolation_level="REPEATABLE READ",
-        connect_args={"options": "-c search_path=dz -c session_replication_role=replica"},
-    )
-    with engine.connect() as connection:
+    with intruding(story) as connection:
         yield connection
-        connection.rollback()
-    engine.dispose()
 
 
 def refuses(connection: Connection) -> bool:

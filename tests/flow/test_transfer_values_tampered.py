@@ -15,7 +15,7 @@ from cbi.programmes import cycles, queries, revaluing
 from cbi.proofs import values
 from tests.factories import EVERYTHING, Colleague, colleague
 from tests.flow.proving import PointAt, broken
-from tests.flow.tampering import Tampering
+from tests.flow.tampering import Tampering, intruding
 from tests.value_factory import CODE, NOW, PRICES, accepted, entered, people, programme, proposed
 
 VALUE = "SELECT 'transfer value ' || max(id) || ' of' FROM transfer_values"
@@ -87,15 +87,8 @@ def story(server: URL, template: str, point_at: PointAt) -> Iterator[URL]:
 @pytest.fixture
 def intruder(story: URL) -> Iterator[Connection]:
     """The owner of the database in a transaction that is undone; neither foreign keys nor checks stop them."""
-    engine = create_engine(
-        story,
-        isolation_level="REPEATABLE READ",
-        connect_args={"options": "-c search_path=dz -c session_replication_role=replica"},
-    )
-    with engine.connect() as connection:
+    with intruding(story) as connection:
         yield connection
-        connection.rollback()
-    engine.dispose()
 
 
 def test_values_that_nobody_touched_keep_every_promise(intruder: Connection) -> None:

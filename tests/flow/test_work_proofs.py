@@ -13,7 +13,7 @@ from cbi.programmes.work_paying import SheetAltered
 from cbi.registry.models import Household
 from tests.factories import EVERYTHING
 from tests.flow.proving import PointAt, broken
-from tests.flow.tampering import Tampering
+from tests.flow.tampering import Tampering, intruding
 from tests.work_factory import CODE, NOW, days, handed_in, programme, sheet_of, signed, site
 
 ROW = "SELECT row_id FROM work_pay ORDER BY amount_minor DESC LIMIT 1"
@@ -112,15 +112,8 @@ def story(server: URL, template: str, point_at: PointAt) -> Iterator[URL]:
 @pytest.fixture
 def intruder(story: URL) -> Iterator[Connection]:
     """The owner of the database in a transaction that is undone; foreign keys do not stop them."""
-    engine = create_engine(
-        story,
-        isolation_level="REPEATABLE READ",
-        connect_args={"options": "-c search_path=dz -c session_replication_role=replica"},
-    )
-    with engine.connect() as connection:
+    with intruding(story) as connection:
         yield connection
-        connection.rollback()
-    engine.dispose()
 
 
 def test_work_that_nobody_touched_keeps_every_promise(intruder: Connection) -> None:
