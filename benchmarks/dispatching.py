@@ -20,10 +20,13 @@ from cbi import clock, offices
 from cbi.fsp.adapter import SubmitsPayments
 from cbi.ledger import funds
 from cbi.money import Money
-from cbi.payments import approval, dispatch, finding_lists, providers, runs, sending
 from cbi.payments.models import PaymentRun
+from cbi.payments.runs import finding_lists, runs
+from cbi.payments.sending import dispatch, providers, sending
+from cbi.payments.signing import approval
 from cbi.programmes import applying, budget, cycles
-from cbi.registry import importing, personal
+from cbi.registry import personal
+from cbi.registry.intake import importing
 from tests.peers.kannel import free_port, listening, until
 
 MOST = 2000

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from cbi.payments import providers
+from cbi.payments.sending import providers
 from cbi.settings import settings
 
 

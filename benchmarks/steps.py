@@ -14,8 +14,11 @@ from cbi import clock, db, jobs, offices
 from cbi.access.actor import Actor
 from cbi.messaging import handover
 from cbi.messaging.transports import Sent
-from cbi.payments import approval, dispatch, finding_lists, moves, runs
+from cbi.payments import moves
 from cbi.payments.models import PaymentRun
+from cbi.payments.runs import finding_lists, runs
+from cbi.payments.sending import dispatch
+from cbi.payments.signing import approval
 from cbi.payments.states import PaymentState
 from cbi.programmes import cycles
 from cbi.proofs.verify import verify
@@ -23,7 +26,8 @@ from cbi.reconciliation import matching, statements
 from cbi.redemption import counter, issuing
 from cbi.redemption.holding import Authorised
 from cbi.redemption.models import CodeIssue
-from cbi.registry import importing, personal
+from cbi.registry import personal
+from cbi.registry.intake import importing
 
 
 def import_list(ground: Ground) -> Done:

@@ -28,17 +28,17 @@ from cbi.messaging import callbacks as gateway
 from cbi.messaging import endpoints as messages
 from cbi.messaging import telephones
 from cbi.month_end import endpoints as month_end
-from cbi.payments import again_endpoints as again
-from cbi.payments import amount_endpoints as amounts
-from cbi.payments import callbacks
-from cbi.payments import card_endpoints as cards
-from cbi.payments import endpoints as payments
-from cbi.payments import funding_endpoints as funding
-from cbi.payments import receivable_endpoints as receivables
-from cbi.payments import signing_endpoints as signing
-from cbi.payments import tariff_endpoints as tariffs
-from cbi.payments import waiver_endpoints as waivers
-from cbi.payments import withdrawal_endpoints as withdrawals
+from cbi.payments.fees import tariff_endpoints as tariffs
+from cbi.payments.recovery import amount_endpoints as amounts
+from cbi.payments.recovery import receivable_endpoints as receivables
+from cbi.payments.runs import endpoints as payments
+from cbi.payments.runs import funding_endpoints as funding
+from cbi.payments.sending import callbacks
+from cbi.payments.sending import card_endpoints as cards
+from cbi.payments.signing import signing_endpoints as signing
+from cbi.payments.signing import waiver_endpoints as waivers
+from cbi.payments.unpaid import again_endpoints as again
+from cbi.payments.unpaid import withdrawal_endpoints as withdrawals
 from cbi.programmes import endpoints as programmes
 from cbi.programmes import fund_endpoints as funds
 from cbi.programmes import household_endpoints as households

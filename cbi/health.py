@@ -13,7 +13,7 @@ from cbi.db import application_url
 from cbi.errors import CbiError
 from cbi.fsp.adapter import capabilities
 from cbi.messaging.gateways import transport
-from cbi.payments import providers
+from cbi.payments.sending import providers
 from cbi.settings import settings
 
 OLDEST_POSTGRES = 150000

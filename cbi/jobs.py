@@ -20,19 +20,9 @@ from cbi.fsp.adapter import PaysOverCounter, QueriesStatus, ReadsCallbacks, Subm
 from cbi.helpline import answering
 from cbi.http import replay
 from cbi.messaging import gateways, handover
-from cbi.payments import (
-    ageing,
-    closing,
-    dispatch,
-    inbox,
-    late,
-    polling,
-    providers,
-    queries,
-    runs,
-    scheduled,
-    sending,
-)
+from cbi.payments.outcomes import late
+from cbi.payments.runs import closing, queries, runs, scheduled
+from cbi.payments.sending import ageing, dispatch, inbox, polling, providers, sending
 from cbi.payments.states import RunState
 from cbi.redemption import expiry, issuing
 from cbi.registry import personal, privacy

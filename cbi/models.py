@@ -9,19 +9,13 @@ from cbi.http import models as http
 from cbi.ledger import fx_models, request_models
 from cbi.ledger import models as ledger
 from cbi.messaging import models as messaging
-from cbi.payments import (
-    amount_models,
-    decision_models,
-    fee_models,
-    funding_models,
-    part_models,
-    receivable_models,
-    sheet_models,
-    signing_models,
-    suspense_models,
-    waiver_models,
-)
 from cbi.payments import models as payments
+from cbi.payments.fees import fee_models
+from cbi.payments.outcomes import part_models, suspense_models
+from cbi.payments.recovery import amount_models, receivable_models
+from cbi.payments.runs import funding_models, sheet_models
+from cbi.payments.signing import signing_models, waiver_models
+from cbi.payments.unpaid import decision_models
 from cbi.programmes import household_models, top_up_models, value_models, work_models
 from cbi.programmes import models as programmes
 from cbi.reconciliation import models as reconciliation

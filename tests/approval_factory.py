@@ -13,10 +13,11 @@ from cbi.access.actor import Actor
 from cbi.ledger import funds
 from cbi.money import Money
 from cbi.offices import office_of
-from cbi.payments import approval, finding_lists, runs, waivers
 from cbi.payments.models import PaymentRun
+from cbi.payments.runs import finding_lists, runs
+from cbi.payments.signing import approval, waivers
 from cbi.programmes import applying, budget, cycles
-from cbi.registry import importing
+from cbi.registry.intake import importing
 from cbi.registry.models import Household, PaymentAccount, Person
 from cbi.registry.personal import PHONE, Sealer
 from tests.factories import EVERYTHING

@@ -16,10 +16,12 @@ from cbi.access.actor import Actor
 from cbi.access.permissions import Permission, Role
 from cbi.ledger import funds
 from cbi.money import Money
-from cbi.payments import approval, dispatch, finding_lists, runs
 from cbi.payments.models import PaymentRun
+from cbi.payments.runs import finding_lists, runs
+from cbi.payments.sending import dispatch
+from cbi.payments.signing import approval
 from cbi.programmes import applying, budget, cycles
-from cbi.registry import importing
+from cbi.registry.intake import importing
 
 PASSWORD = "correct horse battery"
 START = clock.now() + timedelta(hours=1)

@@ -19,9 +19,10 @@ from cbi.ledger.chart import Entry
 from cbi.ledger.models import Fund
 from cbi.ledger.posting import post
 from cbi.money import Money
-from cbi.payments import dispatch, outcomes
 from cbi.payments.models import Attempt, Discrepancy, Payment, PaymentRun, RunRoute
 from cbi.payments.moves import book_of, move
+from cbi.payments.outcomes import outcomes
+from cbi.payments.sending import dispatch
 from cbi.payments.states import PaymentState, RunState
 from cbi.programmes.models import Cycle, Programme
 from cbi.reconciliation.models import Match, StatementLine

@@ -67,8 +67,8 @@ def test_every_amount_stands_beside_a_currency_or_in_a_row_that_has_one() -> Non
 def test_the_engine_computes_with_no_floats() -> None:
     allowed = {
         "cbi/http/requests.py",  # seconds of a clock that only measures
-        "cbi/registry/delimited.py",  # how well a delimiter fits
-        "cbi/registry/workbooks.py",  # what a spreadsheet stores; turned into text exactly
+        "cbi/registry/intake/delimited.py",  # how well a delimiter fits
+        "cbi/registry/intake/workbooks.py",  # what a spreadsheet stores; turned into text exactly
     }
     found = [
         str(path.relative_to(ROOT))

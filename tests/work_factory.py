@@ -31,7 +31,7 @@ from cbi.programmes.work_arranging import Place
 from cbi.programmes.work_models import Basis, WorkGroup, WorkSheet
 from cbi.programmes.work_people import Named
 from cbi.programmes.work_results import Entered
-from cbi.registry.facts import PersonFacts
+from cbi.registry.intake.facts import PersonFacts
 from cbi.registry.models import Household, Person, Sex
 from cbi.registry.personal import Sealer
 from tests.factories import EVERYTHING, Colleague, households

@@ -33,18 +33,10 @@ from cbi.console.waivers_words import told
 from cbi.errors import Conflict
 from cbi.http.requests import OfficeSession
 from cbi.lifecycle import MoveNotAllowed
-from cbi.payments import (
-    approval,
-    blocking,
-    dispatch,
-    openings,
-    queries,
-    recall,
-    runs,
-    waiting,
-    waiver_register,
-)
 from cbi.payments.models import PaymentRun
+from cbi.payments.runs import queries, runs, waiting
+from cbi.payments.sending import dispatch
+from cbi.payments.signing import approval, blocking, openings, recall, waiver_register
 from cbi.payments.states import RUN, RunState
 from cbi.proofs.payments import guards_are_there
 

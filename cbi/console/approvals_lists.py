@@ -19,10 +19,10 @@ from cbi.console.pages import Pages
 from cbi.console.visit import ThisVisit
 from cbi.http.pages import Cursor
 from cbi.http.requests import OfficeSession
-from cbi.payments import finding_lists, lists, runs, summaries
-from cbi.payments.findings import SHARE_PERCENT, TIMES_MEDIAN
 from cbi.payments.models import PaymentRun
-from cbi.payments.sheet_models import FindingKind
+from cbi.payments.runs import finding_lists, lists, runs, summaries
+from cbi.payments.runs.findings import SHARE_PERCENT, TIMES_MEDIAN
+from cbi.payments.runs.sheet_models import FindingKind
 
 router = Pages()
 SHOWN = 50

@@ -22,10 +22,10 @@ from cbi.errors import CbiError
 from cbi.http.requests import OfficeSession
 from cbi.money import Money
 from cbi.offices import office_of
-from cbi.payments import approval_policy, delegations, policies
-from cbi.payments.approval_policy import ORDINARY, Policy
-from cbi.payments.delegations import Terms, UnusableDelegation
-from cbi.payments.signing_models import ApprovalPolicy, Delegation
+from cbi.payments.signing import approval_policy, delegations, policies
+from cbi.payments.signing.approval_policy import ORDINARY, Policy
+from cbi.payments.signing.delegations import Terms, UnusableDelegation
+from cbi.payments.signing.signing_models import ApprovalPolicy, Delegation
 
 PATH = "/approval-policy"
 router = Pages()

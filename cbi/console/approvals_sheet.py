@@ -17,12 +17,12 @@ from cbi.console.approvals_words import (
 from cbi.console.formats import amount, day, number
 from cbi.console.visit import Visit
 from cbi.money import Money
-from cbi.payments.cautions import Caution
-from cbi.payments.findings import SHARE_PERCENT, TIMES_MEDIAN
-from cbi.payments.queries import RunSheet, Step
-from cbi.payments.sheet_models import FindingKind
+from cbi.payments.runs.cautions import Caution
+from cbi.payments.runs.findings import SHARE_PERCENT, TIMES_MEDIAN
+from cbi.payments.runs.queries import RunSheet, Step
+from cbi.payments.runs.sheet_models import FindingKind
+from cbi.payments.runs.summaries import Change, Summary
 from cbi.payments.states import RunState
-from cbi.payments.summaries import Change, Summary
 
 __all__ = ["STATES", "ReadOff", "read_off"]
 

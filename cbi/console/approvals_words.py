@@ -9,10 +9,10 @@ from cbi.console.overview_roles import ROLES
 from cbi.console.refusals import Table
 from cbi.console.visit import Visit
 from cbi.fsp.messages import DeliveryMechanism
-from cbi.payments import cautions
-from cbi.payments.sheet_models import FindingKind
+from cbi.payments.runs import cautions
+from cbi.payments.runs.sheet_models import FindingKind
+from cbi.payments.runs.waiting import Act
 from cbi.payments.states import RunState
-from cbi.payments.waiting import Act
 
 STATES: Mapping[RunState, tuple[str, str]] = {
     RunState.DRAFT: (N_("draft"), "plain"),

@@ -13,7 +13,7 @@ from cbi.access.permissions import Permission
 from cbi.errors import NotFound
 from cbi.money import Money
 from cbi.payments.models import Payment
-from cbi.payments.part_models import PaymentPart
+from cbi.payments.outcomes.part_models import PaymentPart
 from cbi.payments.states import PaymentState
 from cbi.redemption import part_terms
 from cbi.redemption.counter import LEFT, UnknownAuthorisation, its_part

@@ -18,15 +18,16 @@ from cbi.console.refusals import Table
 from cbi.console.visit import ThisVisit, Visit
 from cbi.http.requests import OfficeSession
 from cbi.money import Money
-from cbi.payments import again, runs, undecided
-from cbi.payments.again import Decided
-from cbi.payments.decision_models import Remedy
 from cbi.payments.models import PaymentRun
-from cbi.payments.progress import UNDECIDED
-from cbi.payments.queries import run_of
+from cbi.payments.outcomes.story import Story
+from cbi.payments.runs import runs
+from cbi.payments.runs.progress import UNDECIDED
+from cbi.payments.runs.queries import run_of
 from cbi.payments.states import PaymentState
-from cbi.payments.story import Story
-from cbi.payments.undecided import AGES, Chosen, Line, Obstacle
+from cbi.payments.unpaid import again, undecided
+from cbi.payments.unpaid.again import Decided
+from cbi.payments.unpaid.decision_models import Remedy
+from cbi.payments.unpaid.undecided import AGES, Chosen, Line, Obstacle
 
 router = Pages()
 MENU = ()

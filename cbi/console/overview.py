@@ -28,7 +28,7 @@ from cbi.console.waivers_words import told
 from cbi.http.requests import OfficeSession
 from cbi.ledger.queries import together
 from cbi.money import Money
-from cbi.payments.progress import Tally
+from cbi.payments.runs.progress import Tally
 from cbi.reconciliation.queries import AGES
 from cbi.reporting.overview import CycleLine, Lately, overview
 from cbi.reporting.stuck import Reason, Stuck

@@ -23,9 +23,9 @@ from cbi.console.visit import ThisVisit, Visit
 from cbi.http.pages import Cursor, page
 from cbi.http.requests import OfficeSession
 from cbi.money import Money
-from cbi.payments import settling as use
 from cbi.payments.models import Discrepancy
-from cbi.payments.settling import LONGEST_RESOLUTION, UnknownDiscrepancy
+from cbi.payments.outcomes import settling as use
+from cbi.payments.outcomes.settling import LONGEST_RESOLUTION, UnknownDiscrepancy
 from cbi.reconciliation import queries
 from cbi.reconciliation.models import StatementFile, StatementLine
 from cbi.reconciliation.queries import AGES

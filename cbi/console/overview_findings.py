@@ -16,10 +16,10 @@ from cbi.console.pages import Pages
 from cbi.console.visit import ThisVisit, Visit
 from cbi.http.requests import OfficeSession
 from cbi.money import Money
-from cbi.payments import amounts
-from cbi.payments.endings import Ending, attempt_of, ending
 from cbi.payments.models import Discrepancy, Payment
-from cbi.payments.settling import UnknownDiscrepancy
+from cbi.payments.outcomes.endings import Ending, attempt_of, ending
+from cbi.payments.outcomes.settling import UnknownDiscrepancy
+from cbi.payments.recovery import amounts
 from cbi.reconciliation import line_findings, line_queries, queries
 from cbi.reconciliation.line_findings import Said, SaysTooLittle
 from cbi.reconciliation.models import Verdict

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from cbi.console.languages import N_
 from cbi.console.refusals import Table
-from cbi.payments.endings import Ending
+from cbi.payments.outcomes.endings import Ending
 from cbi.reconciliation.models import Verdict
 
 LINE_KINDS: Mapping[str, tuple[str, str, str]] = {

@@ -20,13 +20,13 @@ from cbi.console.visit import ThisVisit, Visit
 from cbi.http.pages import Cursor, page
 from cbi.http.requests import OfficeSession
 from cbi.money import Money
-from cbi.payments import story as stories
-from cbi.payments import unpaid
 from cbi.payments.models import Payment, PaymentEvent
-from cbi.payments.queries import run_of
-from cbi.payments.runs import find, programme_of
+from cbi.payments.outcomes import story as stories
+from cbi.payments.outcomes.story import Story
+from cbi.payments.runs.queries import run_of
+from cbi.payments.runs.runs import find, programme_of
 from cbi.payments.states import IN_DOUBT, PaymentState
-from cbi.payments.story import Story
+from cbi.payments.unpaid import unpaid
 from cbi.redemption import queries as codes
 from cbi.redemption import reissuing
 from cbi.redemption.reissuing import NoCode

@@ -7,8 +7,8 @@ from cbi.console.languages import N_
 from cbi.console.overview_fee_words import FEE_KINDS
 from cbi.console.overview_line_words import LINE_FAILURES, LINE_KINDS, LINE_SOURCES
 from cbi.fsp.messages import FailureReason
-from cbi.payments.discrepancies import PAID_LESS, PAID_MORE, PAID_TWICE, WITHOUT_COVER
-from cbi.payments.recipients import ACCOUNT_CHANGED
+from cbi.payments.outcomes.discrepancies import PAID_LESS, PAID_MORE, PAID_TWICE, WITHOUT_COVER
+from cbi.payments.sending.recipients import ACCOUNT_CHANGED
 from cbi.payments.states import PaymentState, RunState
 from cbi.redemption.states import CodeState
 from cbi.reporting.stuck import Reason

@@ -20,11 +20,11 @@ from cbi.console.visit import Entry, ThisVisit
 from cbi.console.waivers_words import NAMES, REFUSALS, Told, told
 from cbi.http.requests import OfficeSession
 from cbi.offices import office_of
-from cbi.payments import waiver_register, waivers
-from cbi.payments.controls import CONTROLS
-from cbi.payments.waiver_models import LONGEST_DAYS
-from cbi.payments.waiver_register import State
-from cbi.payments.waivers import Terms, UnusableWaiver
+from cbi.payments.signing import waiver_register, waivers
+from cbi.payments.signing.controls import CONTROLS
+from cbi.payments.signing.waiver_models import LONGEST_DAYS
+from cbi.payments.signing.waiver_register import State
+from cbi.payments.signing.waivers import Terms, UnusableWaiver
 from cbi.programmes.models import Programme
 
 PATH = "/waivers"

@@ -7,15 +7,15 @@ from cbi.console.approvals_words import Words
 from cbi.console.languages import N_
 from cbi.console.refusals import Table
 from cbi.console.visit import Visit
-from cbi.payments.controls import (
+from cbi.payments.runs.sheet_models import FindingKind
+from cbi.payments.signing.controls import (
     AMOUNT_BOUNDS,
     CONTROLS,
     OLD_DISCREPANCIES,
     UNOPENED_LISTS,
     Measure,
 )
-from cbi.payments.sheet_models import FindingKind
-from cbi.payments.waiver_register import Line, State
+from cbi.payments.signing.waiver_register import Line, State
 
 NAMES: Mapping[str, str] = {
     FindingKind.SHARED_ACCOUNT: N_("Several households at one telephone or account"),

@@ -6,8 +6,8 @@ from cbi import jobs, offices
 from cbi.demo import last_month, questions, this_month
 from cbi.demo.town import OFFICE, Town
 from cbi.ledger.queries import fund_positions
-from cbi.payments import queries
 from cbi.payments.models import PaymentRun
+from cbi.payments.runs import queries
 from cbi.proofs.verify import PROMISES, verify
 from cbi.reconciliation.queries import summary
 from cbi.registry import duplicates

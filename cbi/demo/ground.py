@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cbi import db, embedded, keys
 from cbi.errors import Conflict
-from cbi.payments import providers
+from cbi.payments.sending import providers
 from cbi.settings import settings
 
 COMMAND = "cbi"

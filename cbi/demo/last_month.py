@@ -8,14 +8,16 @@ from cbi.ledger import funds
 from cbi.messaging.phones import phones
 from cbi.money import Money
 from cbi.offices import office_of
-from cbi.payments import approval, dispatch, finding_lists, queries, runs
 from cbi.payments.models import PaymentRun
+from cbi.payments.runs import finding_lists, queries, runs
+from cbi.payments.sending import dispatch
+from cbi.payments.signing import approval
 from cbi.programmes import applying, budget, cycles
 from cbi.queue import prepare
 from cbi.reconciliation import matching, statements
 from cbi.reconciliation.matching import Reconciled
-from cbi.registry import importing, reports
-from cbi.registry.results import ImportResult
+from cbi.registry.intake import importing, reports
+from cbi.registry.intake.results import ImportResult
 from cbi.settings import settings
 from cbi.terminal.output import progress, say
 from cbi.terminal.run_sheets import print_sheet

@@ -2,7 +2,7 @@
 
 from typing import Protocol, cast
 
-from cbi.payments import providers
+from cbi.payments.sending import providers
 
 PROVIDER = "sandbox"
 

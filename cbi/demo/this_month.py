@@ -4,13 +4,13 @@ from cbi import jobs, offices
 from cbi.demo import programme
 from cbi.demo.last_month import take_in
 from cbi.demo.town import OFFICE, Town
-from cbi.payments import queries, runs
 from cbi.payments.models import PaymentRun
+from cbi.payments.runs import queries, runs
 from cbi.programmes import applying, cycles
 from cbi.programmes.applying import Applied
 from cbi.registry import duplicates
 from cbi.registry.duplicates import Decision, Kind
-from cbi.registry.results import ImportResult
+from cbi.registry.intake.results import ImportResult
 from cbi.terminal.run_sheets import print_sheet
 
 

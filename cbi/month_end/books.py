@@ -21,7 +21,7 @@ from cbi.ledger.queries import Balance
 from cbi.money import Money
 from cbi.month_end.findings import Finding, counted, done, still_open
 from cbi.offices import office_of
-from cbi.payments.suspense_models import SuspendedLine
+from cbi.payments.outcomes.suspense_models import SuspendedLine
 
 OWED_OR_MISSING = (RECEIVABLE, UNCOVERED)
 """What lies here at the end of a month is owed, or missing: somebody says by whom and since when."""

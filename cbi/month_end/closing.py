@@ -20,7 +20,7 @@ from cbi.ledger.models import MonthClose
 from cbi.month_end import figures
 from cbi.month_end.checklist import MUST, Check, Line, Month, month_of, walk
 from cbi.offices import office_of
-from cbi.payments import waiver_register
+from cbi.payments.signing import waiver_register
 
 PROPOSED, CONFIRMED = "month_close.proposed", "month_close.confirmed"
 SUBJECT = "month_close"

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from cbi import clock
 from cbi.month_end.findings import Finding, counted, done, still_open
 from cbi.payments.models import Attempt, Discrepancy, Payment, PaymentEvent
-from cbi.payments.progress import UNDECIDED
+from cbi.payments.runs.progress import UNDECIDED
 from cbi.payments.states import PaymentState
 from cbi.settings import settings
 

@@ -7,13 +7,13 @@ from typing import BinaryIO
 
 from cbi.errors import Invalid
 from cbi.programmes.enrolling import CannotChange, Line
-from cbi.registry import checks, vocabulary
-from cbi.registry.cells import cell
-from cbi.registry.checks import Unusable
-from cbi.registry.facts import Row, place
-from cbi.registry.files import Table, opened
-from cbi.registry.listed import row_of
-from cbi.registry.mapping import find_column, missing_columns
+from cbi.registry.intake import checks, vocabulary
+from cbi.registry.intake.cells import cell
+from cbi.registry.intake.checks import Unusable
+from cbi.registry.intake.facts import Row, place
+from cbi.registry.intake.files import Table, opened
+from cbi.registry.intake.listed import row_of
+from cbi.registry.intake.mapping import find_column, missing_columns
 
 MOST = 10_000
 _NUMBER = (*vocabulary.TEMPLATE_COLUMNS["source_id"], "source_id")

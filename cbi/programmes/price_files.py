@@ -34,7 +34,7 @@ from cbi.programmes.price_layout import (
     headings,
 )
 from cbi.programmes.work_files import RIGHT_TO_LEFT, harmless
-from cbi.registry.reports import text_cell
+from cbi.registry.intake.reports import text_cell
 
 ABOUT, SHEET = "About", "Prices"
 _ABOUT = {

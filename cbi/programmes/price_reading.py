@@ -23,11 +23,11 @@ from cbi.programmes.price_layout import (
     PriceSheet,
 )
 from cbi.programmes.valuing import Outlier
-from cbi.registry import checks
-from cbi.registry.cells import cell
-from cbi.registry.checks import Reason, Unusable
-from cbi.registry.facts import Row
-from cbi.registry.tables import Line
+from cbi.registry.intake import checks
+from cbi.registry.intake.cells import cell
+from cbi.registry.intake.checks import Reason, Unusable
+from cbi.registry.intake.facts import Row
+from cbi.registry.intake.tables import Line
 from cbi.registry.text import folded
 
 Value = TypeVar("Value")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cbi.errors import Invalid
-from cbi.registry.results import RowNote, count_reasons
+from cbi.registry.intake.results import RowNote, count_reasons
 
 _SHOWN = 10
 

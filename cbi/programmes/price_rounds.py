@@ -20,11 +20,11 @@ from cbi.programmes.price_reading import Context, Reader
 from cbi.programmes.price_results import Entered, PricesRefused, summary
 from cbi.programmes.value_models import Price, PriceRound, PriceVersion
 from cbi.programmes.valuing import Prices
-from cbi.registry.facts import Outcome
-from cbi.registry.files import File, Table, opened
-from cbi.registry.mapping import missing_columns
-from cbi.registry.reports import write_annotated
-from cbi.registry.results import RowNote
+from cbi.registry.intake.facts import Outcome
+from cbi.registry.intake.files import File, Table, opened
+from cbi.registry.intake.mapping import missing_columns
+from cbi.registry.intake.reports import write_annotated
+from cbi.registry.intake.results import RowNote
 from cbi.registry.text import clean
 
 LONGEST_NAME = 40

@@ -22,11 +22,11 @@ from cbi.programmes.work_models import WorkRow, WorkSheet, WorkVersion
 from cbi.programmes.work_pay import Done, earned
 from cbi.programmes.work_reading import Context, Entry, Reader, noted
 from cbi.programmes.work_results import Entered, SheetRefused, summary
-from cbi.registry.facts import Outcome
-from cbi.registry.files import File, Table, opened
-from cbi.registry.mapping import missing_columns
-from cbi.registry.reports import write_annotated
-from cbi.registry.results import RowNote
+from cbi.registry.intake.facts import Outcome
+from cbi.registry.intake.files import File, Table, opened
+from cbi.registry.intake.mapping import missing_columns
+from cbi.registry.intake.reports import write_annotated
+from cbi.registry.intake.results import RowNote
 
 
 class NotASheet(Invalid):

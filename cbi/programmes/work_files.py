@@ -31,7 +31,7 @@ from cbi.programmes.work_layout import (
 )
 from cbi.programmes.work_models import Basis
 from cbi.programmes.work_terms import MOST_PIECES
-from cbi.registry.reports import FORMULA_SIGNS, text_cell
+from cbi.registry.intake.reports import FORMULA_SIGNS, text_cell
 
 ABOUT, SHEET = "About", "Sheet"
 RIGHT_TO_LEFT = frozenset({"ar"})

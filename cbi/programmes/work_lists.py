@@ -5,13 +5,13 @@ from typing import BinaryIO
 
 from cbi.errors import Invalid
 from cbi.programmes.work_people import Named
-from cbi.registry.cells import cell
-from cbi.registry.checks import Unusable
-from cbi.registry.facts import Row
-from cbi.registry.files import opened
-from cbi.registry.mapping import missing_columns
+from cbi.registry.intake.cells import cell
+from cbi.registry.intake.checks import Unusable
+from cbi.registry.intake.facts import Row
+from cbi.registry.intake.files import opened
+from cbi.registry.intake.mapping import missing_columns
+from cbi.registry.intake.vocabulary import TEMPLATE_COLUMNS
 from cbi.registry.text import folded
-from cbi.registry.vocabulary import TEMPLATE_COLUMNS
 
 _SHOWN = 10
 

@@ -22,10 +22,10 @@ from cbi.programmes.work_layout import (
 from cbi.programmes.work_models import Basis
 from cbi.programmes.work_pay import Done, below_minimum, days, earned
 from cbi.programmes.work_terms import MOST_PIECES
-from cbi.registry.cells import cell
-from cbi.registry.checks import Reason, Unusable, refuse_shortened
-from cbi.registry.facts import Row
-from cbi.registry.tables import Line
+from cbi.registry.intake.cells import cell
+from cbi.registry.intake.checks import Reason, Unusable, refuse_shortened
+from cbi.registry.intake.facts import Row
+from cbi.registry.intake.tables import Line
 from cbi.registry.text import folded, plain_digits
 
 _HALVES = {Decimal("0"): 0, Decimal("0.5"): 1, Decimal("1"): 2}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from cbi.errors import Invalid
 from cbi.money import Money
-from cbi.registry.results import RowNote, count_reasons
+from cbi.registry.intake.results import RowNote, count_reasons
 
 _SHOWN = 10
 

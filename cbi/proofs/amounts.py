@@ -1,7 +1,7 @@
 """Promises about payments of which another amount was taken: two people found it, and the books hold it."""
 
-from cbi.payments.amounts import SOURCE
-from cbi.payments.discrepancies import ANOTHER_AMOUNT, OF_AMOUNT
+from cbi.payments.outcomes.discrepancies import ANOTHER_AMOUNT, OF_AMOUNT
+from cbi.payments.recovery.amounts import SOURCE
 from cbi.proofs.parts import sent
 from cbi.proofs.promise import none_of
 

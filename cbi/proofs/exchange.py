@@ -14,7 +14,7 @@ from cbi.ledger.chart import LEGS, Entry
 from cbi.ledger.fx_models import Deal, ReferenceRate
 from cbi.ledger.models import Account, Transfer
 from cbi.ledger.reference_rates import Quoted
-from cbi.payments.signing_models import RequiredSignatures
+from cbi.payments.signing.signing_models import RequiredSignatures
 from cbi.proofs.promise import Breaches, none_of
 
 _OURS = (

@@ -8,12 +8,12 @@ from sqlalchemy.orm import Session
 
 from cbi.audit.models import AuditEntry
 from cbi.offices import office_of
-from cbi.payments import tariffs
-from cbi.payments.amount_models import AmountFinding
-from cbi.payments.fee_models import FeeCharge, RunFees, TariffVersion
-from cbi.payments.known import expected_minor
+from cbi.payments.fees import tariffs
+from cbi.payments.fees.fee_models import FeeCharge, RunFees, TariffVersion
+from cbi.payments.fees.tariff import stored
 from cbi.payments.models import Payment, PaymentRun
-from cbi.payments.tariff import stored
+from cbi.payments.outcomes.known import expected_minor
+from cbi.payments.recovery.amount_models import AmountFinding
 from cbi.proofs.promise import Breaches, none_of
 from cbi.proofs.suspense import STANDS
 

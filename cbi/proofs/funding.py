@@ -8,9 +8,9 @@ from sqlalchemy.orm import Session
 
 from cbi.audit.models import AuditEntry
 from cbi.ledger.request_models import Decision, FundRequest
-from cbi.payments import digest, funding
-from cbi.payments.funding_models import RunFunding
 from cbi.payments.models import Payment, PaymentRun
+from cbi.payments.runs import digest, funding
+from cbi.payments.runs.funding_models import RunFunding
 from cbi.programmes import fund_requests, queries
 from cbi.programmes.funding import grants
 from cbi.programmes.models import Cycle, Entitlement, Programme

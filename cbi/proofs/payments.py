@@ -4,9 +4,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cbi.ledger.chart import DELIVERING, Entry
-from cbi.payments import digest, findings, summaries
 from cbi.payments.models import PaymentRun
-from cbi.payments.sheet_models import RunSummary
+from cbi.payments.runs import digest, findings, summaries
+from cbi.payments.runs.sheet_models import RunSummary
 from cbi.payments.states import PAYMENT, RUN, RunState
 from cbi.proofs import amounts, signing, suspense
 from cbi.proofs.parts import GIVEN_UP_BEFORE

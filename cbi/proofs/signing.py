@@ -5,9 +5,9 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from cbi.audit.models import AuditEntry
 from cbi.offices import office_of
-from cbi.payments import approval_policy, delegations, policies, required
 from cbi.payments.models import Approval, PaymentRun
-from cbi.payments.signing_models import ApprovalPolicy, Delegation, RequiredSignatures
+from cbi.payments.signing import approval_policy, delegations, policies, required
+from cbi.payments.signing.signing_models import ApprovalPolicy, Delegation, RequiredSignatures
 from cbi.proofs.promise import Breaches, none_of
 
 _SIGNED = "('approved', 'releasing', 'released', 'closed')"

@@ -1,8 +1,8 @@
 """Promises about lines of statements: each is explained or in suspense, and only two people say what a rule cannot."""
 
 from cbi.ledger.chart import Entry
-from cbi.payments.discrepancies import LINE_CHANGED
-from cbi.payments.withdrawing import WITHDRAWN
+from cbi.payments.outcomes.discrepancies import LINE_CHANGED
+from cbi.payments.unpaid.withdrawing import WITHDRAWN
 from cbi.proofs.promise import none_of
 from cbi.reconciliation.line_booking import RULE
 from cbi.reconciliation.models import Verdict

@@ -10,7 +10,9 @@ from sqlalchemy.orm import Session
 
 from cbi.audit.models import AuditEntry
 from cbi.offices import office_of
-from cbi.payments import (
+from cbi.payments.models import PaymentRun
+from cbi.payments.runs.sheet_models import RunSummary
+from cbi.payments.signing import (
     approval_policy,
     blocking,
     control_settings,
@@ -18,13 +20,11 @@ from cbi.payments import (
     waiver_seals,
     waivers,
 )
-from cbi.payments.control_settings import Controls
-from cbi.payments.controls import CONTROLS
-from cbi.payments.models import PaymentRun
-from cbi.payments.sheet_models import RunSummary
-from cbi.payments.signing_models import ApprovalPolicy
-from cbi.payments.waiver_models import ControlCheck, Waiver, WaiverDecision
-from cbi.payments.waiver_register import Line
+from cbi.payments.signing.control_settings import Controls
+from cbi.payments.signing.controls import CONTROLS
+from cbi.payments.signing.signing_models import ApprovalPolicy
+from cbi.payments.signing.waiver_models import ControlCheck, Waiver, WaiverDecision
+from cbi.payments.signing.waiver_register import Line
 from cbi.proofs.promise import Breaches, none_of
 
 Decided = Mapping[UUID, list[WaiverDecision]]

@@ -22,9 +22,9 @@ from sqlalchemy.orm import Session
 
 from cbi.fsp.messages import DeliveryMechanism
 from cbi.offices import office_of
-from cbi.payments.discrepancies import open_set, settle_set
-from cbi.payments.known import HANDED_OVER, expected_minor
 from cbi.payments.models import Attempt, Discrepancy, Payment, PaymentEvent, PaymentRun
+from cbi.payments.outcomes.discrepancies import open_set, settle_set
+from cbi.payments.outcomes.known import HANDED_OVER, expected_minor
 from cbi.payments.states import ON_ITS_WAY, RunState
 from cbi.reconciliation.models import STANDS, Match, StatementFile, StatementLine
 from cbi.reconciliation.rules import DiscrepancyKind, once_more

@@ -11,8 +11,8 @@ from cbi.access.permissions import Permission
 from cbi.http.pages import Cursor, Limit, Page, page
 from cbi.http.requests import OfficeSession
 from cbi.http.routing import Router
-from cbi.payments import settling
 from cbi.payments.models import Discrepancy
+from cbi.payments.outcomes import settling
 from cbi.reconciliation import matching, queries, statements
 from cbi.reconciliation.models import StatementFile
 from cbi.reconciliation.schemas import (

@@ -13,7 +13,7 @@ from cbi.access.permissions import Permission
 from cbi.ledger.chart import FEE_RESERVE
 from cbi.ledger.models import Account
 from cbi.money import Money
-from cbi.payments.fee_models import FeeCharge
+from cbi.payments.fees.fee_models import FeeCharge
 from cbi.reconciliation.models import LineFinding, StatementFile, StatementLine
 from cbi.reconciliation.rules import DiscrepancyKind as Kind
 

@@ -32,13 +32,13 @@ from cbi import clock
 from cbi.ledger.chart import FEE_RESERVE, Entry
 from cbi.ledger.models import Account
 from cbi.ledger.posting import NotCovered, post_each
-from cbi.payments import tariffs
-from cbi.payments.discrepancies import open_set
-from cbi.payments.fee_models import FeeCharge
-from cbi.payments.known import expected_minor
+from cbi.payments.fees import tariffs
+from cbi.payments.fees.fee_models import FeeCharge
+from cbi.payments.fees.tariffs import Accepted
 from cbi.payments.models import Payment, PaymentRun
 from cbi.payments.moves import book_of
-from cbi.payments.tariffs import Accepted
+from cbi.payments.outcomes.discrepancies import open_set
+from cbi.payments.outcomes.known import expected_minor
 from cbi.reconciliation.models import STANDS, Match, StatementFile, StatementLine
 from cbi.reconciliation.rules import DiscrepancyKind, began, reached
 from cbi.reconciliation.scratch import added, fee_lines, fill, open_lines

@@ -6,9 +6,9 @@ from sqlalchemy import ColumnElement, String, Uuid, and_, case, cast, exists, fu
 from sqlalchemy.orm import Session, aliased
 
 from cbi.ledger.models import FundMovement
-from cbi.payments.discrepancies import open_set, settle_set
-from cbi.payments.known import expected_minor
 from cbi.payments.models import Discrepancy, Payment
+from cbi.payments.outcomes.discrepancies import open_set, settle_set
+from cbi.payments.outcomes.known import expected_minor
 from cbi.reconciliation import fees
 from cbi.reconciliation.models import STANDS, Match, StatementFile, StatementLine, stands
 from cbi.reconciliation.rules import REVISITED, began, once_more, verdicts

@@ -11,16 +11,18 @@ from cbi.ledger.chart import Entry
 from cbi.ledger.models import Transfer
 from cbi.ledger.posting import Book
 from cbi.money import Money
-from cbi.payments import amounts, late, providers, suspense
-from cbi.payments.amounts import StillOpen
-from cbi.payments.discrepancies import LINE_CHANGED, open_discrepancy, settle_set
-from cbi.payments.known import found_minor, known_paid, known_returned, sent_minor
 from cbi.payments.models import Attempt, Discrepancy, Payment
 from cbi.payments.moves import move_one
-from cbi.payments.receivables import note_paid_twice
-from cbi.payments.runs import find
+from cbi.payments.outcomes import late, suspense
+from cbi.payments.outcomes.discrepancies import LINE_CHANGED, open_discrepancy, settle_set
+from cbi.payments.outcomes.known import found_minor, known_paid, known_returned, sent_minor
+from cbi.payments.outcomes.suspense_models import SuspendedLine
+from cbi.payments.recovery import amounts
+from cbi.payments.recovery.amounts import StillOpen
+from cbi.payments.recovery.receivables import note_paid_twice
+from cbi.payments.runs.runs import find
+from cbi.payments.sending import providers
 from cbi.payments.states import ON_ITS_WAY, PaymentState
-from cbi.payments.suspense_models import SuspendedLine
 from cbi.reconciliation.line_candidates import booked_alike, is_claimed
 from cbi.reconciliation.models import (
     STANDS,

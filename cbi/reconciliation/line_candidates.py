@@ -19,9 +19,9 @@ from sqlalchemy.orm import aliased
 
 from cbi.ledger.chart import DELIVERING, FLOAT, Entry
 from cbi.ledger.models import Account, FundMovement, Transfer
-from cbi.payments import suspense
-from cbi.payments.receivable_models import Receivable, ReceivableEvent
-from cbi.payments.suspense_models import SuspendedLine
+from cbi.payments.outcomes import suspense
+from cbi.payments.outcomes.suspense_models import SuspendedLine
+from cbi.payments.recovery.receivable_models import Receivable, ReceivableEvent
 from cbi.reconciliation.models import STANDS, LineFinding, Match, StatementLine
 from cbi.reconciliation.suspending import effect
 

@@ -17,8 +17,8 @@ from cbi.http.requests import OfficeSession
 from cbi.http.routing import Router
 from cbi.ledger.schemas import Amount
 from cbi.money import Money
-from cbi.payments.schemas import Signature
-from cbi.payments.suspense_models import SuspendedLine
+from cbi.payments.outcomes.suspense_models import SuspendedLine
+from cbi.payments.runs.schemas import Signature
 from cbi.reconciliation import line_findings, line_queries
 from cbi.reconciliation.line_findings import Said
 from cbi.reconciliation.line_queries import LineSheet

@@ -16,11 +16,11 @@ from cbi.access.permissions import Permission
 from cbi.audit import reasons
 from cbi.audit.record import record
 from cbi.errors import Conflict, Invalid, NotFound
-from cbi.payments import suspense
-from cbi.payments.fee_models import FeeCharge
+from cbi.payments.fees.fee_models import FeeCharge
 from cbi.payments.models import Payment
-from cbi.payments.suspense_models import SuspendedLine
-from cbi.payments.unpaid import OwnReport
+from cbi.payments.outcomes import suspense
+from cbi.payments.outcomes.suspense_models import SuspendedLine
+from cbi.payments.unpaid.unpaid import OwnReport
 from cbi.programmes.budget import fund_of
 from cbi.programmes.models import Programme
 from cbi.reconciliation import line_booking

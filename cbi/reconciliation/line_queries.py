@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
 from cbi.ledger.models import Transfer
-from cbi.payments import suspense
-from cbi.payments.suspense_models import SuspendedLine
+from cbi.payments.outcomes import suspense
+from cbi.payments.outcomes.suspense_models import SuspendedLine
 from cbi.reconciliation import line_findings
 from cbi.reconciliation.line_candidates import booked_alike, lines_alike
 from cbi.reconciliation.line_findings import UnknownLine

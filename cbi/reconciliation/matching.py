@@ -28,15 +28,16 @@ from cbi.audit.record import record
 from cbi.fsp.adapter import PaysOverCounter
 from cbi.fsp.keys import idempotency_key
 from cbi.fsp.messages import Outcome, ProviderUpdate
-from cbi.payments import disputes, providers, suspense
-from cbi.payments.known import expected_minor
 from cbi.payments.models import Attempt, Discrepancy, Payment
 from cbi.payments.moves import move
-from cbi.payments.outcomes import apply
-from cbi.payments.receivable_models import Receivable
-from cbi.payments.runs import find
+from cbi.payments.outcomes import disputes, suspense
+from cbi.payments.outcomes.known import expected_minor
+from cbi.payments.outcomes.outcomes import apply
+from cbi.payments.outcomes.suspense_models import SuspendedLine
+from cbi.payments.recovery.receivable_models import Receivable
+from cbi.payments.runs.runs import find
+from cbi.payments.sending import providers
 from cbi.payments.states import ON_ITS_WAY, PaymentState, ReceivableState
-from cbi.payments.suspense_models import SuspendedLine
 from cbi.reconciliation import coverage, fees, leftovers, suspending
 from cbi.reconciliation.line_candidates import is_claimed
 from cbi.reconciliation.models import STANDS, Match, StatementFile, StatementLine, UndoneMatch

@@ -15,11 +15,11 @@ from cbi.access.permissions import Permission
 from cbi.errors import NotFound
 from cbi.money import Money
 from cbi.offices import office_of
-from cbi.payments import suspense
 from cbi.payments.models import Discrepancy, Payment
-from cbi.payments.part_models import PaymentPart
+from cbi.payments.outcomes import suspense
+from cbi.payments.outcomes.part_models import PaymentPart
+from cbi.payments.outcomes.suspense_models import SuspendedLine
 from cbi.payments.states import PaymentState
-from cbi.payments.suspense_models import SuspendedLine
 from cbi.programmes.models import Programme
 from cbi.reconciliation.models import STANDS, Match, StatementFile, StatementLine
 from cbi.reconciliation.rules import DiscrepancyKind

@@ -29,10 +29,10 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from cbi import clock
 from cbi.offices import office_of
-from cbi.payments.amount_models import AmountFinding
-from cbi.payments.known import expected_minor
 from cbi.payments.models import Attempt, Discrepancy, Payment, PaymentEvent
-from cbi.payments.receivable_models import Receivable, ReceivableEvent
+from cbi.payments.outcomes.known import expected_minor
+from cbi.payments.recovery.amount_models import AmountFinding
+from cbi.payments.recovery.receivable_models import Receivable, ReceivableEvent
 from cbi.payments.states import PaymentState, ReceivableState
 from cbi.reconciliation.line_candidates import is_claimed
 from cbi.reconciliation.models import Match, StatementLine

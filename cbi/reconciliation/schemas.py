@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from cbi.ledger.schemas import Amount
 from cbi.money import Money
 from cbi.payments.models import Discrepancy
-from cbi.payments.settling import LONGEST_RESOLUTION
+from cbi.payments.outcomes.settling import LONGEST_RESOLUTION
 from cbi.reconciliation.matching import Reconciled
 from cbi.reconciliation.models import StatementFile
 from cbi.reconciliation.queries import KindTotal, StatementSheet, age_days

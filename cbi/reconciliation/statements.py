@@ -27,8 +27,8 @@ from cbi.fsp.errors import UnreadableStatement
 from cbi.fsp.messages import LineKind, Statement
 from cbi.money import Money
 from cbi.offices import office_of
-from cbi.payments import providers
-from cbi.payments.discrepancies import open_set
+from cbi.payments.outcomes.discrepancies import open_set
+from cbi.payments.sending import providers
 from cbi.reconciliation import balances
 from cbi.reconciliation.models import StatementFile, StatementLine
 from cbi.reconciliation.rules import DiscrepancyKind, began

@@ -3,8 +3,8 @@
 from sqlalchemy import ColumnElement, case, select
 from sqlalchemy.orm import Session
 
-from cbi.payments import suspense
-from cbi.payments.suspense_models import SuspendedLine
+from cbi.payments.outcomes import suspense
+from cbi.payments.outcomes.suspense_models import SuspendedLine
 from cbi.reconciliation.models import LineFinding, StatementLine
 from cbi.reconciliation.scratch import unexplained
 

@@ -24,10 +24,10 @@ from cbi.access.permissions import Permission
 from cbi.errors import Conflict, NotFound
 from cbi.money import Money
 from cbi.offices import office_of
-from cbi.payments import outcomes
-from cbi.payments.disputes import owed_back
 from cbi.payments.models import Payment
-from cbi.payments.part_models import PaymentPart
+from cbi.payments.outcomes import outcomes
+from cbi.payments.outcomes.disputes import owed_back
+from cbi.payments.outcomes.part_models import PaymentPart
 from cbi.payments.states import PaymentState
 from cbi.redemption import notices, part_terms, refusals
 from cbi.redemption.codes import Code, Mistyped, SecretDigits, read, same

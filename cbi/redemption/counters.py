@@ -16,7 +16,7 @@ from cbi.audit.record import record
 from cbi.errors import Conflict, Invalid, NotFound
 from cbi.fsp.adapter import PaysOverCounter
 from cbi.fsp.counter import CounterRules
-from cbi.payments import providers
+from cbi.payments.sending import providers
 from cbi.redemption.models import CounterOffice, CounterTry, Teller
 from cbi.redemption.states import TryResult
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from cbi import clock
 from cbi.offices import office_of
-from cbi.payments import outcomes
+from cbi.payments.outcomes import outcomes
 from cbi.redemption import notices
 from cbi.redemption.models import Authorisation, CodeIssue
 from cbi.redemption.states import CODE, CodeState, HoldState

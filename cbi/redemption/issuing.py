@@ -14,10 +14,11 @@ from cbi.errors import Conflict
 from cbi.messaging.choices import Level
 from cbi.messaging.outbox import amount_in_sql, date_in_sql
 from cbi.offices import Office, office_of
-from cbi.payments import dispatch, outcomes
 from cbi.payments.models import Payment
-from cbi.payments.recipients import goes_where_approved, hold_back
-from cbi.payments.runs import find
+from cbi.payments.outcomes import outcomes
+from cbi.payments.runs.runs import find
+from cbi.payments.sending import dispatch
+from cbi.payments.sending.recipients import goes_where_approved, hold_back
 from cbi.payments.states import PaymentState
 from cbi.redemption import locators, notices
 from cbi.redemption.codes import SecretDigits, compose

@@ -18,11 +18,11 @@ from cbi.messaging.outbox import date_in_sql
 from cbi.messaging.rendering import amount_text, date_text
 from cbi.money import Money
 from cbi.offices import office_of
-from cbi.payments import parts as booked
-from cbi.payments import providers
-from cbi.payments.disputes import owed_back
 from cbi.payments.models import Payment
-from cbi.payments.part_models import PaymentPart
+from cbi.payments.outcomes import parts as booked
+from cbi.payments.outcomes.disputes import owed_back
+from cbi.payments.outcomes.part_models import PaymentPart
+from cbi.payments.sending import providers
 from cbi.payments.states import PaymentState
 from cbi.redemption import counter, notices, part_terms
 from cbi.redemption.counter import DO_NOT_PAY, Receipt, UnknownAuthorisation

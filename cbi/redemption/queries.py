@@ -14,8 +14,8 @@ from cbi.access.permissions import Permission
 from cbi.money import Money
 from cbi.offices import office_of
 from cbi.payments.models import Payment
+from cbi.payments.outcomes.story import released
 from cbi.payments.states import PaymentState
-from cbi.payments.story import released
 from cbi.programmes.models import Programme
 from cbi.redemption.counters import UnknownTeller
 from cbi.redemption.models import Authorisation, CodeIssue, CounterOffice, Payout, Teller

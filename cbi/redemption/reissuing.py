@@ -19,7 +19,7 @@ from cbi.messaging.choices import Level
 from cbi.messaging.outbox import date_in_sql, withdraw
 from cbi.offices import office_of
 from cbi.payments.models import Payment
-from cbi.payments.recipients import goes_where_approved
+from cbi.payments.sending.recipients import goes_where_approved
 from cbi.payments.states import PaymentState
 from cbi.programmes.models import Programme
 from cbi.redemption import locators, notices

@@ -15,7 +15,7 @@ from cbi.access.permissions import Permission
 from cbi.audit.record import record
 from cbi.errors import Invalid
 from cbi.money import Money
-from cbi.payments.part_models import PaymentPart
+from cbi.payments.outcomes.part_models import PaymentPart
 from cbi.redemption.counter import release_hold
 from cbi.redemption.counters import office_at_work
 from cbi.redemption.models import Authorisation, CashShortage, CounterOffice, Payout, Teller

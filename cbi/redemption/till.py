@@ -16,9 +16,9 @@ from cbi.access.permissions import Permission
 from cbi.errors import Forbidden
 from cbi.fsp.counter import CounterRules
 from cbi.offices import office_of
-from cbi.payments.disputes import owed_back
 from cbi.payments.models import Payment
-from cbi.payments.part_models import PaymentPart
+from cbi.payments.outcomes.disputes import owed_back
+from cbi.payments.outcomes.part_models import PaymentPart
 from cbi.payments.states import PaymentState
 from cbi.redemption import limits, refusals
 from cbi.redemption.counters import rules_of

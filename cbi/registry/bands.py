@@ -15,7 +15,7 @@ from cbi.audit import reasons
 from cbi.audit.record import record
 from cbi.errors import Invalid
 from cbi.offices import office_of
-from cbi.registry import checks
+from cbi.registry.intake import checks
 from cbi.registry.models import USUAL_SCORECARD, Band, Household
 from cbi.registry.text import clean, folded
 

@@ -11,9 +11,10 @@ from cbi.access.permissions import Permission
 from cbi.http.pages import Cursor, Limit, Page, page
 from cbi.http.requests import OfficeSession
 from cbi.http.routing import Router
-from cbi.registry import bands, duplicates, importing, naming, needs, queries
-from cbi.registry.mapping import TEMPLATE
-from cbi.registry.mapping_files import load_mapping
+from cbi.registry import bands, duplicates, naming, needs, queries
+from cbi.registry.intake import importing
+from cbi.registry.intake.mapping import TEMPLATE
+from cbi.registry.intake.mapping_files import load_mapping
 from cbi.registry.models import DuplicateFlag, Household
 from cbi.registry.schemas import (
     BandsOut,

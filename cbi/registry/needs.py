@@ -14,7 +14,7 @@ from cbi.access.permissions import Permission
 from cbi.audit import reasons
 from cbi.audit.record import record
 from cbi.errors import Invalid
-from cbi.registry import checks
+from cbi.registry.intake import checks
 from cbi.registry.models import Household, Need
 from cbi.registry.text import clean, folded
 

@@ -12,7 +12,7 @@ from phonenumbers import (
     ValidationResult,
 )
 
-from cbi.registry.checks import Unusable, refuse_shortened
+from cbi.registry.intake.checks import Unusable, refuse_shortened
 from cbi.registry.text import plain_digits
 
 _SEVERAL = re.compile(r"\d{6}.*[/;,|].*\d{6}|\d{6}.*[^\W\d_]{1,3}\s.*\d{6}")

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from cbi.errors import NotFound
 from cbi.keys import Keyring, Unreadable, new_key, seal, unseal
 from cbi.offices import office_of
-from cbi.registry.facts import PersonFacts
+from cbi.registry.intake.facts import PersonFacts
 from cbi.registry.models import FactorKind, PaymentAccount, Person
 from cbi.registry.text import folded, plain_digits
 

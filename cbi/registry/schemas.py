@@ -6,11 +6,11 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from cbi.registry.checks import Reason
 from cbi.registry.duplicates import Decision, Flagged, Kind
+from cbi.registry.intake.checks import Reason
+from cbi.registry.intake.results import ImportResult, RowNote, count_reasons
 from cbi.registry.models import Household, Import
 from cbi.registry.queries import Recipient
-from cbi.registry.results import ImportResult, RowNote, count_reasons
 
 SHOWN_ROWS = 200
 

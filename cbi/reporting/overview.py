@@ -16,11 +16,11 @@ from cbi.ledger.models import Fund
 from cbi.ledger.queries import FundPosition, PaidOnDay
 from cbi.money import Money
 from cbi.offices import office_of
-from cbi.payments import progress
-from cbi.payments.progress import Board, CycleProgress, Tally
+from cbi.payments.runs import progress
+from cbi.payments.runs.progress import Board, CycleProgress, Tally
+from cbi.payments.signing.waiver_register import Line as Waived
+from cbi.payments.signing.waiver_register import in_use_for
 from cbi.payments.states import PaymentState
-from cbi.payments.waiver_register import Line as Waived
-from cbi.payments.waiver_register import in_use_for
 from cbi.programmes.models import Programme, ProgrammeFund
 from cbi.reconciliation.queries import AGES, settled_by_run
 from cbi.registry.standing import Standing, standing

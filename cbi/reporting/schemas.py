@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from cbi.access.holders import Colleague
 from cbi.ledger.queries import together
 from cbi.ledger.schemas import Amount, FundPositionOut
-from cbi.payments.progress import Tally
+from cbi.payments.runs.progress import Tally
 from cbi.reconciliation.queries import AGES
 from cbi.registry.standing import Standing
 from cbi.reporting.overview import CycleLine, Lately, Overview

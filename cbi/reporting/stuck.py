@@ -19,11 +19,13 @@ from cbi.helpline.states import ComplaintState
 from cbi.messaging import queries as texts
 from cbi.money import Money
 from cbi.offices import office_of
-from cbi.payments import again, progress, scheduled, stalled, unpaid, waiting
-from cbi.payments.progress import Board
+from cbi.payments.runs import progress, scheduled, waiting
+from cbi.payments.runs.progress import Board
+from cbi.payments.runs.waiting import Act
+from cbi.payments.sending import stalled
 from cbi.payments.states import PaymentState
-from cbi.payments.undecided import waiting_since
-from cbi.payments.waiting import Act
+from cbi.payments.unpaid import again, unpaid
+from cbi.payments.unpaid.undecided import waiting_since
 from cbi.reconciliation import queries as reconciliation
 from cbi.redemption.queries import codes_in_trouble
 from cbi.redemption.shortages import short_of_cash

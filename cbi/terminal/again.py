@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from cbi.access.actor import Actor
-    from cbi.payments.again import Decided
-    from cbi.payments.decision_models import Remedy
-    from cbi.payments.undecided import Chosen, Line
+    from cbi.payments.unpaid.again import Decided
+    from cbi.payments.unpaid.decision_models import Remedy
+    from cbi.payments.unpaid.undecided import Chosen, Line
 
 __all__ = ["runs"]
 
@@ -33,9 +33,9 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be moved
 @runs.command("undecided")
 def undecided(number: Number, office: Office = None, json: Json = False) -> None:
     """What of a run failed, came back or expired, and since when. Example: cbi run undecided 12"""
-    from cbi.payments import queries
-    from cbi.payments import undecided as found
-    from cbi.payments.runs import find
+    from cbi.payments.runs import queries
+    from cbi.payments.runs.runs import find
+    from cbi.payments.unpaid import undecided as found
     from cbi.terminal.output import as_json
 
     with reading(office) as session:
@@ -58,7 +58,7 @@ def try_again(
     json: Json = False,
 ) -> None:
     """Send what was not paid once more. Example: cbi run try-again 12 --state expired --reason "The road was closed" """
-    from cbi.payments.decision_models import Remedy
+    from cbi.payments.unpaid.decision_models import Remedy
 
     chosen = _chosen(state, payment)
     _decide(
@@ -78,7 +78,7 @@ def give_up(
     json: Json = False,
 ) -> None:
     """Pay it no more in this run; a follow-up can. Example: cbi run give-up 12 --state failed --reason "Wrong numbers" """
-    from cbi.payments.decision_models import Remedy
+    from cbi.payments.unpaid.decision_models import Remedy
 
     chosen = _chosen(state, payment)
     _decide(
@@ -87,8 +87,8 @@ def give_up(
 
 
 def _chosen(states: list[str] | None, payments: list[UUID] | None) -> "Chosen":
-    from cbi.payments.progress import UNDECIDED
-    from cbi.payments.undecided import Chosen
+    from cbi.payments.runs.progress import UNDECIDED
+    from cbi.payments.unpaid.undecided import Chosen
 
     wanted = frozenset(state for state in UNDECIDED if not states or state.value in states)
     if states and (strange := sorted(set(states) - {state.value for state in UNDECIDED})):
@@ -109,8 +109,9 @@ def _decide(
     user: str | None,
     json: bool,
 ) -> None:
-    from cbi.payments import again, queries
-    from cbi.payments.decision_models import Remedy
+    from cbi.payments.runs import queries
+    from cbi.payments.unpaid import again
+    from cbi.payments.unpaid.decision_models import Remedy
     from cbi.terminal.output import as_json, say
 
     use = again.try_again if remedy is Remedy.TRY_AGAIN else again.give_up
@@ -146,7 +147,7 @@ def _print(title: str, lines: "Sequence[Line]") -> None:
     from functools import reduce
     from operator import add
 
-    from cbi.payments.undecided import SENTENCES
+    from cbi.payments.unpaid.undecided import SENTENCES
     from cbi.terminal.output import table
 
     whole = reduce(add, (line.total for line in lines)) if lines else ""

@@ -30,7 +30,7 @@ def show(
     json: Json = False,
 ) -> None:
     """The recipient's card as it stands. Example: cbi card show KEN-0042 --user sami"""
-    from cbi.payments import cards as use
+    from cbi.payments.sending import cards as use
 
     _do(
         office, user, household, lambda session, actor, at: use.show(session, actor, provider, at), json=json
@@ -52,7 +52,7 @@ def issue(
     json: Json = False,
 ) -> None:
     """Make the recipient's card; asked again, it is the same card. Example: cbi card issue KEN-0042 --user sami"""
-    from cbi.payments import cards as use
+    from cbi.payments.sending import cards as use
 
     _do(
         office, user, household,
@@ -76,7 +76,7 @@ def issue_all(
 
     from cbi import offices
     from cbi.errors import CbiError
-    from cbi.payments import cards as use
+    from cbi.payments.sending import cards as use
     from cbi.terminal.office import chosen
     from cbi.terminal.output import as_json, progress, say, table
 
@@ -117,7 +117,7 @@ def hand_over(
     json: Json = False,
 ) -> None:
     """The recipient has the card in hand: bring it into use. Example: cbi card hand-over KEN-0042 --user sami"""
-    from cbi.payments import cards as use
+    from cbi.payments.sending import cards as use
 
     _do(
         office, user, household, lambda session, actor, at: use.hand_over(session, actor, provider, at), json=json
@@ -134,7 +134,7 @@ def block(
     json: Json = False,
 ) -> None:
     """Stop a card for ever. Example: cbi card block KEN-0042 --loss stolen --user lina"""
-    from cbi.payments import cards as use
+    from cbi.payments.sending import cards as use
 
     _do(
         office, user, household, lambda session, actor, at: use.block(session, actor, provider, at, loss), json=json
@@ -150,7 +150,7 @@ def replace(
     json: Json = False,
 ) -> None:
     """Make a new card with what was left on the blocked one. Example: cbi card replace KEN-0042 --user sami"""
-    from cbi.payments import cards as use
+    from cbi.payments.sending import cards as use
 
     _do(
         office, user, household, lambda session, actor, at: use.replace(session, actor, provider, at), json=json
@@ -160,7 +160,7 @@ def replace(
 def _do(
     office: str | None, user: str | None, household: str, work: "Callable[[Session, Actor, UUID], Card]", *, json: bool
 ) -> None:  # fmt: skip
-    from cbi.payments.cards import household_called
+    from cbi.payments.sending.cards import household_called
     from cbi.terminal.output import as_json, show
 
     card = working(

@@ -22,7 +22,7 @@ def suspense(
 ) -> None:
     """Lines that nothing explains (account 1900), oldest first. Example: cbi statement suspense --user nadia"""
     from cbi.money import Money
-    from cbi.payments.suspense_models import SuspendedLine
+    from cbi.payments.outcomes.suspense_models import SuspendedLine
     from cbi.reconciliation import line_queries
     from cbi.reconciliation.line_endpoints import SuspendedOut
     from cbi.terminal.output import as_json, at, table

@@ -233,7 +233,7 @@ def open_cycle(
 @cycles.command("planned")
 def planned(office: Office = None, json: Json = False) -> None:
     """Which cycles open by themselves next, and which should have and did not. Example: cbi cycle planned"""
-    from cbi.payments import scheduled
+    from cbi.payments.runs import scheduled
     from cbi.terminal.output import as_json, at, table
 
     with reading(office) as session:

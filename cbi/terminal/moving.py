@@ -154,7 +154,7 @@ def unfunded(
 
     Example: cbi cycle unfunded winter-2026 2026-11
     """
-    from cbi.payments import unfunded as use
+    from cbi.payments.runs import unfunded as use
     from cbi.terminal.output import as_json, table
 
     left, lines = working(

@@ -66,7 +66,7 @@ def reading(office: str | None) -> "Iterator[Session]":
 def _look_around(session: "Session") -> None:
     """What everything that is shown from here on needs: the office's clock, and which of its controls are waived."""
     from cbi.offices import office_of
-    from cbi.payments import waiver_register
+    from cbi.payments.signing import waiver_register
     from cbi.terminal.output import covered_by, on_the_clock_of
 
     on_the_clock_of(office_of(session).timezone)

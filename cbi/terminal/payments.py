@@ -20,7 +20,7 @@ Payment = Annotated[UUID, typer.Argument(help="The payment's id.")]
 @payments.command("show")
 def show(payment: Payment, office: Office = None, json: Json = False) -> None:
     """What happened to a payment, in order. Example: cbi payment show 5f…"""
-    from cbi.payments import queries
+    from cbi.payments.runs import queries
     from cbi.terminal.output import as_json, at, table
 
     with reading(office) as session:
@@ -35,7 +35,7 @@ def show(payment: Payment, office: Office = None, json: Json = False) -> None:
 @payments.command("cover")
 def cover(payment: Payment, office: Office = None, user: User = None) -> None:
     """Cover from the budget what was delivered after its money had been spent. Example: cbi payment cover 5f…"""
-    from cbi.payments import recovering
+    from cbi.payments.recovery import recovering
     from cbi.terminal.output import say
 
     working(office, user, lambda session, actor: recovering.cover(session, actor, payment))
@@ -50,7 +50,7 @@ def report_unpaid(
     user: User = None,
 ) -> None:
     """Report that an unknown payment was not paid. Example: cbi payment report-unpaid 5f… --proof "Letter 55" """
-    from cbi.payments import unpaid
+    from cbi.payments.unpaid import unpaid
     from cbi.terminal.output import say
 
     working(office, user, lambda session, actor: unpaid.report(session, actor, payment, proof))
@@ -62,7 +62,7 @@ def confirm_unpaid(
     payment: Payment, code: OneTimeCode = None, office: Office = None, user: User = None
 ) -> None:
     """Confirm a colleague's report; the payment has failed. Example: cbi payment confirm-unpaid 5f… --user karim"""
-    from cbi.payments import unpaid
+    from cbi.payments.unpaid import unpaid
     from cbi.terminal.output import say
 
     typed = one_time_code(code)
@@ -84,7 +84,7 @@ def report_amount(
     user: User = None,
 ) -> None:
     """Report that another amount was paid. Example: cbi payment report-amount 5f… --amount 400.00 --proof "Letter 55" """
-    from cbi.payments import amounts
+    from cbi.payments.recovery import amounts
     from cbi.terminal.output import say
 
     finding = working(
@@ -105,7 +105,7 @@ def confirm_amount(
 ) -> None:
     """Confirm a colleague's report of an amount. Example: cbi payment confirm-amount 7a… --user karim"""
     from cbi.money import Money
-    from cbi.payments import amounts
+    from cbi.payments.recovery import amounts
     from cbi.terminal.output import say
 
     typed = one_time_code(code)

@@ -21,8 +21,8 @@ def list_owed(
 ) -> None:
     """What is owed back, by whom, since when. Example: cbi receivable list --user nadia"""
     from cbi.money import Money
-    from cbi.payments import recovering
-    from cbi.payments.receivable_endpoints import OwedOut
+    from cbi.payments.recovery import recovering
+    from cbi.payments.recovery.receivable_endpoints import OwedOut
     from cbi.terminal.output import as_json, table
 
     owed = working(
@@ -60,7 +60,7 @@ def recover(
     user: User = None,
 ) -> None:
     """Book that the money came back. Example: cbi receivable recover 5f… --reference CREDIT-7"""
-    from cbi.payments import recovering
+    from cbi.payments.recovery import recovering
     from cbi.terminal.output import say
 
     booked = working(
@@ -79,7 +79,7 @@ def write_off(
     user: User = None,
 ) -> None:
     """Propose to give the money up. Example: cbi receivable write-off 5f… --reason "…" --evidence "Letter 55" """
-    from cbi.payments import recovering
+    from cbi.payments.recovery import recovering
     from cbi.terminal.output import say
 
     working(
@@ -94,7 +94,7 @@ def confirm_write_off(
     receivable: Receivable, code: OneTimeCode = None, office: Office = None, user: User = None
 ) -> None:
     """Confirm a colleague's proposal. Example: cbi receivable confirm-write-off 5f… --user karim"""
-    from cbi.payments import recovering
+    from cbi.payments.recovery import recovering
     from cbi.terminal.output import say
 
     typed = one_time_code(code)

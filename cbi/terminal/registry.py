@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from cbi.access.actor import Actor
-    from cbi.registry.results import ImportResult
+    from cbi.registry.intake.results import ImportResult
 
 registry = typer.Typer(help="Households and people.", no_args_is_help=True)
 
@@ -40,9 +40,9 @@ def import_list(
 
     Example: cbi registry import list.xlsx --dry-run --report list-checked.xlsx
     """
-    from cbi.registry import importing, reports
-    from cbi.registry.mapping import TEMPLATE
-    from cbi.registry.mapping_files import load_mapping
+    from cbi.registry.intake import importing, reports
+    from cbi.registry.intake.mapping import TEMPLATE
+    from cbi.registry.intake.mapping_files import load_mapping
     from cbi.terminal.output import as_json, cover, progress
 
     rules = (
@@ -78,7 +78,7 @@ def print_import(result: "ImportResult") -> None:
     """What came of a list, and why rows did not land."""
     from rich.markup import escape
 
-    from cbi.registry.results import count_reasons
+    from cbi.registry.intake.results import count_reasons
     from cbi.terminal.output import say, show
 
     if result.repeated:

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cbi.payments.queries import RouteLine, RunSheet, StateTotal
-    from cbi.payments.summaries import Summary
+    from cbi.payments.runs.queries import RouteLine, RunSheet, StateTotal
+    from cbi.payments.runs.summaries import Summary
 
 
 def print_sheet(sheet: "RunSheet") -> None:
@@ -113,7 +113,7 @@ def _waits(part: "RouteLine") -> str:
 
 
 def _changed(facts: "Summary") -> dict[str, str]:
-    from cbi.payments.sheet_models import CHANGES, FindingKind
+    from cbi.payments.runs.sheet_models import CHANGES, FindingKind
 
     if facts.against is None:
         return {"Changes": "first run of the programme"}

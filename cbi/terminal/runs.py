@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from cbi.access.actor import Actor
     from cbi.payments.models import PaymentRun
-    from cbi.payments.unfunded import Left
+    from cbi.payments.runs.unfunded import Left
 
 runs = typer.Typer(help="Payment runs, from draft to released.", no_args_is_help=True)
 
@@ -46,8 +46,8 @@ def build(
 
     Example: cbi run build winter-2026 2026-11
     """
-    from cbi.payments import runs as use
-    from cbi.payments import unfunded
+    from cbi.payments.runs import runs as use
+    from cbi.payments.runs import unfunded
     from cbi.programmes.queries import cycle_id
     from cbi.programmes.top_up_queries import numbered
     from cbi.terminal.output import say
@@ -68,7 +68,7 @@ def build(
 @runs.command("list")
 def list_runs(office: Office = None, json: Json = False) -> None:
     """Runs, newest first. Example: cbi run list"""
-    from cbi.payments import queries
+    from cbi.payments.runs import queries
     from cbi.terminal.output import as_json, table
 
     with reading(office) as session:
@@ -98,7 +98,7 @@ def list_runs(office: Office = None, json: Json = False) -> None:
 @runs.command("show")
 def show(number: Number, office: Office = None, json: Json = False) -> None:
     """The run sheet: what an approver signs, and what changed. Example: cbi run show 12"""
-    from cbi.payments import queries
+    from cbi.payments.runs import queries
     from cbi.terminal.output import as_json
     from cbi.terminal.run_sheets import print_sheet, print_totals
 
@@ -115,7 +115,7 @@ def show(number: Number, office: Office = None, json: Json = False) -> None:
 @runs.command("lock")
 def lock(number: Number, office: Office = None, user: User = None) -> None:
     """Fix a draft's content so that it can be signed. Example: cbi run lock 12"""
-    from cbi.payments import runs as use
+    from cbi.payments.runs import runs as use
 
     _on(office, user, number, use.lock)
 
@@ -145,7 +145,7 @@ def sign(
     user: User = None,
 ) -> None:
     """Take a run's next step, with your one-time code. Example: cbi run sign 12 head_of_finance"""
-    from cbi.payments import approval
+    from cbi.payments.signing import approval
 
     typed = one_time_code(code)
     _on(
@@ -159,7 +159,7 @@ def sign(
 @runs.command("return")
 def send_back(number: Number, reason: Reason, office: Office = None, user: User = None) -> None:
     """Return a run to its maker. Example: cbi run return 12 --reason "Two households moved away" """
-    from cbi.payments import recall
+    from cbi.payments.signing import recall
 
     _on(
         office,
@@ -172,7 +172,7 @@ def send_back(number: Number, reason: Reason, office: Office = None, user: User 
 @runs.command("cancel")
 def cancel(number: Number, reason: Reason, office: Office = None, user: User = None) -> None:
     """Call a run off before release. Example: cbi run cancel 12 --reason "Wrong rate card" """
-    from cbi.payments import recall
+    from cbi.payments.signing import recall
 
     _on(
         office,
@@ -190,7 +190,8 @@ def release(
     user: User = None,
 ) -> None:
     """Let an approved run go out, after its recall window. Example: cbi run release 12"""
-    from cbi.payments import dispatch, queries
+    from cbi.payments.runs import queries
+    from cbi.payments.sending import dispatch
     from cbi.terminal.output import progress, say
     from cbi.terminal.run_sheets import print_totals
 
@@ -223,7 +224,7 @@ def check_list(
     """Whether a file is exactly the list that was approved. Example: cbi run check-list run-12.xlsx"""
     from rich.markup import escape
 
-    from cbi.payments import list_checks
+    from cbi.payments.runs import list_checks
     from cbi.terminal.output import as_json, at, say
 
     with reading(office) as session, file.open("rb") as content:
@@ -245,7 +246,7 @@ def _on(
     number: int,
     use: "Callable[[Session, Actor, UUID], PaymentRun]",
 ) -> "PaymentRun":
-    from cbi.payments import queries
+    from cbi.payments.runs import queries
 
     return _do(
         office, user, lambda session, actor: use(session, actor, queries.run_by_number(session, number))

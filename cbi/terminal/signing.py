@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from cbi.access.actor import Actor
-    from cbi.payments.approval_policy import Policy
-    from cbi.payments.signing_models import Delegation
+    from cbi.payments.signing.approval_policy import Policy
+    from cbi.payments.signing.signing_models import Delegation
 
 policy = typer.Typer(help="Who signs payment runs of which size.", no_args_is_help=True)
 delegations = typer.Typer(help="Signing in the place of another.", no_args_is_help=True)
@@ -42,7 +42,7 @@ def apply(
 
     Example: cbi approval-policy apply examples/approval-policy.yaml --user karim
     """
-    from cbi.payments import policies
+    from cbi.payments.signing import policies
     from cbi.terminal.output import say
 
     text, typed = file.read_bytes().decode("utf-8-sig", errors="replace"), one_time_code(code)
@@ -57,7 +57,7 @@ def accept(
     version: int, code: OneTimeCode = None, office: Office = None, user: User = None
 ) -> None:
     """Let a colleague's proposal hold from now on. Example: cbi approval-policy accept 2"""
-    from cbi.payments import policies
+    from cbi.payments.signing import policies
     from cbi.terminal.output import say
 
     typed = one_time_code(code)
@@ -70,8 +70,8 @@ def show(office: Office = None, json: Json = False) -> None:
     """What holds, and what is proposed. Example: cbi approval-policy show"""
     from sqlalchemy import select
 
-    from cbi.payments import approval_policy, policies
-    from cbi.payments.signing_models import ApprovalPolicy
+    from cbi.payments.signing import approval_policy, policies
+    from cbi.payments.signing.signing_models import ApprovalPolicy
     from cbi.terminal.output import as_json, say
 
     with reading(office) as session:
@@ -168,7 +168,7 @@ def make(
     from cbi.access.roles import UnknownUser
     from cbi.money import Money
     from cbi.offices import office_of
-    from cbi.payments import delegations as use
+    from cbi.payments.signing import delegations as use
     from cbi.terminal.output import say
 
     typed = one_time_code(code)
@@ -191,7 +191,7 @@ def accept_delegation(
     delegation: Id, code: OneTimeCode = None, office: Office = None, user: User = None
 ) -> None:
     """Agree to what two others arranged. Example: cbi delegation accept 5f… --user rania"""
-    from cbi.payments import delegations as use
+    from cbi.payments.signing import delegations as use
     from cbi.terminal.output import say
 
     typed = one_time_code(code)
@@ -202,7 +202,7 @@ def accept_delegation(
 @delegations.command("withdraw")
 def withdraw(delegation: Id, office: Office = None, user: User = None) -> None:
     """End a delegation at once. Example: cbi delegation withdraw 5f…"""
-    from cbi.payments import delegations as use
+    from cbi.payments.signing import delegations as use
     from cbi.terminal.output import say
 
     working(office, user, lambda session, actor: use.withdraw(session, actor, delegation).id)
@@ -215,8 +215,8 @@ def list_delegations(office: Office = None, json: Json = False) -> None:
     from sqlalchemy import select
 
     from cbi.access.models import User as Member
-    from cbi.payments import delegations as use
-    from cbi.payments.signing_models import Delegation
+    from cbi.payments.signing import delegations as use
+    from cbi.payments.signing.signing_models import Delegation
     from cbi.terminal.output import as_json, table
 
     with reading(office) as session:

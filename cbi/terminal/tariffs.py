@@ -39,7 +39,7 @@ def apply(
 
     Example: cbi tariff apply examples/tariff.yaml --user karim
     """
-    from cbi.payments import tariffs as use
+    from cbi.payments.fees import tariffs as use
     from cbi.terminal.output import say
 
     text, typed = file.read_bytes().decode("utf-8-sig", errors="replace"), one_time_code(code)
@@ -60,7 +60,7 @@ def accept(
     user: User = None,
 ) -> None:
     """Let a colleague's proposal count. Example: cbi tariff accept post_office DZD 1 --user lina"""
-    from cbi.payments import tariffs as use
+    from cbi.payments.fees import tariffs as use
     from cbi.terminal.output import say
 
     typed = one_time_code(code)
@@ -75,8 +75,8 @@ def accept(
 @tariffs.command("list")
 def list_tariffs(office: Office = None, user: User = None, json: Json = False) -> None:
     """Every version of every tariff, the latest first. Example: cbi tariff list"""
-    from cbi.payments import tariffs as use
-    from cbi.payments.tariff_schemas import TariffOut
+    from cbi.payments.fees import tariffs as use
+    from cbi.payments.fees.tariff_schemas import TariffOut
     from cbi.terminal.output import as_json, table
 
     rows = working(
@@ -108,7 +108,7 @@ def cost(
     from cbi import clock
     from cbi.money import Money
     from cbi.offices import office_of
-    from cbi.payments import tariffs as use
+    from cbi.payments.fees import tariffs as use
     from cbi.terminal.output import say
 
     money = Money.parse(amount, currency)

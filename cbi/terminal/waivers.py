@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from cbi.access.actor import Actor
     from cbi.http.pages import Page
-    from cbi.payments.finding_lists import FindingLine
-    from cbi.payments.waiver_models import Waiver
+    from cbi.payments.runs.finding_lists import FindingLine
+    from cbi.payments.signing.waiver_models import Waiver
 
 __all__ = ["runs", "waivers"]
 
@@ -42,9 +42,9 @@ def findings(
     user: User = None,
 ) -> None:
     """Open the lists of what is unusual in a run, as whoever signs it must. Example: cbi run findings 12 --user amina"""
-    from cbi.payments import finding_lists, queries
-    from cbi.payments.runs import find
-    from cbi.payments.sheet_models import FindingKind
+    from cbi.payments.runs import finding_lists, queries
+    from cbi.payments.runs.runs import find
+    from cbi.payments.runs.sheet_models import FindingKind
     from cbi.terminal.output import say, table
 
     def work(session: "Session", actor: "Actor") -> "dict[FindingKind, Page[FindingLine]]":
@@ -100,7 +100,7 @@ def ask(
 
     from cbi.access.models import User as Member
     from cbi.access.roles import UnknownUser
-    from cbi.payments import waivers as use
+    from cbi.payments.signing import waivers as use
     from cbi.terminal.output import say
 
     typed = one_time_code(code)
@@ -124,7 +124,7 @@ def grant(
     number: Number, code: OneTimeCode = None, office: Office = None, user: User = None
 ) -> None:
     """Let a colleague's waiver hold on its days. Example: cbi waiver grant 3 --user dina"""
-    from cbi.payments import waivers as use
+    from cbi.payments.signing import waivers as use
 
     typed = one_time_code(code)
     _do(office, user, lambda session, actor: use.grant(session, actor, number, typed), "granted")
@@ -133,7 +133,7 @@ def grant(
 @waivers.command("refuse")
 def refuse(number: Number, reason: Reason, office: Office = None, user: User = None) -> None:
     """Say no to a colleague's waiver. Example: cbi waiver refuse 3 --reason "Visit them first" """
-    from cbi.payments import waivers as use
+    from cbi.payments.signing import waivers as use
 
     _do(office, user, lambda session, actor: use.refuse(session, actor, number, reason), "refused")
 
@@ -144,7 +144,7 @@ def revoke(number: Number, reason: Reason, office: Office = None, user: User = N
 
     Example: cbi waiver revoke 3 --reason "It is not one family"
     """
-    from cbi.payments import waivers as use
+    from cbi.payments.signing import waivers as use
 
     _do(office, user, lambda session, actor: use.revoke(session, actor, number, reason), "revoked")
 
@@ -158,8 +158,8 @@ def list_waivers(
     json: Json = False,
 ) -> None:
     """The register of waivers, latest first. Example: cbi waiver list --state open --json"""
-    from cbi.payments import waiver_register
-    from cbi.payments.waiver_schemas import WaiverOut
+    from cbi.payments.signing import waiver_register
+    from cbi.payments.signing.waiver_schemas import WaiverOut
     from cbi.terminal.output import as_json, covered_by, table
 
     with reading(office) as session:
@@ -187,9 +187,9 @@ def list_waivers(
 @waivers.command("controls")
 def controls(office: Office = None, json: Json = False) -> None:
     """What can keep a run from being signed, as it holds in the office. Example: cbi waiver controls"""
-    from cbi.payments import control_settings, policies
-    from cbi.payments.controls import MEASURES, NEVER
-    from cbi.payments.waiver_schemas import ControlOut
+    from cbi.payments.signing import control_settings, policies
+    from cbi.payments.signing.controls import MEASURES, NEVER
+    from cbi.payments.signing.waiver_schemas import ControlOut
     from cbi.terminal.output import as_json, table
 
     with reading(office) as session:

@@ -26,7 +26,8 @@ def withdraw(
     user: User = None,
 ) -> None:
     """Propose to take back what waits. Example: cbi run withdraw 12 --provider post_office --reason "It closed" """
-    from cbi.payments import queries, withdrawing
+    from cbi.payments.runs import queries
+    from cbi.payments.unpaid import withdrawing
     from cbi.terminal.output import say
 
     def propose(session: "Session", actor: "Actor") -> tuple[UUID, int]:
@@ -49,7 +50,7 @@ def confirm_withdrawal(
     user: User = None,
 ) -> None:
     """Confirm it; what still waits has failed. Example: cbi run confirm-withdrawal 7a… --user karim"""
-    from cbi.payments import withdrawing
+    from cbi.payments.unpaid import withdrawing
     from cbi.terminal.output import say
 
     typed = one_time_code(code)

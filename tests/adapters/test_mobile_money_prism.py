@@ -28,7 +28,7 @@ from cbi.fsp.messages import (
     Question,
 )
 from cbi.money import Money
-from cbi.payments import polling, providers
+from cbi.payments.sending import polling, providers
 from cbi.payments.states import PaymentState
 from cbi.settings import settings
 from tests.factories import released_run

@@ -7,8 +7,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from cbi import clock, offices
-from cbi.payments import runs
 from cbi.payments.models import PaymentRun
+from cbi.payments.runs import runs
 from cbi.payments.states import RunState
 from tests.approval_factory import first_cycle, let_pass, look, second_cycle
 from tests.browser.house import HEAVIEST, House, OpenWindow, axe, overflow, screenshot

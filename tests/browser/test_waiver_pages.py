@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from cbi import clock, offices
-from cbi.payments import runs
+from cbi.payments.runs import runs
 from tests.approval_factory import first_cycle, second_cycle
 from tests.browser import acting
 from tests.browser.house import House, OpenWindow, axe, overflow, screenshot

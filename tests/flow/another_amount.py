@@ -11,9 +11,10 @@ from cbi.errors import CbiError
 from cbi.fsp.keys import idempotency_key
 from cbi.fsp.messages import Outcome, ProviderUpdate
 from cbi.money import Money
-from cbi.payments import amounts, outcomes, settling
 from cbi.payments.models import Discrepancy
-from cbi.payments.outcomes import Applied
+from cbi.payments.outcomes import outcomes, settling
+from cbi.payments.outcomes.outcomes import Applied
+from cbi.payments.recovery import amounts
 from cbi.payments.states import PaymentState
 from tests.factories import EVERYTHING, Colleague, colleague
 from tests.flow.two_attempts import FAILED, PAID, Tried

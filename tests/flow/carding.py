@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 
 from cbi import clock, offices
 from cbi.fsp.adapter import ReadsCallbacks
-from cbi.payments import cards as desk
-from cbi.payments import inbox, providers
-from cbi.registry import importing
+from cbi.payments.sending import cards as desk
+from cbi.payments.sending import inbox, providers
+from cbi.registry.intake import importing
 from cbi.registry.models import Household
 from cbi.settings import settings
 from tests.adapters.cards_bench import SETTINGS

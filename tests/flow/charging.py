@@ -7,10 +7,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cbi.ledger.models import Account
-from cbi.payments import dispatch, outcomes, tariffs
-from cbi.payments import fees as use
-from cbi.payments.fee_models import TariffVersion
+from cbi.payments.fees import fees as use
+from cbi.payments.fees import tariffs
+from cbi.payments.fees.fee_models import TariffVersion
 from cbi.payments.models import Attempt, Payment, PaymentRun
+from cbi.payments.outcomes import outcomes
+from cbi.payments.sending import dispatch
 from cbi.proofs import fees as proofs
 from cbi.reconciliation.matching import Reconciled, reconcile
 from cbi.reconciliation.statements import take_in

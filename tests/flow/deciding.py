@@ -10,10 +10,13 @@ from cbi import clock, offices
 from cbi.access.actor import Actor
 from cbi.ledger.queries import fund_positions
 from cbi.money import Money
-from cbi.payments import again, approval, dispatch, inbox, runs, sending, undecided
-from cbi.payments.again import Decided
-from cbi.payments.decision_models import Remedy
-from cbi.payments.undecided import Chosen
+from cbi.payments.runs import runs
+from cbi.payments.sending import dispatch, inbox, sending
+from cbi.payments.signing import approval
+from cbi.payments.unpaid import again, undecided
+from cbi.payments.unpaid.again import Decided
+from cbi.payments.unpaid.decision_models import Remedy
+from cbi.payments.unpaid.undecided import Chosen
 from cbi.registry import personal
 from tests.factories import START, Team, look
 from tests.flow.sending import accounts, payments

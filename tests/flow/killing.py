@@ -24,7 +24,7 @@ from cbi.messaging import claims, handover
 from cbi.messaging.phones import phones
 from cbi.messaging.transports import Sent, Simulator
 from cbi.offices import transact
-from cbi.payments import answers, dispatch, inbox, polling, sending
+from cbi.payments.sending import answers, dispatch, inbox, polling, sending
 from cbi.reconciliation import matching, statements
 from cbi.redemption import counter, issuing, shortages
 from cbi.registry import personal

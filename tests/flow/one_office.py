@@ -12,9 +12,9 @@ from sqlalchemy import select
 from cbi import clock, jobs, offices
 from cbi.access.permissions import Role
 from cbi.messaging.phones import phones
-from cbi.payments import dispatch
 from cbi.payments.models import Payment
-from cbi.registry import importing, reports
+from cbi.payments.sending import dispatch
+from cbi.registry.intake import importing, reports
 from cbi.registry.models import Household
 from cbi.settings import settings
 from tests.factories import EVERYTHING, START, approved_run, funded_programme, team

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from adapters.sandbox.adapter import SandboxAdapter
 from adapters.sandbox.client import Act, Schedule, Step
 from cbi import clock, db, jobs, offices
-from cbi.payments import dispatch, providers
 from cbi.payments.models import Payment
+from cbi.payments.sending import dispatch, providers
 from cbi.proofs.verify import verify
 from cbi.reconciliation import matching, statements
 from cbi.redemption import issuing

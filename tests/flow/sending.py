@@ -14,8 +14,9 @@ import pytest
 from sqlalchemy import URL, create_engine, select, text
 
 from cbi import clock, db, offices
-from cbi.payments import dispatch, runs
 from cbi.payments.models import Attempt, Discrepancy, Payment
+from cbi.payments.runs import runs
+from cbi.payments.sending import dispatch
 from cbi.payments.states import PaymentState, RunState
 from cbi.proofs.verify import verify
 from cbi.registry import personal

@@ -5,8 +5,8 @@ from sqlalchemy.orm import Session
 
 from cbi.ledger import funds
 from cbi.money import Money
-from cbi.payments import runs
 from cbi.payments.models import Payment, PaymentRun
+from cbi.payments.runs import runs
 from cbi.programmes import applying, budget, cycles
 from cbi.proofs import funding as proofs
 from cbi.registry.models import Household

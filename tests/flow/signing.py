@@ -14,8 +14,9 @@ from cbi.access import totp
 from cbi.access.actor import Actor, grants_of
 from cbi.access.models import User
 from cbi.access.permissions import Role
-from cbi.payments import approval, policies, runs
 from cbi.payments.models import PaymentRun
+from cbi.payments.runs import runs
+from cbi.payments.signing import approval, policies
 from cbi.programmes import cycles
 from cbi.proofs import signing as proofs
 from tests.factories import EVERYTHING, PERIOD, START, Colleague, funded_programme, households

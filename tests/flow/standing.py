@@ -17,8 +17,9 @@ from cbi import clock, db, jobs, offices
 from cbi.access.actor import Actor
 from cbi.ledger import funds
 from cbi.money import Money
-from cbi.payments import approval, dispatch, polling, sending
 from cbi.payments.models import Payment
+from cbi.payments.sending import dispatch, polling, sending
+from cbi.payments.signing import approval
 from cbi.programmes import applying, budget, cycles
 from cbi.reconciliation import matching, statements
 from cbi.redemption import counter as counter_stage

@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 from cbi import offices
 from cbi.access.permissions import Role
 from cbi.errors import CbiError
-from cbi.payments import settling
 from cbi.payments.models import Discrepancy
-from cbi.payments.suspense_models import SuspendedLine
+from cbi.payments.outcomes import settling
+from cbi.payments.outcomes.suspense_models import SuspendedLine
 from cbi.reconciliation import line_findings, matching
 from cbi.reconciliation.line_findings import Said
 from cbi.reconciliation.models import StatementLine, Verdict

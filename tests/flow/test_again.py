@@ -12,16 +12,12 @@ from cbi.fsp.keys import idempotency_key
 from cbi.lifecycle import MoveNotAllowed
 from cbi.messaging.models import Message
 from cbi.money import Money
-from cbi.payments import (
-    dispatch,
-    follow_ups,
-    queries,
-    runs,
-)
-from cbi.payments.decision_models import Remedy
-from cbi.payments.follow_ups import Followed
+from cbi.payments.runs import follow_ups, queries, runs
+from cbi.payments.runs.follow_ups import Followed
+from cbi.payments.sending import dispatch
 from cbi.payments.states import PaymentState, RunState
-from cbi.payments.undecided import Chosen
+from cbi.payments.unpaid.decision_models import Remedy
+from cbi.payments.unpaid.undecided import Chosen
 from cbi.redemption.refusals import Refused
 from tests.factories import START, Team
 from tests.flow.deciding import (

@@ -17,11 +17,15 @@ from cbi import clock
 from cbi.errors import CbiError
 from cbi.fsp.keys import idempotency_key
 from cbi.fsp.messages import Outcome, ProviderUpdate
-from cbi.payments import again, approval, closing, dispatch, outcomes, runs
-from cbi.payments.decision_models import Remedy
 from cbi.payments.models import Payment, PaymentRun
+from cbi.payments.outcomes import outcomes
+from cbi.payments.runs import closing, runs
+from cbi.payments.sending import dispatch
+from cbi.payments.signing import approval
 from cbi.payments.states import PaymentState, RunState
-from cbi.payments.undecided import Chosen
+from cbi.payments.unpaid import again
+from cbi.payments.unpaid.decision_models import Remedy
+from cbi.payments.unpaid.undecided import Chosen
 from cbi.proofs.verify import PROMISES
 from tests.factories import START, Team, approved_run, funded_programme, households, look, team
 

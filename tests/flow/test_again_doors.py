@@ -13,9 +13,9 @@ from cbi.access import totp
 from cbi.access.permissions import Role
 from cbi.app import create_app
 from cbi.cli import app as terminal
-from cbi.payments import progress, runs
-from cbi.payments.decision_models import Remedy
+from cbi.payments.runs import progress, runs
 from cbi.payments.states import PaymentState
+from cbi.payments.unpaid.decision_models import Remedy
 from cbi.reporting.stuck import Reason, stuck
 from tests.factories import EVERYTHING, Team
 from tests.flow.browsing import Browsing

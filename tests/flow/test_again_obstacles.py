@@ -9,15 +9,12 @@ from adapters.sandbox.client import Act
 from cbi import clock, offices
 from cbi.access.actor import SYSTEM, Actor
 from cbi.errors import CbiError
-from cbi.payments import (
-    again,
-    discrepancies,
-    undecided,
-)
-from cbi.payments.decision_models import Remedy
 from cbi.payments.models import Payment
+from cbi.payments.outcomes import discrepancies
 from cbi.payments.states import PaymentState
-from cbi.payments.undecided import Chosen, Obstacle
+from cbi.payments.unpaid import again, undecided
+from cbi.payments.unpaid.decision_models import Remedy
+from cbi.payments.unpaid.undecided import Chosen, Obstacle
 from cbi.registry.models import Household, PaymentAccount, Person
 from cbi.registry.personal import PHONE, Sealer
 from tests.factories import EVERYTHING, START, Team

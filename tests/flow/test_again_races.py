@@ -12,9 +12,10 @@ from cbi import offices
 from cbi.errors import CbiError
 from cbi.fsp.keys import idempotency_key
 from cbi.fsp.messages import Outcome, ProviderUpdate
-from cbi.payments import outcomes, runs
-from cbi.payments.decision_models import Remedy
+from cbi.payments.outcomes import outcomes
+from cbi.payments.runs import runs
 from cbi.payments.states import PaymentState
+from cbi.payments.unpaid.decision_models import Remedy
 from tests.factories import Team
 from tests.flow.deciding import Bank, decide, follow_up, nothing_is_left
 from tests.flow.sending import (

@@ -9,11 +9,13 @@ from cbi.errors import CbiError
 from cbi.fsp.messages import Outcome
 from cbi.messaging.models import Message
 from cbi.messaging.states import MessageState
-from cbi.payments import amounts, late, recovering, unpaid
-from cbi.payments.discrepancies import OF_AMOUNT
-from cbi.payments.outcomes import Applied
-from cbi.payments.receivable_models import Receivable
+from cbi.payments.outcomes import late
+from cbi.payments.outcomes.discrepancies import OF_AMOUNT
+from cbi.payments.outcomes.outcomes import Applied
+from cbi.payments.recovery import amounts, recovering
+from cbi.payments.recovery.receivable_models import Receivable
 from cbi.payments.states import PaymentState, ReceivableState
+from cbi.payments.unpaid import unpaid
 from cbi.reconciliation import matching
 from cbi.reconciliation.rules import DiscrepancyKind
 from cbi.reconciliation.statements import take_in

@@ -15,8 +15,9 @@ from cbi.errors import CbiError
 from cbi.fsp.keys import idempotency_key
 from cbi.fsp.messages import Outcome, ProviderUpdate
 from cbi.money import Money
-from cbi.payments import amounts, late
-from cbi.payments.outcomes import apply
+from cbi.payments.outcomes import late
+from cbi.payments.outcomes.outcomes import apply
+from cbi.payments.recovery import amounts
 from cbi.payments.states import PaymentState
 from cbi.proofs.verify import PROMISES
 from tests.factories import Colleague, colleague

@@ -8,8 +8,9 @@ from cbi.access.actor import NotPermitted
 from cbi.access.permissions import Role
 from cbi.access.totp import WrongCode
 from cbi.app import create_app
-from cbi.payments import amounts, discrepancies
-from cbi.payments.amount_models import AmountFinding
+from cbi.payments.outcomes import discrepancies
+from cbi.payments.recovery import amounts
+from cbi.payments.recovery.amount_models import AmountFinding
 from cbi.payments.states import PaymentState
 from cbi.redemption import issuing
 from tests.factories import EVERYTHING

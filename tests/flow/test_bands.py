@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 
 from cbi import clock
 from cbi.programmes import applying, cycles, replaying
-from cbi.registry import bands, importing
+from cbi.registry import bands
+from cbi.registry.intake import importing
+from cbi.registry.intake.results import ImportResult
 from cbi.registry.models import Band, Household
-from cbi.registry.results import ImportResult
 from tests.kinds_factory import kind_file, owed
 from tests.programme_factory import OFFICER, household
 

@@ -11,7 +11,8 @@ from fastapi import FastAPI
 from sqlalchemy import URL, Engine, select, text
 
 from cbi import offices, queue
-from cbi.registry import importing, personal, reports
+from cbi.registry import personal
+from cbi.registry.intake import importing, reports
 from cbi.registry.models import PaymentAccount, Person
 from tests.factories import EVERYTHING
 from tests.flow.one_day import a_day

@@ -15,7 +15,7 @@ from cbi import clock, offices
 from cbi.access.permissions import Role
 from cbi.app import create_app
 from cbi.cli import app as terminal
-from cbi.registry import importing
+from cbi.registry.intake import importing
 from tests.factories import EVERYTHING
 from tests.flow.carding import at, cards_of_an_office, recipients
 from tests.flow.people import PASSWORD, Caller, make_user, token_for

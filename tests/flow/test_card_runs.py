@@ -14,7 +14,7 @@ from cbi.fsp.adapter import SubmitsPayments
 from cbi.fsp.cards import CardLoss, CardStanding
 from cbi.fsp.errors import UntrustedCallback
 from cbi.fsp.messages import PaymentInstruction, ProviderUpdate
-from cbi.payments import cards, dispatch, providers
+from cbi.payments.sending import cards, dispatch, providers
 from cbi.payments.states import PaymentState
 from cbi.reconciliation import matching, statements
 from tests.factories import EVERYTHING, START, approved_run, funded_programme, team

@@ -12,8 +12,8 @@ from sqlalchemy import URL, select
 
 from cbi import offices
 from cbi.app import create_app
-from cbi.payments import providers
 from cbi.payments.models import InboundCallback
+from cbi.payments.sending import providers
 from tests.adapters.cards_bench import SETTINGS
 from tests.flow.carding import use_cards
 from tests.peers.kannel import until

@@ -10,8 +10,10 @@ from sqlalchemy import URL, Engine, select
 from cbi import clock, jobs, offices
 from cbi.access.permissions import Role
 from cbi.access.totp import CodeUsed, step_up
-from cbi.payments import approval, dispatch, recall, runs
 from cbi.payments.models import Payment
+from cbi.payments.runs import runs
+from cbi.payments.sending import dispatch
+from cbi.payments.signing import approval, recall
 from cbi.payments.states import PaymentState
 from cbi.proofs.verify import verify
 from cbi.redemption import reissuing

@@ -14,11 +14,11 @@ from cbi import clock, offices
 from cbi.access import totp
 from cbi.access.permissions import ROLE_PERMISSIONS, STAFF_ROLES, Permission, Role
 from cbi.app import create_app
-from cbi.payments.discrepancies import open_discrepancy
 from cbi.payments.models import Discrepancy, Payment
+from cbi.payments.outcomes.discrepancies import open_discrepancy
 from cbi.payments.states import PaymentState
 from cbi.redemption.models import CodeIssue
-from cbi.registry import importing
+from cbi.registry.intake import importing
 from tests.factories import EVERYTHING, Colleague, colleague
 from tests.flow.browsing import Browsing
 from tests.flow.people import make_user, token_for

@@ -11,12 +11,14 @@ from sqlalchemy.orm import Session
 
 from cbi import clock
 from cbi.audit.models import AuditEntry
-from cbi.payments import dispatch, openings, queries, recall, runs, waivers
-from cbi.payments.approval import sign as sign_step
-from cbi.payments.blocking import Blocked, ListsUnopened
 from cbi.payments.models import Discrepancy, Payment, PaymentRun
-from cbi.payments.sheet_models import FindingKind, RunFinding
-from cbi.payments.waiver_models import ControlCheck
+from cbi.payments.runs import queries, runs
+from cbi.payments.runs.sheet_models import FindingKind, RunFinding
+from cbi.payments.sending import dispatch
+from cbi.payments.signing import openings, recall, waivers
+from cbi.payments.signing.approval import sign as sign_step
+from cbi.payments.signing.blocking import Blocked, ListsUnopened
+from cbi.payments.signing.waiver_models import ControlCheck
 from cbi.proofs import waivers as proofs
 from tests.approval_factory import look
 from tests.factories import START

@@ -7,8 +7,9 @@ from sqlalchemy.orm import Session
 
 from cbi import clock
 from cbi.money import Money
-from cbi.payments import cover, dispatch
 from cbi.payments.models import PaymentRun
+from cbi.payments.runs import cover
+from cbi.payments.sending import dispatch
 from tests.factories import (
     START,
     Team,

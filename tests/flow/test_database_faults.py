@@ -14,8 +14,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from cbi import db, offices
-from cbi.payments import polling, sending
-from cbi.payments.sending import TakenOver
+from cbi.payments.sending import polling, sending
+from cbi.payments.sending.sending import TakenOver
 from cbi.payments.states import PaymentState, RunState
 from cbi.registry import personal
 from tests.flow.killing import LastingAdapter, Ledger, working

@@ -20,9 +20,10 @@ from cbi.ledger.models import Transfer
 from cbi.ledger.posting import NotCovered
 from cbi.ledger.reference_rates import NoRate, OwnRate
 from cbi.money import Money
-from cbi.payments import dispatch, runs
-from cbi.payments import queries as run_queries
-from cbi.payments.schemas import RunSheetOut
+from cbi.payments.runs import queries as run_queries
+from cbi.payments.runs import runs
+from cbi.payments.runs.schemas import RunSheetOut
+from cbi.payments.sending import dispatch
 from cbi.programmes import applying, budget, cycles
 from cbi.programmes.applying import FixedForGood, FundDiffers
 from cbi.programmes.budget import OtherCurrency

@@ -25,11 +25,12 @@ from cbi.demo.pages import OnlyInADemonstration
 from cbi.demo.town import KEEP_THEIR_CODE, OFFICE, Town
 from cbi.helpline.models import Complaint
 from cbi.offices import NotADemo
-from cbi.payments import providers, queries, waiting
 from cbi.payments.models import Discrepancy, Payment, PaymentEvent
-from cbi.payments.sheet_models import FindingKind
+from cbi.payments.runs import queries, waiting
+from cbi.payments.runs.sheet_models import FindingKind
+from cbi.payments.runs.waiting import Act
+from cbi.payments.sending import providers
 from cbi.payments.states import PaymentState
-from cbi.payments.waiting import Act
 from cbi.proofs.verify import verify
 from cbi.redemption.models import CodeIssue
 from cbi.settings import settings

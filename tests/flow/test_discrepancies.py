@@ -16,9 +16,9 @@ from cbi.access.permissions import Role
 from cbi.audit.models import AuditEntry
 from cbi.audit.reasons import UnusableReason
 from cbi.money import Money
-from cbi.payments.discrepancies import open_discrepancy
 from cbi.payments.models import Discrepancy, Payment
-from cbi.payments.settling import (
+from cbi.payments.outcomes.discrepancies import open_discrepancy
+from cbi.payments.outcomes.settling import (
     AlreadySettled,
     NoSuchOwner,
     UnknownDiscrepancy,

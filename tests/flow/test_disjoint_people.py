@@ -13,10 +13,12 @@ from sqlalchemy.orm import Session
 from cbi import clock, db, offices
 from cbi.access.permissions import Role
 from cbi.errors import CbiError
-from cbi.payments import approval, delegations, dispatch, recall, runs
-from cbi.payments.delegations import Terms
 from cbi.payments.models import Approval, Payment, PaymentRun
-from cbi.payments.signing_models import Delegation
+from cbi.payments.runs import runs
+from cbi.payments.sending import dispatch
+from cbi.payments.signing import approval, delegations, recall
+from cbi.payments.signing.delegations import Terms
+from cbi.payments.signing.signing_models import Delegation
 from cbi.payments.states import RunState
 from cbi.programmes import cycles
 from cbi.proofs import signing as proofs

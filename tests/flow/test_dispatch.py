@@ -21,9 +21,9 @@ from cbi.fsp.keys import LAST_ATTEMPT, read_idempotency_key
 from cbi.fsp.messages import Callback, PaymentInstruction, ProviderUpdate, Question
 from cbi.ledger.queries import fund_positions
 from cbi.messaging.models import Message
-from cbi.payments import inbox, polling, sending
 from cbi.payments.models import InboundCallback, PaymentEvent
-from cbi.payments.sending import Sent
+from cbi.payments.sending import inbox, polling, sending
+from cbi.payments.sending.sending import Sent
 from cbi.payments.states import PaymentState, RunState
 from cbi.redemption.models import CodeIssue
 from cbi.registry import personal

@@ -16,12 +16,13 @@ from cbi.ledger.posting import Book, NotCovered, post
 from cbi.ledger.queries import available
 from cbi.messaging.models import Message
 from cbi.messaging.states import MessageState
-from cbi.payments import late, recovering, settling
 from cbi.payments.models import Discrepancy, Payment, PaymentRun
-from cbi.payments.outcomes import Applied
-from cbi.payments.receivable_models import Receivable
-from cbi.payments.recovering import NothingToCover
-from cbi.payments.settling import EndedByMoney
+from cbi.payments.outcomes import late, settling
+from cbi.payments.outcomes.outcomes import Applied
+from cbi.payments.outcomes.settling import EndedByMoney
+from cbi.payments.recovery import recovering
+from cbi.payments.recovery.receivable_models import Receivable
+from cbi.payments.recovery.recovering import NothingToCover
 from cbi.payments.states import PaymentState, ReceivableState
 from cbi.programmes import budget
 from tests.factories import EVERYTHING, colleague

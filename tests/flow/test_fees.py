@@ -13,10 +13,12 @@ from cbi import db, offices
 from cbi.ledger import queries as books
 from cbi.ledger.posting import NotCovered
 from cbi.money import Money
-from cbi.payments import closing, queries, recall, runs, settling
-from cbi.payments.cautions import BUDGET_SHORT
-from cbi.payments.fee_models import FeeCharge, RunFees
+from cbi.payments.fees.fee_models import FeeCharge, RunFees
 from cbi.payments.models import Discrepancy, PaymentRun
+from cbi.payments.outcomes import settling
+from cbi.payments.runs import closing, queries, runs
+from cbi.payments.runs.cautions import BUDGET_SHORT
+from cbi.payments.signing import recall
 from cbi.payments.states import RunState
 from cbi.programmes import budget
 from tests.factories import EVERYTHING

@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import URL, Connection, create_engine, text
 
 from cbi import offices
-from cbi.payments import closing, recall
+from cbi.payments.runs import closing
+from cbi.payments.signing import recall
 from tests.flow.charging import (
     FEES,
     charging,

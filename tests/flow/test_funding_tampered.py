@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from cbi import clock, offices
 from cbi.access.permissions import Role
-from cbi.payments import runs
+from cbi.payments.runs import runs
 from cbi.programmes import fund_requests
 from cbi.proofs import funding as proofs
 from tests.factories import START, households, team

@@ -12,12 +12,13 @@ from cbi.errors import Conflict
 from cbi.ledger.fx_models import ReferenceRate
 from cbi.ledger.reference_rates import NoRate, StaleRate
 from cbi.money import Money
-from cbi.payments import delegations, queries
-from cbi.payments.delegations import DelegationNotValid, Terms
 from cbi.payments.models import PaymentRun
-from cbi.payments.required import Required, RequirementAltered
-from cbi.payments.schemas import CountedOut
-from cbi.payments.signing_models import RequiredSignatures
+from cbi.payments.runs import queries
+from cbi.payments.runs.schemas import CountedOut
+from cbi.payments.signing import delegations
+from cbi.payments.signing.delegations import DelegationNotValid, Terms
+from cbi.payments.signing.required import Required, RequirementAltered
+from cbi.payments.signing.signing_models import RequiredSignatures
 from cbi.payments.states import RunState
 from cbi.programmes import budget
 from cbi.proofs import exchange as proofs

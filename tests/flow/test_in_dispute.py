@@ -10,10 +10,12 @@ from sqlalchemy import URL, select
 from adapters.sandbox.adapter import SandboxAdapter
 from adapters.sandbox.client import SIGNATURE, Act, SandboxProvider, Schedule, Step, sign
 from cbi import clock, offices
-from cbi.payments import discrepancies, inbox, progress, queries, sending, settling, stalled
 from cbi.payments.models import Discrepancy, PaymentRun
-from cbi.payments.queries import RouteLine
-from cbi.payments.sending import Sent
+from cbi.payments.outcomes import discrepancies, settling
+from cbi.payments.runs import progress, queries
+from cbi.payments.runs.queries import RouteLine
+from cbi.payments.sending import inbox, sending, stalled
+from cbi.payments.sending.sending import Sent
 from cbi.payments.states import PaymentState, RunState
 from cbi.redemption import issuing
 from cbi.registry import personal

@@ -23,16 +23,19 @@ from cbi.ledger import funds
 from cbi.ledger.queries import fund_positions
 from cbi.messaging.phones import Phones, phones
 from cbi.money import Money
-from cbi.payments import approval, dispatch, queries
 from cbi.payments.models import Discrepancy
+from cbi.payments.runs import queries
+from cbi.payments.sending import dispatch
+from cbi.payments.signing import approval
 from cbi.payments.states import RunState
 from cbi.programmes import applying, budget
 from cbi.proofs.verify import PROMISES, verify
 from cbi.reconciliation import matching, statements
 from cbi.redemption import counter, counters, tellers
 from cbi.redemption.holding import Authorised
-from cbi.registry import duplicates, importing, numbers
-from cbi.registry.mapping_files import load_mapping
+from cbi.registry import duplicates, numbers
+from cbi.registry.intake import importing
+from cbi.registry.intake.mapping_files import load_mapping
 from cbi.settings import settings
 from tests.factories import START, colleague, locked_run, look, team
 

@@ -17,7 +17,7 @@ from cbi.messaging import claims
 from cbi.messaging.models import Message
 from cbi.messaging.phones import phones
 from cbi.messaging.states import MessageState
-from cbi.payments import inbox, polling, sending
+from cbi.payments.sending import inbox, polling, sending
 from cbi.payments.states import PaymentState, RunState
 from cbi.redemption import counter
 from cbi.redemption.holding import Authorised

@@ -10,7 +10,7 @@ from adapters.sandbox.adapter import SandboxAdapter
 from adapters.sandbox.client import Act, SandboxProvider, Schedule, Step
 from cbi import jobs, offices
 from cbi.access.actor import Actor
-from cbi.payments import polling, sending
+from cbi.payments.sending import polling, sending
 from cbi.payments.states import PaymentState
 from cbi.reconciliation import matching, statements
 from cbi.reconciliation.models import Match, StatementFile, StatementLine

@@ -19,9 +19,9 @@ from cbi.programmes.applying import apply
 from cbi.programmes.enrolling import CannotChange, Line
 from cbi.programmes.enrolling_lists import read_list
 from cbi.proofs.verify import verify
-from cbi.registry import importing
+from cbi.registry.intake import importing
+from cbi.registry.intake.tables import UnusableFile
 from cbi.registry.models import Need
-from cbi.registry.tables import UnusableFile
 from tests.factories import households
 from tests.flow.people import PASSWORD, Caller, make_user, token_for
 from tests.kinds_factory import kind_file

@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 
 from cbi import offices
 from cbi.errors import CbiError
-from cbi.payments import late
-from cbi.payments.known import known_paid, known_returned
+from cbi.payments.outcomes import late
+from cbi.payments.outcomes.known import known_paid, known_returned
 from cbi.payments.states import PaymentState
 from cbi.reconciliation.models import Verdict
 from tests.flow.sending import PointAt, told

@@ -10,7 +10,7 @@ from cbi import offices
 from cbi.access.permissions import Role
 from cbi.app import create_app
 from cbi.ledger import queries as ledger
-from cbi.payments import amounts
+from cbi.payments.recovery import amounts
 from cbi.payments.states import PaymentState
 from cbi.reconciliation.models import Verdict
 from tests.factories import Colleague

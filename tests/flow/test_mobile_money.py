@@ -16,8 +16,8 @@ from sqlalchemy import URL, select
 from adapters.mobile_money.adapter import MobileMoneyAdapter
 from cbi import clock, jobs, offices
 from cbi.app import create_app
-from cbi.payments import polling, providers
 from cbi.payments.models import Discrepancy, InboundCallback
+from cbi.payments.sending import polling, providers
 from cbi.payments.states import PaymentState, RunState
 from cbi.reconciliation import matching, statements
 from cbi.settings import settings

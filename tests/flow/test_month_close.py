@@ -17,7 +17,7 @@ from cbi.ledger.closed import MonthClosed
 from cbi.ledger.models import MonthClose, Transfer
 from cbi.month_end import closing, reopening
 from cbi.month_end.checklist import UnusableMonth, month_of
-from cbi.payments.discrepancies import open_discrepancy
+from cbi.payments.outcomes.discrepancies import open_discrepancy
 from cbi.proofs.verify import verify
 from cbi.reconciliation.models import StatementFile
 from tests.factories import START, colleague

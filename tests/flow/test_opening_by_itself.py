@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cbi import clock
-from cbi.payments import scheduled
+from cbi.payments.runs import scheduled
 from cbi.programmes import applying, cycles, queries, replaying, working_week
 from cbi.programmes.cycles import PeriodNotScheduled
 from cbi.programmes.models import Cycle

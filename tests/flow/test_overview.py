@@ -15,7 +15,7 @@ from cbi.app import create_app
 from cbi.ledger.queries import together
 from cbi.money import Money
 from cbi.payments.models import InboundCallback
-from cbi.payments.progress import Tally
+from cbi.payments.runs.progress import Tally
 from cbi.reconciliation import queries as reconciliation
 from cbi.reporting.overview import Overview, overview
 from cbi.reporting.stuck import Reason, Stuck

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from cbi import clock, db
 from cbi.access.actor import SYSTEM
 from cbi.money import Money
-from cbi.payments.settling import EndedByLine, settle
+from cbi.payments.outcomes.settling import EndedByLine, settle
 from cbi.reconciliation import matching, statements
 from cbi.reconciliation import queries as reconciliation
 from cbi.reporting.overview import DAYS, overview

@@ -11,9 +11,10 @@ from cbi.fsp.keys import idempotency_key
 from cbi.fsp.messages import Outcome, ProviderUpdate
 from cbi.messaging.models import Message
 from cbi.messaging.phones import phones
-from cbi.payments import dispatch, outcomes
 from cbi.payments.models import Payment
-from cbi.payments.outcomes import Applied
+from cbi.payments.outcomes import outcomes
+from cbi.payments.outcomes.outcomes import Applied
+from cbi.payments.sending import dispatch
 from cbi.reconciliation import matching, statements
 from cbi.registry import personal
 from cbi.registry.models import PaymentAccount

@@ -8,8 +8,8 @@ from sqlalchemy import URL, Connection, select, text, update
 from sqlalchemy.orm import Session
 
 from cbi import offices
-from cbi.payments import digest
 from cbi.payments.models import Approval, Payment, PaymentRun
+from cbi.payments.runs import digest
 from cbi.payments.states import PaymentState
 from cbi.proofs import verify as proofs
 from cbi.proofs.promise import Promise, Verdict, none_of

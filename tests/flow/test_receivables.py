@@ -13,8 +13,8 @@ from cbi.app import create_app
 from cbi.audit.models import AuditEntry
 from cbi.errors import CbiError
 from cbi.fsp.messages import Outcome
-from cbi.payments import recovering
-from cbi.payments.receivable_models import Receivable
+from cbi.payments.recovery import recovering
+from cbi.payments.recovery.receivable_models import Receivable
 from cbi.payments.states import PaymentState, ReceivableState
 from cbi.reconciliation import matching
 from cbi.reconciliation.statements import take_in

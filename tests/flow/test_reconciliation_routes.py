@@ -6,7 +6,7 @@ from sqlalchemy import URL
 from cbi import offices
 from cbi.access.permissions import Role
 from cbi.app import create_app
-from cbi.payments import discrepancies
+from cbi.payments.outcomes import discrepancies
 from tests.flow.people import Caller, make_user, token_for
 from tests.reconciliation_factory import Line, pay, send, settlement
 

@@ -20,10 +20,13 @@ from cbi.app import create_app
 from cbi.audit.models import AuditEntry
 from cbi.registry import duplicates, personal, queries
 from cbi.registry.duplicates import AlreadyDecided, Decision, Kind, UnknownFlag, UnusableDecision
-from cbi.registry.files import EmptyFile, UnusableHeader
-from cbi.registry.importing import NothingUsable, import_file
-from cbi.registry.mapping import TEMPLATE, ColumnMapping
-from cbi.registry.mapping_files import load_mapping
+from cbi.registry.intake.files import EmptyFile, UnusableHeader
+from cbi.registry.intake.importing import NothingUsable, import_file
+from cbi.registry.intake.mapping import TEMPLATE, ColumnMapping
+from cbi.registry.intake.mapping_files import load_mapping
+from cbi.registry.intake.reports import write_report
+from cbi.registry.intake.results import ImportResult
+from cbi.registry.intake.tables import UnusableFile
 from cbi.registry.models import (
     DuplicateFlag,
     Household,
@@ -32,9 +35,6 @@ from cbi.registry.models import (
     Person,
     RejectedRow,
 )
-from cbi.registry.reports import write_report
-from cbi.registry.results import ImportResult
-from cbi.registry.tables import UnusableFile
 from tests.flow.people import Caller, make_user, token_for
 
 OFFICER = Actor(

@@ -13,19 +13,11 @@ from cbi import clock, offices
 from cbi.access.permissions import Permission
 from cbi.audit.models import AuditEntry
 from cbi.money import Money
-from cbi.payments import (
-    approval,
-    cautions,
-    finding_lists,
-    queries,
-    recall,
-    required,
-    runs,
-    summaries,
-)
 from cbi.payments.models import Payment, PaymentRun
-from cbi.payments.sheet_models import FindingKind, RunFinding, RunSummary
-from cbi.payments.summaries import Change
+from cbi.payments.runs import cautions, finding_lists, queries, runs, summaries
+from cbi.payments.runs.sheet_models import FindingKind, RunFinding, RunSummary
+from cbi.payments.runs.summaries import Change
+from cbi.payments.signing import approval, recall, required
 from tests.approval_factory import first_cycle, programme, registered, second_cycle
 from tests.factories import EVERYTHING, START, Team, locked_run, team
 

@@ -16,8 +16,10 @@ from cbi.access.permissions import Role
 from cbi.errors import CbiError
 from cbi.ledger.queries import fund_positions
 from cbi.money import Money
-from cbi.payments import approval, dispatch, recall, runs
 from cbi.payments.models import Approval, Payment, PaymentRun
+from cbi.payments.runs import runs
+from cbi.payments.sending import dispatch
+from cbi.payments.signing import approval, recall
 from cbi.payments.states import RunState
 from cbi.programmes import budget, cycles
 from tests.factories import (

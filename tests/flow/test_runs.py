@@ -18,8 +18,11 @@ from cbi.ledger.posting import NotCovered
 from cbi.ledger.queries import fund_positions
 from cbi.lifecycle import MoveNotAllowed
 from cbi.money import Money
-from cbi.payments import approval, closing, digest, dispatch, outcomes, queries, recall, runs
 from cbi.payments.models import Approval, Payment, PaymentEvent, PaymentRun
+from cbi.payments.outcomes import outcomes
+from cbi.payments.runs import closing, digest, queries, runs
+from cbi.payments.sending import dispatch
+from cbi.payments.signing import approval, recall
 from cbi.payments.states import PaymentState, RunState
 from cbi.programmes import cycles
 from tests.factories import (

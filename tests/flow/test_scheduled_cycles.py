@@ -11,8 +11,9 @@ from typer.testing import CliRunner
 from cbi import clock, jobs, offices
 from cbi.access.actor import SYSTEM
 from cbi.cli import app as terminal
-from cbi.payments import approval, recall, scheduled
 from cbi.payments.models import PaymentRun, RunPart
+from cbi.payments.runs import scheduled
+from cbi.payments.signing import approval, recall
 from cbi.payments.states import RunState
 from cbi.programmes import applying, budget, cycles
 from cbi.programmes.models import Cycle

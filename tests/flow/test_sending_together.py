@@ -21,9 +21,10 @@ from cbi import db, offices
 from cbi.fsp.keys import read_idempotency_key
 from cbi.fsp.messages import FspProfile, Outcome, PaymentInstruction, ProviderUpdate
 from cbi.money import Money
-from cbi.payments import outcomes, polling, sending
 from cbi.payments.models import Attempt, Payment
-from cbi.payments.sending import Sent
+from cbi.payments.outcomes import outcomes
+from cbi.payments.sending import polling, sending
+from cbi.payments.sending.sending import Sent
 from cbi.payments.states import PaymentState
 from cbi.registry import personal
 from tests.flow.killing import LastingAdapter, Ledger, killed

@@ -19,8 +19,8 @@ from sqlalchemy.exc import DBAPIError
 
 from adapters.sandbox.client import SandboxProvider
 from cbi import db, offices
-from cbi.payments import polling, sending
 from cbi.payments.models import Payment
+from cbi.payments.sending import polling, sending
 from cbi.payments.states import PaymentState, RunState
 from cbi.reconciliation import matching, statements
 from cbi.reconciliation.models import StatementFile, StatementLine

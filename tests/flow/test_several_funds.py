@@ -11,10 +11,11 @@ from sqlalchemy.orm import Session
 
 from cbi import clock
 from cbi.ledger.models import Fund
-from cbi.payments import approval, funding, runs, scheduled, unfunded
-from cbi.payments.funding import Passed, Why
 from cbi.payments.models import PaymentRun
-from cbi.payments.unfunded import Reason
+from cbi.payments.runs import funding, runs, scheduled, unfunded
+from cbi.payments.runs.funding import Passed, Why
+from cbi.payments.runs.unfunded import Reason
+from cbi.payments.signing import approval
 from cbi.programmes import applying, budget, cycles, replaying
 from cbi.programmes.applying import FixedForGood
 from cbi.programmes.budget import WhichFund

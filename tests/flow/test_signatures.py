@@ -14,9 +14,11 @@ from cbi.access.totp import WrongCode
 from cbi.errors import CbiError
 from cbi.lifecycle import MoveNotAllowed
 from cbi.money import Money
-from cbi.payments import approval, dispatch, policies, queries, recall, runs, waiting
-from cbi.payments.approval_policy import NoBand
 from cbi.payments.models import Approval, PaymentRun
+from cbi.payments.runs import queries, runs, waiting
+from cbi.payments.sending import dispatch
+from cbi.payments.signing import approval, policies, recall
+from cbi.payments.signing.approval_policy import NoBand
 from cbi.payments.states import RunState
 from cbi.programmes import cycles
 from tests.factories import PERIOD, START

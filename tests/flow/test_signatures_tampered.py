@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 from cbi import clock, offices
 from cbi.access.permissions import Role
 from cbi.errors import Conflict
-from cbi.payments import approval, delegations, policies
-from cbi.payments.delegations import Terms
 from cbi.payments.models import PaymentRun
+from cbi.payments.signing import approval, delegations, policies
+from cbi.payments.signing.delegations import Terms
 from tests.factories import START
 from tests.flow.proving import PointAt, broken
 from tests.flow.signing import POLICY, STEPS, house, later, locked, sign

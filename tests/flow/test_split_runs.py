@@ -14,14 +14,15 @@ from cbi.errors import CbiError
 from cbi.fsp.messages import DeliveryMechanism
 from cbi.ledger import funds
 from cbi.money import Money
-from cbi.payments import dispatch, providers, queries, runs
 from cbi.payments.models import Payment, RunRoute
+from cbi.payments.runs import queries, runs
+from cbi.payments.sending import dispatch, providers
 from cbi.payments.states import PaymentState, RunState
 from cbi.programmes import applying, cycles
 from cbi.programmes.models import EligibilityDecision
 from cbi.programmes.problems import ProgrammeFileErrors
 from cbi.redemption.models import CodeIssue
-from cbi.registry import importing
+from cbi.registry.intake import importing
 from cbi.registry.models import PaymentAccount
 from tests.factories import (
     EVERYTHING,

@@ -10,10 +10,16 @@ from cbi import clock
 from cbi.access.actor import NotPermitted
 from cbi.access.permissions import Role
 from cbi.money import Money
-from cbi.payments import delegations, queries, runs, waiting
-from cbi.payments.delegations import DelegationNotValid, OwnDelegation, Terms, UnusableDelegation
 from cbi.payments.models import PaymentRun
-from cbi.payments.signing_models import Delegation
+from cbi.payments.runs import queries, runs, waiting
+from cbi.payments.signing import delegations
+from cbi.payments.signing.delegations import (
+    DelegationNotValid,
+    OwnDelegation,
+    Terms,
+    UnusableDelegation,
+)
+from cbi.payments.signing.signing_models import Delegation
 from cbi.payments.states import RunState
 from tests.factories import START, Colleague
 from tests.flow.signing import House, colleague, house, later, locked, nothing_is_broken, sign

@@ -15,6 +15,7 @@ from cbi.access.actor import Actor, NotPermitted
 from cbi.fsp.errors import AdapterUnavailable, UnreadableStatement
 from cbi.money import Money
 from cbi.payments.models import Discrepancy, Payment
+from cbi.payments.outcomes import outcomes
 from cbi.payments.states import PaymentState
 from cbi.reconciliation.matching import reconcile
 from cbi.reconciliation.models import Match, StatementFile, StatementLine
@@ -230,8 +231,6 @@ def test_reconciling_at_once_does_everything_once(database: URL) -> None:
 
 
 def test_a_statement_and_a_provider_that_answer_at_once_pay_once(database: URL) -> None:
-    from cbi.payments import outcomes  # noqa: PLC0415
-
     with offices.transaction("dz") as session:
         sent = send(session, [500] * 40, provider="sandbox")
         rows: list[dict[str, object]] = [

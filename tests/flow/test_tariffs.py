@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 from cbi.access.actor import NotPermitted
 from cbi.access.permissions import Role
 from cbi.money import LARGEST_MINOR, Money
-from cbi.payments import tariffs
-from cbi.payments.tariff_files import read
-from cbi.payments.tariffs import NothingNew, OwnTariff, UnknownTariff
+from cbi.payments.fees import tariffs
+from cbi.payments.fees.tariff_files import read
+from cbi.payments.fees.tariffs import NothingNew, OwnTariff, UnknownTariff
 from tests.factories import START, Colleague
 from tests.flow.charging import DAY, TARIFF
 from tests.flow.signing import colleague, later

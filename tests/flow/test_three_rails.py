@@ -15,9 +15,10 @@ from cbi.fsp.adapter import ReadsCallbacks
 from cbi.fsp.keys import LAST_ATTEMPT
 from cbi.ledger.queries import fund_positions
 from cbi.messaging.models import Message
-from cbi.payments import cards, progress, providers
-from cbi.payments import inbox as callbacks
 from cbi.payments.models import Discrepancy, Payment
+from cbi.payments.runs import progress
+from cbi.payments.sending import cards, providers
+from cbi.payments.sending import inbox as callbacks
 from cbi.payments.states import PaymentState, RunState
 from cbi.reconciliation import matching, statements
 from cbi.registry.models import Household

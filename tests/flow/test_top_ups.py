@@ -13,9 +13,9 @@ from cbi import clock, offices
 from cbi.access.permissions import Role
 from cbi.errors import CbiError
 from cbi.money import Money
-from cbi.payments import queries as run_queries
-from cbi.payments import runs
 from cbi.payments.models import Payment, PaymentRun
+from cbi.payments.runs import queries as run_queries
+from cbi.payments.runs import runs
 from cbi.programmes import (
     applying,
     cycles,

@@ -14,7 +14,7 @@ from cbi.access.actor import Actor
 from cbi.access.permissions import Role
 from cbi.app import create_app
 from cbi.cli import app as terminal
-from cbi.payments import runs
+from cbi.payments.runs import runs
 from cbi.programmes import cycles, top_up_queries, top_ups
 from tests.factories import (
     EVERYTHING,

@@ -19,8 +19,10 @@ from cbi.audit.models import AuditEntry
 from cbi.errors import CbiError
 from cbi.fsp.messages import Outcome, ProviderUpdate
 from cbi.ledger.queries import fund_positions
-from cbi.payments import outcomes, polling, sending, unpaid
+from cbi.payments.outcomes import outcomes
+from cbi.payments.sending import polling, sending
 from cbi.payments.states import PaymentState
+from cbi.payments.unpaid import unpaid
 from cbi.registry import personal
 from tests.factories import Colleague, colleague
 from tests.flow.sending import (

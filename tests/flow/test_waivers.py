@@ -20,12 +20,13 @@ from cbi.access.permissions import Role
 from cbi.access.totp import WrongCode
 from cbi.audit.models import AuditEntry
 from cbi.errors import CbiError
-from cbi.payments import recall, runs, waiver_register, waiver_seals, waivers
-from cbi.payments.blocking import Blocked
 from cbi.payments.models import PaymentRun
-from cbi.payments.waiver_models import ControlCheck, Waiver, WaiverDecision
-from cbi.payments.waiver_register import State
-from cbi.payments.waivers import NeverWaived, OwnWaiver, UnknownWaiver, UnusableWaiver
+from cbi.payments.runs import runs
+from cbi.payments.signing import recall, waiver_register, waiver_seals, waivers
+from cbi.payments.signing.blocking import Blocked
+from cbi.payments.signing.waiver_models import ControlCheck, Waiver, WaiverDecision
+from cbi.payments.signing.waiver_register import State
+from cbi.payments.signing.waivers import NeverWaived, OwnWaiver, UnknownWaiver, UnusableWaiver
 from cbi.proofs import waivers as proofs
 from tests.factories import START, Colleague
 from tests.flow.proving import PointAt, broken

@@ -7,9 +7,10 @@ from sqlalchemy import URL, Engine, select, text
 
 from cbi import offices
 from cbi.access.permissions import Role
-from cbi.payments import again, late, withdrawing
 from cbi.payments.models import Attempt, Payment, PaymentRun
+from cbi.payments.outcomes import late
 from cbi.payments.states import PaymentState, ReceivableState, RunState
+from cbi.payments.unpaid import again, withdrawing
 from tests.factories import colleague
 from tests.flow.sending import (
     STORIES,

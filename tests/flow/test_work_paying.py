@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from cbi import clock
 from cbi.access.permissions import Permission
-from cbi.payments import runs
+from cbi.payments.runs import runs
 from cbi.programmes import cycles, work_arranging, work_paying, work_queries, work_signing
 from cbi.programmes.models import EligibilityDecision, Entitlement
 from cbi.programmes.work_models import Basis, WorkPay

@@ -40,7 +40,7 @@ from cbi.programmes.work_lists import UnusableList
 from cbi.programmes.work_models import Basis, WorkRow, WorkVersion
 from cbi.programmes.work_people import AmbiguousWorker, Named, UnknownWorker
 from cbi.programmes.work_results import SheetRefused
-from cbi.registry.mapping import MissingColumns
+from cbi.registry.intake.mapping import MissingColumns
 from tests.factories import EVERYTHING, START, colleague, funded_programme
 from tests.work_factory import (
     CODE,

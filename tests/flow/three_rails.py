@@ -18,13 +18,14 @@ from cbi.app import create_app
 from cbi.ledger import funds
 from cbi.messaging.phones import Text, phones
 from cbi.money import Money
-from cbi.payments import dispatch, providers, queries
 from cbi.payments.models import Payment
-from cbi.payments.queries import RunSheet
+from cbi.payments.runs import queries
+from cbi.payments.runs.queries import RunSheet
+from cbi.payments.sending import dispatch, providers
 from cbi.payments.states import PaymentState
 from cbi.programmes import applying
 from cbi.redemption.counter import Receipt
-from cbi.registry import importing
+from cbi.registry.intake import importing
 from cbi.registry.models import Household
 from cbi.settings import settings
 from tests.adapters.benches import settlement

@@ -12,16 +12,17 @@ from cbi.access.actor import Actor
 from cbi.fsp.keys import idempotency_key
 from cbi.fsp.messages import FailureReason, Outcome, ProviderUpdate
 from cbi.ledger.models import Account
-from cbi.payments import again, dispatch
-from cbi.payments.again import NoneMay
 from cbi.payments.models import Payment
 from cbi.payments.moves import move_one
-from cbi.payments.outcomes import ASKED, Applied, apply
-from cbi.payments.progress import UNDECIDED
-from cbi.payments.receivable_models import Receivable
-from cbi.payments.runs import find
+from cbi.payments.outcomes.outcomes import ASKED, Applied, apply
+from cbi.payments.recovery.receivable_models import Receivable
+from cbi.payments.runs.progress import UNDECIDED
+from cbi.payments.runs.runs import find
+from cbi.payments.sending import dispatch
 from cbi.payments.states import PaymentState, ReceivableState
-from cbi.payments.undecided import Chosen
+from cbi.payments.unpaid import again
+from cbi.payments.unpaid.again import NoneMay
+from cbi.payments.unpaid.undecided import Chosen
 from tests.flow.sending import STORIES, payments
 
 PAID, FAILED, RETURNED = Outcome.PAID, Outcome.FAILED, Outcome.RETURNED

@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 from cbi import clock, offices
 from cbi.access.permissions import Role
 from cbi.offices import office_of
-from cbi.payments import approval, policies, runs, waivers
 from cbi.payments.models import PaymentRun
-from cbi.payments.waiver_models import Waiver
+from cbi.payments.runs import runs
+from cbi.payments.signing import approval, policies, waivers
+from cbi.payments.signing.waiver_models import Waiver
 from cbi.programmes import cycles
 from tests.approval_factory import leave, look, programme, registered
 from tests.factories import PERIOD, START, Colleague, Team

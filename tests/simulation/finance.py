@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 from cbi.access.actor import Actor
 from cbi.fsp.keys import idempotency_key
 from cbi.money import Money
-from cbi.payments import amounts, recovering
-from cbi.payments.discrepancies import OF_AMOUNT
 from cbi.payments.models import Discrepancy, Payment
-from cbi.payments.receivable_models import Receivable
+from cbi.payments.outcomes.discrepancies import OF_AMOUNT
+from cbi.payments.recovery import amounts, recovering
+from cbi.payments.recovery.receivable_models import Receivable
 from cbi.payments.states import ReceivableState
 from tests.factories import Colleague
 from tests.simulation.first_day import MODEL, PREFUNDED, RECEIVED

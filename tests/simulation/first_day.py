@@ -20,7 +20,7 @@ from cbi.programmes.work_models import Basis
 from cbi.programmes.work_people import Named
 from cbi.redemption import counters, tellers
 from cbi.redemption.models import Teller
-from cbi.registry import importing
+from cbi.registry.intake import importing
 from cbi.registry.models import Household
 from tests.factories import EVERYTHING, Colleague, colleague
 

@@ -23,7 +23,7 @@ from sqlalchemy import URL, make_url
 
 from cbi import clock, db, keys, offices
 from cbi.fsp import discovery
-from cbi.payments import providers
+from cbi.payments.sending import providers
 from cbi.settings import settings
 from tests.simulation.first_day import (
     COUNTER,

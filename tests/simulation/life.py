@@ -18,7 +18,7 @@ from cbi import clock, offices
 from cbi.errors import CbiError
 from cbi.fsp.errors import UntrustedCallback
 from cbi.ledger.queries import Balance
-from cbi.payments import inbox, providers
+from cbi.payments.sending import inbox, providers
 from tests.factories import Colleague
 from tests.simulation.adapter import LINE, ModelAdapter
 from tests.simulation.cutting import ConnectionLost, Cutter, PowerCut, cutting, start_again

@@ -9,10 +9,11 @@ from sqlalchemy.orm import Session
 
 from cbi.access.permissions import Permission, Role
 from cbi.money import Money
-from cbi.payments import approval, delegations, finding_lists, policies, queries, runs
-from cbi.payments.delegations import Terms
 from cbi.payments.models import Approval, PaymentRun
-from cbi.payments.signing_models import Delegation
+from cbi.payments.runs import finding_lists, queries, runs
+from cbi.payments.signing import approval, delegations, policies
+from cbi.payments.signing.delegations import Terms
+from cbi.payments.signing.signing_models import Delegation
 from cbi.payments.states import RunState
 from tests.factories import Colleague
 from tests.simulation.finance import FRESH

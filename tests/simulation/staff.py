@@ -6,9 +6,12 @@ from uuid import UUID
 from sqlalchemy import select
 
 from cbi import clock
-from cbi.payments import again, dispatch, recall, runs, unpaid
 from cbi.payments.models import Payment, PaymentRun
+from cbi.payments.runs import runs
+from cbi.payments.sending import dispatch
+from cbi.payments.signing import recall
 from cbi.payments.states import PaymentState, RunState
+from cbi.payments.unpaid import again, unpaid
 from cbi.programmes import cycles
 from tests.factories import Colleague
 from tests.simulation import assistance, signing

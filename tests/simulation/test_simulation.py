@@ -5,7 +5,8 @@ from sqlalchemy import true
 
 from cbi.fsp.errors import NotSent
 from cbi.fsp.messages import PaymentInstruction, ProviderUpdate
-from cbi.payments import inbox, late, sending
+from cbi.payments.outcomes import late
+from cbi.payments.sending import inbox, sending
 from tests.simulation import staff
 from tests.simulation.adapter import ModelAdapter
 from tests.simulation.checking import check
@@ -100,7 +101,7 @@ def test_a_message_that_is_acknowledged_and_dropped_is_noticed(
 def test_a_worker_that_never_asks_is_noticed(
     ground: Ground, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cbi.payments.polling._all_due", lambda *_: [])
+    monkeypatch.setattr("cbi.payments.sending.polling._all_due", lambda *_: [])
     assert notices(ground, Kind.UNRESOLVED, DOES_NOT_ANSWER, within=6)
 
 

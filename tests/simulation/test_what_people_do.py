@@ -13,16 +13,11 @@ from sqlalchemy.exc import IntegrityError
 
 from cbi import clock, jobs
 from cbi.ledger import closed, posting
-from cbi.payments import (
-    again,
-    approval,
-    delegations,
-    differences,
-    receivables,
-    recovering,
-    required,
-)
-from cbi.payments.approval_policy import ORDINARY
+from cbi.payments.outcomes import differences
+from cbi.payments.recovery import receivables, recovering
+from cbi.payments.signing import approval, delegations, required
+from cbi.payments.signing.approval_policy import ORDINARY
+from cbi.payments.unpaid import again
 from cbi.programmes import enrolling, judging, taking_part, work_entering, work_pay
 from cbi.redemption import shortages
 from tests.simulation import assistance, counter, finance, living, months, signing, staff

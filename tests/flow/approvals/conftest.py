@@ -11,7 +11,7 @@ from sqlalchemy import URL, create_engine, text
 from cbi import clock, db, offices
 from cbi.app import create_app
 from cbi.demo import staff
-from cbi.payments import runs
+from cbi.payments.runs import runs
 from tests.approval_factory import first_cycle, let_pass, look, second_cycle
 from tests.factories import START
 from tests.flow.approvals.office import Office

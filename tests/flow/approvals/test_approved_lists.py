@@ -15,8 +15,9 @@ from typer.testing import CliRunner
 from cbi import cli, offices
 from cbi.audit.models import AuditEntry
 from cbi.errors import Invalid
-from cbi.payments import approval, list_checks, recall
 from cbi.payments.models import PaymentRun
+from cbi.payments.runs import list_checks
+from cbi.payments.signing import approval, recall
 from tests.flow.approvals.office import Office
 
 FILES = {"list.xlsx": "run-2-winter", "list.txt": "run-2-winter"}

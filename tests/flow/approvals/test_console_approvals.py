@@ -16,8 +16,9 @@ from cbi.access import totp
 from cbi.access.permissions import Role
 from cbi.access.roles import grant_role
 from cbi.ledger.models import Fund
-from cbi.payments import recall, runs
 from cbi.payments.models import Approval, PaymentRun
+from cbi.payments.runs import runs
+from cbi.payments.signing import recall
 from cbi.payments.states import RunState
 from tests.approval_factory import look
 from tests.factories import EVERYTHING, START, colleague

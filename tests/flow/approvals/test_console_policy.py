@@ -8,7 +8,8 @@ from typer.testing import CliRunner
 
 from cbi import cli, offices
 from cbi.access.permissions import Role
-from cbi.payments import policies, recall, runs
+from cbi.payments.runs import runs
+from cbi.payments.signing import policies, recall
 from tests.factories import START
 from tests.flow.approvals.office import Office
 from tests.flow.people import Caller, make_user, token_for

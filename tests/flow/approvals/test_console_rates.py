@@ -4,7 +4,8 @@ from datetime import timedelta
 
 from cbi import clock, offices
 from cbi.ledger import reference_rates
-from cbi.payments import policies, recall, runs
+from cbi.payments.runs import runs
+from cbi.payments.signing import policies, recall
 from tests.factories import START
 from tests.flow.approvals.office import Office
 

@@ -19,8 +19,8 @@ from cbi.access import totp
 from cbi.access.permissions import Role
 from cbi.audit import sealing
 from cbi.month_end import closing
-from cbi.payments import waiver_register
 from cbi.payments.models import Payment
+from cbi.payments.signing import waiver_register
 from cbi.terminal import office as terminal_office
 from tests.approval_factory import HEADINGS
 from tests.factories import EVERYTHING, START, Colleague

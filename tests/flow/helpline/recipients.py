@@ -17,10 +17,11 @@ from cbi.messaging import choices, inbound, numbers
 from cbi.messaging.choices import Level
 from cbi.messaging.models import InboundText
 from cbi.messaging.phones import phones
-from cbi.payments import dispatch
 from cbi.payments.models import Payment
+from cbi.payments.sending import dispatch
 from cbi.redemption.models import CodeIssue
-from cbi.registry import importing, privacy
+from cbi.registry import privacy
+from cbi.registry.intake import importing
 from cbi.registry.models import Household, Person
 from cbi.settings import settings
 from tests.factories import EVERYTHING, START, approved_run, funded_programme, team

@@ -9,10 +9,10 @@ from sqlalchemy import URL, Engine, func, select, text, update
 
 from cbi import clock, db, offices
 from cbi.messaging.models import Message
-from cbi.payments import dispatch
 from cbi.payments.models import Attempt, Discrepancy, Payment, PaymentEvent
 from cbi.payments.moves import move
-from cbi.payments.runs import find
+from cbi.payments.runs.runs import find
+from cbi.payments.sending import dispatch
 from cbi.payments.states import PaymentState
 from cbi.redemption import expiry, issuing
 from cbi.redemption.locators import LocatorsScarce

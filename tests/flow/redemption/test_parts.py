@@ -20,21 +20,16 @@ from cbi.helpline.standing import Kind, known
 from cbi.ledger.queries import fund_positions
 from cbi.messaging.models import Message
 from cbi.money import Money
-from cbi.payments import (
-    again,
-    approval,
-    dispatch,
-    follow_ups,
-    late,
-    outcomes,
-    runs,
-    withdrawing,
-)
-from cbi.payments.decision_models import Remedy
 from cbi.payments.models import Discrepancy, Payment, PaymentRun
-from cbi.payments.progress import board, in_doubt, progress
-from cbi.payments.receivable_models import Receivable
+from cbi.payments.outcomes import late, outcomes
+from cbi.payments.recovery.receivable_models import Receivable
+from cbi.payments.runs import follow_ups, runs
+from cbi.payments.runs.progress import board, in_doubt, progress
+from cbi.payments.sending import dispatch
+from cbi.payments.signing import approval
 from cbi.payments.states import PaymentState, ReceivableState
+from cbi.payments.unpaid import again, withdrawing
+from cbi.payments.unpaid.decision_models import Remedy
 from cbi.proofs.verify import verify
 from cbi.reconciliation import matching, statements
 from cbi.redemption.counter import Receipt

@@ -8,10 +8,10 @@ from sqlalchemy import Engine, select, text, update
 
 from cbi import clock, offices
 from cbi.messaging.models import Message
-from cbi.payments import receivables
 from cbi.payments.models import Payment
 from cbi.payments.moves import move
-from cbi.payments.runs import find
+from cbi.payments.recovery import receivables
+from cbi.payments.runs.runs import find
 from cbi.payments.states import PaymentState
 from cbi.redemption import counters, reissuing, till
 from cbi.redemption.counter import NotHeld

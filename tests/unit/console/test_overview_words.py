@@ -15,21 +15,21 @@ from cbi.console.overview_words import (
     kind_of,
 )
 from cbi.fsp.messages import FailureReason
-from cbi.payments.ageing import SOURCE as AGE
-from cbi.payments.amounts import SOURCE as AMOUNT_FINDING
-from cbi.payments.discrepancies import (
+from cbi.payments.outcomes.discrepancies import (
     ANOTHER_AMOUNT,
     PAID_LESS,
     PAID_MORE,
     PAID_TWICE,
     WITHOUT_COVER,
 )
-from cbi.payments.disputes import SAID_TO_HAVE_FAILED
-from cbi.payments.late import SOURCE as OWED_BACK
-from cbi.payments.recipients import ACCOUNT_CHANGED
+from cbi.payments.outcomes.disputes import SAID_TO_HAVE_FAILED
+from cbi.payments.outcomes.late import SOURCE as OWED_BACK
+from cbi.payments.recovery.amounts import SOURCE as AMOUNT_FINDING
+from cbi.payments.sending.ageing import SOURCE as AGE
+from cbi.payments.sending.recipients import ACCOUNT_CHANGED
 from cbi.payments.states import PAYMENT, PaymentState, RunState
-from cbi.payments.unpaid import SOURCE as FINDING
-from cbi.payments.withdrawing import WITHDRAWN
+from cbi.payments.unpaid.unpaid import SOURCE as FINDING
+from cbi.payments.unpaid.withdrawing import WITHDRAWN
 from cbi.reconciliation.line_booking import SOURCE as LINE_FINDING
 from cbi.reconciliation.rules import MEANS, DiscrepancyKind
 from cbi.redemption.issuing import SOURCE as CODES_MADE

@@ -12,7 +12,7 @@ from cbi.programmes.fund_terms import FundTerms
 from cbi.programmes.grant_terms import Enhanced, Grant, Tranche
 from cbi.programmes.stipend_terms import For, Stipend, TopUpTerms
 from cbi.programmes.terms import Ceilings
-from cbi.registry.mapping_files import load_mapping
+from cbi.registry.intake.mapping_files import load_mapping
 
 HOME = Path(__file__).parents[3]
 

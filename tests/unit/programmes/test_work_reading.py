@@ -28,8 +28,8 @@ from cbi.programmes.work_reading import (
     pieces,
 )
 from cbi.programmes.work_terms import WorkTerms
-from cbi.registry.checks import Unusable
-from cbi.registry.files import opened
+from cbi.registry.intake.checks import Unusable
+from cbi.registry.intake.files import opened
 from tests.work_factory import Fill, days, filled, filled_csv
 
 KEYS = Keyring(b"k" * 32, "dz")

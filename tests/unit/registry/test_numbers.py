@@ -2,7 +2,7 @@
 
 import pytest
 
-from cbi.registry.checks import Unusable, cell_text
+from cbi.registry.intake.checks import Unusable, cell_text
 from cbi.registry.numbers import phone
 
 

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from cbi.keys import Keyring, Unreadable, unseal
-from cbi.registry.facts import PersonFacts
+from cbi.registry.intake.facts import PersonFacts
 from cbi.registry.models import FactorKind, Sex
 from cbi.registry.personal import Sealer, normal_factor
 

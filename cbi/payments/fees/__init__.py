@@ -1,0 +1,1 @@
+"""What providers charge: their tariffs, and the fees of each run."""

@@ -1,0 +1,199 @@
+"""Providers' tariffs: one person proposes a version, another accepts it, and it counts from its first day."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import Select, exists, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from cbi import clock
+from cbi.access import totp
+from cbi.access.actor import Actor
+from cbi.access.permissions import Permission
+from cbi.audit.models import AuditEntry
+from cbi.audit.record import record
+from cbi.errors import Conflict, Forbidden, NotFound
+from cbi.payments.fees import tariff_files
+from cbi.payments.fees.fee_models import TariffVersion
+from cbi.payments.fees.tariff import Tariff, digest_of, stored
+from cbi.settings import settings
+
+PROPOSED, ACCEPTED = "tariff.proposed", "tariff.accepted"
+SUBJECT = "tariff"
+
+
+class NothingNew(Conflict):
+    """The file says what the latest version says."""
+
+    code = "tariff.nothing_new"
+
+
+class UnknownTariff(NotFound):
+    """No such version waits to be accepted."""
+
+    code = "tariff.unknown"
+
+
+class OwnTariff(Forbidden):
+    """Whoever proposed a tariff does not accept it."""
+
+    code = "tariff.own"
+
+
+class TariffAltered(Conflict):
+    """The tariff is not what was accepted."""
+
+    code = "tariff.altered"
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """One accepted version, and what it says."""
+
+    version: int
+    tariff: Tariff
+
+
+def propose(session: Session, actor: Actor, text: str, code: str) -> TariffVersion:
+    """Propose the tariff that a file describes, with a fresh one-time code. Nothing changes until somebody accepts it.
+
+    Raises TariffFileErrors, NothingNew, WrongCode.
+    """
+    actor.require(Permission.TARIFF_CHANGE)
+    tariff = tariff_files.read(text, settings().providers)
+    latest = session.scalar(
+        _of(tariff.provider, tariff.currency).order_by(TariffVersion.version.desc()).limit(1)
+    )
+    if latest is not None and latest.digest == tariff.digest():
+        raise NothingNew(
+            f"Version {latest.version} of the tariff of {tariff.provider} in {tariff.currency} says the same.",
+            next_step="" if latest.accepted_at else "A second person accepts it.",
+            version=latest.version,
+        )
+    totp.step_up(session, actor, code)
+    made: TariffVersion | None = session.scalar(
+        insert(TariffVersion)
+        .values(
+            provider=tariff.provider, currency=tariff.currency, version=latest.version + 1 if latest else 1,
+            valid_from=tariff.valid_from, rules=tariff.canonical(), digest=tariff.digest(), proposed_by=actor.id,
+            proposed_at=clock.now(),
+        )
+        .on_conflict_do_nothing()
+        .returning(TariffVersion)
+    )  # fmt: skip
+    if made is None:
+        raise NothingNew("Somebody proposed a tariff at the same moment.", next_step="Look at it.")
+    _note(session, actor, PROPOSED, made)
+    return made
+
+
+def accept(
+    session: Session, actor: Actor, provider: str, currency: str, version: int, code: str
+) -> TariffVersion:
+    """Let a proposed version count from its first day, with a fresh one-time code.
+
+    What was worked out before, and every fee that was compared before, stays as it is.
+    Raises UnknownTariff, OwnTariff, WrongCode.
+    """
+    actor.require(Permission.TARIFF_CHANGE)
+    found = session.get(
+        TariffVersion, (provider, currency, version), with_for_update=True, populate_existing=True
+    )
+    theirs = _of(provider, currency).subquery()
+    newest = session.scalar(select(func.max(theirs.c.version)))
+    if found is None or found.accepted_at is not None or found.version != newest:
+        raise UnknownTariff(
+            f"Version {version} of the tariff of {provider[:64]} in {currency[:3]} does not wait to be accepted.",
+            next_step="See: cbi tariff list",
+            version=version,
+        )
+    if found.proposed_by == actor.id:
+        raise OwnTariff(
+            "You proposed this tariff, so somebody else accepts it.",
+            next_step="Ask a colleague who may change tariffs.",
+        )
+    totp.step_up(session, actor, code)
+    session.execute(
+        update(TariffVersion)
+        .where(
+            TariffVersion.provider == provider, TariffVersion.currency == currency,
+            TariffVersion.version == version, TariffVersion.accepted_at.is_(None),
+        )
+        .values(accepted_by=actor.id, accepted_at=clock.now())
+    )  # fmt: skip
+    session.refresh(found)
+    _note(session, actor, ACCEPTED, found)
+    return found
+
+
+def versions(session: Session, actor: Actor) -> Sequence[TariffVersion]:
+    """Every version of every tariff, by provider and currency, the latest first."""
+    actor.require(Permission.FUND_READ)
+    order = (TariffVersion.provider, TariffVersion.currency, TariffVersion.version.desc())
+    return session.scalars(select(TariffVersion).order_by(*order)).all()
+
+
+def accepted(session: Session, provider: str, currency: str | None = None) -> Sequence[Accepted]:
+    """Every accepted version for a provider, in one currency or in all; the latest first. Raises TariffAltered."""
+    found = select(TariffVersion).where(
+        TariffVersion.provider == provider, TariffVersion.accepted_at.is_not(None)
+    )
+    if currency is not None:
+        found = found.where(TariffVersion.currency == currency)
+    rows = session.scalars(found.order_by(TariffVersion.version.desc())).all()
+    return [Accepted(row.version, _unaltered(session, row)) for row in rows]
+
+
+def in_force(
+    session: Session, providers: Collection[str], currency: str, day: date
+) -> Mapping[str, Accepted]:
+    """By provider, the version that counts on that day: the latest one whose first day has come. Raises TariffAltered."""
+    found = {}
+    for provider in providers:
+        for each in accepted(session, provider, currency):
+            if each.tariff.valid_from <= day:
+                found[provider] = each
+                break
+    return found
+
+
+def subject_of(row: TariffVersion) -> str:
+    """What the audit log calls it: `post_office/DZD/2`."""
+    return f"{row.provider}/{row.currency}/{row.version}"
+
+
+def is_said(session: Session, row: TariffVersion) -> bool:
+    """Whether the content is what was proposed, and the audit log says that this person accepted it."""
+    said = exists().where(
+        AuditEntry.subject_kind == SUBJECT,
+        AuditEntry.subject_id == subject_of(row),
+        AuditEntry.act == ACCEPTED,
+        AuditEntry.actor_id == row.accepted_by,
+        AuditEntry.details["digest"].astext == row.digest.hex(),
+    )
+    whole = digest_of(row.rules) == row.digest and row.rules.get("valid_from") == str(
+        row.valid_from
+    )
+    return whole and bool(session.scalar(select(said)))
+
+
+def _unaltered(session: Session, row: TariffVersion) -> Tariff:
+    if not is_said(session, row):
+        raise TariffAltered(
+            f"The tariff of {row.provider} is not what was accepted: somebody altered it.",
+            next_step="Sign nothing. Tell the auditor.",
+        )
+    return stored(row.rules)
+
+
+def _of(provider: str, currency: str) -> Select[TariffVersion]:
+    return select(TariffVersion).where(
+        TariffVersion.provider == provider, TariffVersion.currency == currency
+    )
+
+
+def _note(session: Session, actor: Actor, act: str, row: TariffVersion) -> None:
+    record(session, actor, act, SUBJECT, subject_of(row), digest=row.digest.hex())
+    session.flush()

@@ -1,0 +1,100 @@
+"""What ends each kind of discrepancy: words, where nothing moved; else what finds or books what became of the money."""
+
+from enum import StrEnum
+
+from sqlalchemy import exists, or_, select
+from sqlalchemy.orm import Session
+
+from cbi.payments.models import Discrepancy, Payment
+from cbi.payments.outcomes import suspense
+from cbi.payments.outcomes.discrepancies import (
+    LINE_CHANGED,
+    OF_AMOUNT,
+    PAID_MORE,
+    PAID_NOT_LISTED,
+    PAID_TWICE,
+    WITHOUT_COVER,
+)
+from cbi.payments.outcomes.disputes import SAID_TO_HAVE_FAILED, contradiction
+from cbi.payments.outcomes.known import known_paid, known_returned
+from cbi.payments.recovery.amount_models import AmountFinding
+from cbi.payments.states import ON_ITS_WAY, PaymentState
+
+
+class Ending(StrEnum):
+    """What ends a discrepancy. Whatever it is, later news that explains it ends it as well."""
+
+    WORDS = "words"
+    MONEY = "money"
+    """Money that comes back, is covered, or is written off by two people."""
+    AMOUNT = "amount"
+    """Two people find what an attempt took from our account."""
+    LINE = "line"
+    """Two people find what a line of a statement is."""
+    ANSWER = "answer"
+    """The provider answers, or two people find that the payment was not paid."""
+
+
+BY_MONEY = (PAID_TWICE, PAID_MORE, WITHOUT_COVER)
+
+RETURNED = tuple(contradiction(PaymentState.RETURNED, state) for state in PaymentState)
+"""Money is said to have come back of which our books could not take it back."""
+
+OF_ATTEMPT = (*OF_AMOUNT, SAID_TO_HAVE_FAILED, PAID_NOT_LISTED, *RETURNED)
+"""About these, two people may find what the attempt took."""
+
+
+def ending(session: Session, found: Discrepancy) -> Ending:
+    """What ends this open discrepancy as our books are now.
+
+    | Kind | Ended by |
+    |---|---|
+    | paid twice, paid more, delivered without cover | money: it comes back, is covered, is written off |
+    | about a line of a statement (all but `line_changed`) | what explains the line: a rule, our books, two people |
+    | another amount or currency | two people find what the attempt took, unless our books hold it as paid |
+    | said to have failed | on its way: the answer; paid: two people find what the attempt took |
+    | said to have come back | it comes back, or two people find that nothing stayed taken |
+    | paid, on no statement | a line, or two people find what the attempt took |
+    | every other | words: our books hold what happened, or nothing moved |
+    """
+    if found.kind in BY_MONEY:
+        return Ending.MONEY
+    if _line_is_open(session, found):
+        return Ending.LINE
+    if found.kind not in OF_ATTEMPT or found.payment_id is None:
+        return Ending.WORDS
+    payment = session.get_one(Payment, found.payment_id, populate_existing=True)
+    return _of_attempt(session, found, payment, attempt_of(found, payment))
+
+
+def attempt_of(found: Discrepancy, payment: Payment) -> int:
+    """The attempt that a discrepancy about this payment is about: the present one where it names none."""
+    named = found.details.get("attempt")
+    return payment.attempts if named is None else int(named)
+
+
+def _of_attempt(session: Session, found: Discrepancy, payment: Payment, attempt: int) -> Ending:
+    paid = known_paid(session, payment.id, attempt)
+    if found.kind in OF_AMOUNT:
+        return Ending.WORDS if paid else Ending.AMOUNT
+    if not paid and attempt == payment.attempts and payment.state in ON_ITS_WAY:
+        return Ending.ANSWER if found.kind == SAID_TO_HAVE_FAILED else Ending.WORDS
+    gone = not paid or known_returned(session, payment.id, attempt)
+    return Ending.WORDS if gone or _is_found(session, found, attempt) else Ending.AMOUNT
+
+
+def _line_is_open(session: Session, found: Discrepancy) -> bool:
+    if found.line_id is None or found.kind == LINE_CHANGED:
+        return False
+    return suspense.stay(session, found.line_id) is not None
+
+
+def _is_found(session: Session, found: Discrepancy, attempt: int) -> bool:
+    """Whether two people have found what the attempt took, and that it took nothing only after this was said."""
+    finding = exists().where(
+        AmountFinding.payment_id == found.payment_id,
+        AmountFinding.attempt == attempt,
+        AmountFinding.confirmed_by.is_not(None),
+        or_(AmountFinding.paid_minor > 0, AmountFinding.reported_at >= found.opened_at),
+    )
+    return bool(session.scalar(select(finding)))

@@ -1,0 +1,1 @@
+"""Money that moved otherwise than it was sent: found by two people, owed back, recovered or written off."""

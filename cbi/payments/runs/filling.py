@@ -1,0 +1,129 @@
+"""Fills a payment run with what is owed and in no run yet, however many households that is."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    SQLColumnExpression,
+    String,
+    and_,
+    cast,
+    func,
+    insert,
+    literal,
+    select,
+)
+from sqlalchemy.orm import Session, aliased
+
+from cbi import ids
+from cbi.fsp.messages import DeliveryMechanism
+from cbi.payments.models import Payment, PaymentRun, RunRoute
+from cbi.payments.outcomes import disputes
+from cbi.payments.runs import digest
+from cbi.payments.runs.still_owed import still_owed
+from cbi.payments.states import PaymentState
+from cbi.programmes.models import Entitlement
+from cbi.programmes.routing import account_kind_of, by_route, mechanism_of
+from cbi.registry.models import PaymentAccount, Person
+
+Routes = Mapping[DeliveryMechanism, str]
+"""Each way of delivery with its provider, the usual one first."""
+
+
+def unpaid(
+    cycle_id: UUID, routes: Routes, *columns: SQLColumnExpression[Any]
+) -> Select[*tuple[Any, ...]]:
+    """These columns of every entitlement of the cycle that could be paid now and that no live payment covers.
+
+    What was given up in an earlier run is one of them, unless the earlier payment is in dispute.
+    """
+    covered, disputed = aliased(Payment), aliased(Payment)
+    may_be_paid = select(disputed.entitlement_id).where(disputed.id.in_(disputes.in_dispute()))
+    return (
+        select(*columns)
+        .select_from(Entitlement)
+        .join(Person, and_(Person.household_id == Entitlement.household_id, Person.is_recipient))
+        .join(
+            PaymentAccount,
+            and_(
+                PaymentAccount.person_id == Person.id, PaymentAccount.kind == account_kind_of(list(routes)),
+                PaymentAccount.replaced_at.is_(None),
+            ),
+        )
+        .outerjoin(covered, and_(covered.entitlement_id == Entitlement.id, covered.live))
+        .where(
+            Entitlement.cycle_id == cycle_id, covered.id.is_(None), Entitlement.id.not_in(may_be_paid),
+            Entitlement.id.not_in(disputes.owed_back()),
+        )
+    )  # fmt: skip
+
+
+def add_payments(
+    session: Session, run: PaymentRun, routes: Routes, which: ColumnElement[bool]
+) -> None:
+    """One INSERT … SELECT, each row with its own digest; numbered route by route, so that a route is one range.
+
+    `which` of the unpaid entitlements are paid here.
+    """
+    provider, mechanism = by_route(routes), mechanism_of(list(routes))
+    place = by_route({mechanism: f"{place:03d}" for place, mechanism in enumerate(routes)})
+    owed = (
+        unpaid(
+            run.cycle_id, routes,
+            ids.fresh_in_sql().label("id"),
+            func.row_number().over(order_by=(place, Entitlement.id)).label("number"),
+            provider.label("provider"), mechanism.label("mechanism"),
+            Entitlement.id.label("entitlement_id"), Entitlement.component, Entitlement.household_id,
+            still_owed().label("amount_minor"), Person.id.label("person_id"), PaymentAccount.id.label("account_id"),
+            PaymentAccount.value_index.label("account_index"),
+        )
+        .where(which)
+        .cte("owed")
+        .prefix_with("MATERIALIZED", dialect="postgresql")
+    )  # fmt: skip
+    row = {
+        "id": owed.c.id, "run_id": literal(run.id), "number": cast(owed.c.number, Integer),
+        "entitlement_id": owed.c.entitlement_id, "programme_id": literal(run.programme_id),
+        "fund_id": literal(run.fund_id), "period": literal(run.period, String), "component": owed.c.component,
+        "household_id": owed.c.household_id, "person_id": owed.c.person_id, "account_id": owed.c.account_id,
+        "account_index": owed.c.account_index, "provider": owed.c.provider,
+        "mechanism": owed.c.mechanism, "amount_minor": owed.c.amount_minor,
+        "currency": literal(run.currency, String),
+    }  # fmt: skip
+    payments = select(*(value.label(name) for name, value in row.items())).subquery("payments")
+    session.execute(
+        insert(Payment).from_select(
+            [*row, "digest", "state", "live", "attempts", "heard_of"],
+            select(
+                payments,
+                digest.payment_digest(payments),
+                literal(PaymentState.READY.value),
+                literal(value=True),
+                literal(0),
+                literal(0),
+            ),
+            include_defaults=False,
+        )
+    )
+
+
+def add_routes(session: Session, run: PaymentRun) -> None:
+    """Note which part of the run goes out by which provider."""
+    session.execute(
+        insert(RunRoute).from_select(
+            [
+                "run_id", "provider", "mechanism", "first_number", "last_number", "payment_count", "total_minor", "currency",
+            ],
+            select(
+                Payment.run_id, Payment.provider, func.min(Payment.mechanism), func.min(Payment.number),
+                func.max(Payment.number), func.count(), func.sum(Payment.amount_minor),
+                literal(run.currency, String),
+            )
+            .where(Payment.run_id == run.id)
+            .group_by(Payment.run_id, Payment.provider),
+        )
+    )  # fmt: skip

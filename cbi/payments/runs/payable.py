@@ -1,0 +1,37 @@
+"""Whether the providers of a run pay such amounts in such ways, asked before anybody signs it."""
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from cbi.errors import Invalid
+from cbi.money import Money
+from cbi.payments.models import Payment, PaymentRun
+from cbi.payments.sending import providers
+
+
+class ProviderCannotPay(Invalid):
+    """The provider does not pay such amounts, or in such a way."""
+
+    code = "payment_run.provider_cannot_pay"
+
+
+def check_payable(session: Session, run: PaymentRun) -> None:
+    """Refuse now what a provider's profile says it cannot pay, not when ten thousand people wait."""
+    amounts = session.execute(
+        select(Payment.provider, Payment.mechanism, Payment.amount_minor, func.count())
+        .where(Payment.run_id == run.id)
+        .group_by(Payment.provider, Payment.mechanism, Payment.amount_minor)
+        .order_by(Payment.provider, Payment.amount_minor)
+    ).all()
+    refused = []
+    for provider, mechanism, minor, count in amounts:
+        profile, amount = providers.adapter(provider).profile, Money(minor, run.currency)
+        if mechanism not in profile.delivery_mechanisms:
+            raise ProviderCannotPay(f"{provider} does not deliver by {mechanism}.")
+        if not profile.admits(amount):
+            refused.append(f"{amount} by {provider} ({count} payments)")
+    if refused:
+        raise ProviderCannotPay(
+            f"These amounts are not paid by their provider: {', '.join(refused[:5])}.",
+            next_step="Change the rate card so that the amounts fit, or choose another provider.",
+        )

@@ -1,0 +1,1 @@
+"""Handing payments to their providers, once each, and hearing what became of them."""

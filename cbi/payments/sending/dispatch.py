@@ -1,0 +1,159 @@
+"""Handing a released run over, part by part: which payments go next, and the intent that is saved before they do."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, String, and_, cast, func, insert, literal, select, true
+from sqlalchemy.orm import Session
+
+from cbi import clock, db
+from cbi.access.actor import SYSTEM, Actor
+from cbi.access.permissions import Permission
+from cbi.errors import Conflict
+from cbi.lifecycle import MoveNotAllowed
+from cbi.payments.models import Attempt, Payment, PaymentRun, RunRoute
+from cbi.payments.moves import move
+from cbi.payments.outcomes import disputes
+from cbi.payments.runs.runs import find, move_run, programme_of
+from cbi.payments.signing import blocking
+from cbi.payments.signing.approval import check_approved
+from cbi.payments.states import RUN, PaymentState, RunState
+
+
+class TooEarly(Conflict):
+    """The recall window is still open."""
+
+    code = "payment_run.recall_window_open"
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Payments of one route that are handed over together: those numbered `first` to `last`, both included.
+
+    `tried`: only those with so many attempts behind them; None where nothing of the range was tried before.
+    """
+
+    run_id: UUID
+    provider: str
+    first: int
+    last: int
+    tried: int | None = None
+
+    @property
+    def within(self) -> ColumnElement[bool]:
+        """Whether a payment is in its range."""
+        return and_(
+            Payment.run_id == self.run_id, Payment.provider == self.provider, Payment.live,
+            Payment.number.between(self.first, self.last),
+        )  # fmt: skip
+
+
+def begin_release(session: Session, actor: Actor, run_id: UUID) -> PaymentRun:
+    """Let an approved run go out. Raises TooEarly inside the recall window, Blocked by a control, ContentAltered."""
+    run = find(session, run_id, lock=True)
+    actor.require(Permission.RUN_RELEASE, programme_of(session, run).code)
+    RUN.check(run.state, RunState.RELEASING)
+    if run.state is RunState.RELEASED:
+        raise MoveNotAllowed(
+            f"Run {run.number} is released already.",
+            next_step=f"What of it was not paid can be tried anew: cbi run undecided {run.number}",
+        )
+    if run.release_after is None or clock.now() < run.release_after:
+        raise TooEarly(
+            f"Run {run.number} can still be recalled until {run.release_after:%H:%M} UTC.",
+            next_step="Release it after that.",
+            number=run.number,
+        )
+    check_approved(session, run)
+    found = blocking.check(session, actor, run, blocking.RELEASE)
+    kept = blocking.keep(session, run, blocking.RELEASE, found)
+    move_run(session, actor, run, RunState.RELEASING, controls=kept)
+    db.soon(session, "releases")
+    return run
+
+
+def next_chunk(session: Session, run_id: UUID, provider: str, size: int) -> Chunk | None:
+    """The next payments of a route to hand over, at most `size` numbers; None when none is left that may be sent.
+
+    Locks the route, so one worker at a time cuts chunks from it.
+    """
+    run = find(session, run_id)
+    route = session.get_one(
+        RunRoute, (run_id, provider), with_for_update=True, populate_existing=True
+    )
+    if run.state is not RunState.RELEASING:
+        return None
+    ready = select(Payment.number, Payment.attempts).where(
+        Payment.run_id == run_id, Payment.provider == provider, Payment.live, Payment.state == PaymentState.READY,
+        disputes.undisputed(provider),
+    )  # fmt: skip
+    ahead = session.execute(
+        ready.where(Payment.number > route.released_through).order_by(Payment.number).limit(1)
+    ).one_or_none()
+    if ahead is not None:
+        return Chunk(
+            run_id, provider, ahead.number, min(ahead.number + size - 1, route.last_number)
+        )
+    # Behind the mark are only those that certainly were not sent before, or were held back by a dispute: the least tried
+    # come first, or one that is always refused would block the rest.
+    behind = session.execute(
+        ready.order_by(Payment.attempts, Payment.number).limit(1)
+    ).one_or_none()
+    if behind is None:
+        return None
+    last = min(behind.number + size - 1, route.last_number)
+    return Chunk(run_id, provider, behind.number, last, tried=behind.attempts)
+
+
+def start_chunk(session: Session, chunk: Chunk) -> int:
+    """Save the intent for every ready payment of the chunk: attempt, event, and the money in transit.
+
+    What is in dispute may have been paid already, so it gets no new attempt.
+    """
+    run = find(session, chunk.run_id)
+    started = move(
+        session, run,
+        and_(
+            chunk.within, disputes.undisputed(chunk.provider),
+            true() if chunk.tried is None else Payment.attempts == chunk.tried,
+        ),
+        PaymentState.READY, PaymentState.SENDING, provider=chunk.provider, source="dispatch",
+    )  # fmt: skip
+    note_attempts(session, and_(chunk.within, Payment.state == PaymentState.SENDING))
+    route = session.get_one(RunRoute, (chunk.run_id, chunk.provider))
+    route.released_through = max(route.released_through, chunk.last)
+    session.flush()
+    return started
+
+
+def note_attempts(session: Session, chosen: ColumnElement[bool]) -> None:
+    """Write the present attempt of every chosen payment down, with the key that a provider would know it by."""
+    number = func.lpad(cast(Payment.attempts, String), 2, "0")
+    session.execute(
+        insert(Attempt).from_select(
+            ["payment_id", "number", "provider", "idempotency_key", "started_at"],
+            select(
+                Payment.id, Payment.attempts, Payment.provider,
+                func.replace(cast(Payment.id, String), "-", "").concat("-").concat(number), literal(clock.now()),
+            ).where(chosen),
+        )
+    )  # fmt: skip
+
+
+def finish_release(session: Session, run_id: UUID) -> bool:
+    """Call the run released once no payment of it waits to be handed over. False while one does."""
+    run = find(session, run_id, lock=True)
+    if run.state is not RunState.RELEASING:
+        return run.state in {RunState.RELEASED, RunState.CLOSED}
+    waiting = session.scalar(
+        select(Payment.number)
+        .where(
+            Payment.run_id == run_id, Payment.live, Payment.state.in_([PaymentState.READY, PaymentState.SENDING])
+        )
+        .limit(1)
+    )  # fmt: skip
+    if waiting is not None:
+        return False
+    run.released_at = clock.now()
+    move_run(session, SYSTEM, run, RunState.RELEASED)
+    return True

@@ -1,0 +1,95 @@
+"""What should go on by itself and does not: a part of a run that its provider does not take, a message nobody can read."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from cbi import clock
+from cbi.money import Money
+from cbi.payments.models import InboundCallback, RunRoute
+from cbi.payments.outcomes import disputes
+from cbi.payments.runs.progress import Board, OpenRun, Tally
+from cbi.payments.states import PaymentState, RunState
+
+PATIENCE = timedelta(hours=1)
+"""How long handing over a run may take before somebody should look."""
+
+
+@dataclass(frozen=True, slots=True)
+class StalledRoute:
+    """The part of a run that is not handed over yet. `until`: its provider took nothing, and is tried again then."""
+
+    run: OpenRun
+    provider: str
+    left: Tally
+    since: datetime
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Messages of one provider that were kept and that nothing could be made of."""
+
+    provider: str
+    count: int
+    since: datetime
+
+
+def stalled_routes(session: Session, board: Board) -> list[StalledRoute]:
+    """What is not handed over yet of the runs being released: because a provider took nothing, or for over an hour."""
+    held = {(e.run_id, e.provider): e for e in disputes.held(session, _releasing(board))}
+    left = {
+        (part.run_id, part.provider): _without(part.rest, held.get((part.run_id, part.provider)))
+        for part in board.portions
+        if part.state is PaymentState.READY and board.runs[part.run_id].state is RunState.RELEASING
+    }
+    rows = session.execute(
+        select(RunRoute.run_id, RunRoute.provider, RunRoute.not_before)
+        .where(RunRoute.run_id.in_({run_id for run_id, _ in left}))
+        .order_by(RunRoute.run_id, RunRoute.first_number)
+    )
+    found = []
+    for run_id, provider, not_before in rows:
+        run = board.runs[run_id]
+        since, tally = run.release_began or run.since, left.get((run_id, provider))
+        if tally and tally.payments and (not_before or since < clock.now() - PATIENCE):
+            found.append(StalledRoute(run, provider, tally, since, not_before))
+    return found
+
+
+def _without(tally: Tally, held: disputes.Held | None) -> Tally:
+    if held is None:
+        return tally
+    minor = tally.total.minor - held.total_minor
+    return Tally(tally.payments - held.payments, Money(minor, tally.total.currency))
+
+
+def held_routes(session: Session, board: Board) -> list[StalledRoute]:
+    """What of the runs being released is not sent because a discrepancy says that it may have been paid already."""
+    found = []
+    for each in disputes.held(session, _releasing(board)):
+        run = board.runs[each.run_id]
+        tally = Tally(each.payments, Money(each.total_minor, run.whole.total.currency))
+        found.append(StalledRoute(run, each.provider, tally, run.release_began or run.since, None))
+    return found
+
+
+def _releasing(board: Board) -> list[UUID]:
+    return [run.id for run in board.runs.values() if run.state is RunState.RELEASING]
+
+
+def unread_callbacks(session: Session, patience: timedelta) -> list[Unread]:
+    """The messages that came longer ago than `patience` and wait to be read, by provider."""
+    rows = session.execute(
+        select(InboundCallback.provider, func.count(), func.min(InboundCallback.received_at))
+        .where(
+            InboundCallback.handled_at.is_(None),
+            InboundCallback.received_at < clock.now() - patience,
+        )
+        .group_by(InboundCallback.provider)
+        .order_by(InboundCallback.provider)
+    )
+    return [Unread(*row) for row in rows]

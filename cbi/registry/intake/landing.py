@@ -1,0 +1,208 @@
+"""Puts households into the registry thousands at a time: each once, whoever else is importing the same."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import cast
+from uuid import UUID, uuid4
+
+from psycopg import Connection
+from psycopg.types.json import Jsonb
+from sqlalchemy import any_, bindparam, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Session
+from sqlalchemy.types import Text
+
+from cbi import clock, ids
+from cbi.db import Base
+from cbi.fsp.messages import DeliveryMechanism
+from cbi.keys import Keyring, seal
+from cbi.registry.intake.facts import HouseholdFacts, PersonFacts, Row
+from cbi.registry.models import (
+    Band,
+    Consent,
+    Household,
+    Need,
+    PaymentAccount,
+    Person,
+    RejectedRow,
+)
+from cbi.registry.personal import CARD, PHONE, Sealer
+from cbi.registry.text import folded
+
+CONSENT_SCOPE = "assistance"
+
+_INSERT_HOUSEHOLDS = text(
+    "INSERT INTO households (id, source, source_id, size, area, language, status, fingerprint, import_id, line,"
+    " registered_at)"
+    " SELECT id, :source, source_id, size, area, language, 'active', fingerprint, :import_id, line, :now"
+    " FROM unnest(CAST(:ids AS uuid[]), CAST(:source_ids AS text[]), CAST(:sizes AS bigint[]),"
+    " CAST(:areas AS text[]), CAST(:languages AS text[]), CAST(:fingerprints AS bytea[]), CAST(:lines AS bigint[]))"
+    " AS landing (id, source_id, size, area, language, fingerprint, line)"
+    " ORDER BY source_id"  # two imports of the same households then wait for each other instead of deadlocking
+    " ON CONFLICT (source, source_id) DO NOTHING RETURNING id"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A household about to land, with the line it stands on and the keyed hash of its facts."""
+
+    facts: HouseholdFacts
+    line: int
+    fingerprint: bytes
+
+
+def fingerprints(session: Session, source: str, source_ids: Sequence[str]) -> Mapping[str, bytes]:
+    """The keyed hashes of those of these households that are in the registry, by their `source_id`."""
+    ids = bindparam(None, list(source_ids), ARRAY(Text))
+    found = session.execute(
+        select(Household.source_id, Household.fingerprint).where(
+            Household.source == source, Household.source_id == any_(ids)
+        )
+    )
+    return dict(iter(found))
+
+
+def land(
+    session: Session,
+    keys: Keyring,
+    *,
+    import_id: UUID,
+    source: str,
+    notice: str,
+    noted_by: UUID | None,
+    noted_on: date,
+    arrivals: Sequence[Arrival],
+) -> list[HouseholdFacts]:
+    """Add households with their people, telephones, consents, needs and bands; returns those that were not there before.
+
+    One that another transaction has added in the meantime is left alone: its `source_id` is not in what comes back.
+    """
+    by_id = {ids.fresh(): arrival for arrival in arrivals}
+    landed = session.scalars(
+        _INSERT_HOUSEHOLDS,
+        {
+            "source": source,
+            "import_id": import_id,
+            "now": clock.now(),
+            "ids": list(by_id),
+            "source_ids": [arrival.facts.source_id for arrival in by_id.values()],
+            "sizes": [arrival.facts.size for arrival in by_id.values()],
+            "areas": [arrival.facts.area for arrival in by_id.values()],
+            "languages": [arrival.facts.language for arrival in by_id.values()],
+            "fingerprints": [arrival.fingerprint for arrival in by_id.values()],
+            "lines": [arrival.line for arrival in by_id.values()],
+        },
+    ).all()
+    _add_people(session, Sealer(keys), notice, {each: by_id[each].facts for each in landed})
+    told = {"noted_on": noted_on, "source": source, "noted_by": noted_by, "noted_at": clock.now()}
+    _copy(
+        session,
+        Need,
+        [
+            {"household_id": each, "key": folded(word), "word": word, "members": members, **told}
+            for each in landed
+            for word, members in by_id[each].facts.needs
+        ],
+    )
+    assessed = [(each, by_id[each].facts.band) for each in landed]
+    _copy(
+        session,
+        Band,
+        [
+            {
+                "household_id": each, "scorecard": band[0], "scorecard_version": band[1],
+                "band": folded(band[2]), "word": band[2], "assessed_on": noted_on, "source": source,
+                "noted_by": noted_by, "noted_at": clock.now(),
+            }
+            for each, band in assessed
+            if band
+        ],
+    )  # fmt: skip
+    return [by_id[each].facts for each in landed]
+
+
+def _add_people(
+    session: Session, sealer: Sealer, notice: str, households: Mapping[UUID, HouseholdFacts]
+) -> None:
+    now = clock.now()
+    persons: list[dict[str, object]] = []
+    accounts: list[dict[str, object]] = []
+    consents: list[dict[str, object]] = []
+    for household_id, household in households.items():
+        for facts in household.people:
+            person_id = ids.fresh()
+            key, sealed = sealer.person(person_id, facts)
+            persons.append(
+                {
+                    "id": person_id, "household_id": household_id, "is_head": facts.is_head,
+                    "is_recipient": facts.is_recipient, "sex": str(facts.sex), "prefers": facts.prefers,
+                    "registered_at": now, **sealed,
+                }
+            )  # fmt: skip
+            for kind, plain in _accounts_of(facts):
+                account_id = ids.fresh()
+                value, index = sealer.account(key, account_id, kind, plain)
+                accounts.append(
+                    {
+                        "id": account_id, "person_id": person_id, "kind": kind, "value": value,
+                        "value_index": index, "created_at": now,
+                    }
+                )  # fmt: skip
+            if facts.is_recipient and household.consent_on:
+                consents.append(
+                    {
+                        "id": ids.fresh(), "person_id": person_id, "scope": CONSENT_SCOPE, "notice": notice,
+                        "given_on": household.consent_on, "recorded_at": now,
+                    }
+                )  # fmt: skip
+    _copy(session, Person, persons)
+    _copy(session, PaymentAccount, accounts)
+    _copy(session, Consent, consents)
+
+
+def _accounts_of(facts: PersonFacts) -> Iterable[tuple[str, str]]:
+    if facts.phone:
+        yield PHONE, facts.phone
+    if facts.prefers is DeliveryMechanism.PREPAID_CARD:
+        yield (
+            CARD,
+            uuid4().hex,
+        )  # says nothing to anybody, and does not change when the person's telephone does
+
+
+def keep_rejected(session: Session, keys: Keyring, import_id: UUID, rows: Iterable[Row]) -> None:
+    """Keep rows that cannot land: their reasons in clear, what stood in them sealed under the office's key."""
+    key = keys.derive("registry/rejected rows")
+    _copy(
+        session,
+        RejectedRow,
+        [
+            {
+                "import_id": import_id,
+                "sheet": row.sheet,
+                "line": row.line.number,
+                "reasons": Jsonb([reason.as_json() for reason in row.reasons]),
+                "cells": seal(
+                    key,
+                    json.dumps(row.line.cells, ensure_ascii=False),
+                    f"rejected/{import_id}/{row.sheet or ''}/{row.line.number}",
+                ),
+            }
+            for row in rows
+        ],
+    )
+
+
+def _copy(session: Session, table: type[Base], rows: Sequence[Mapping[str, object]]) -> None:
+    if not rows:
+        return
+    columns = list(rows[0])
+    # Only psycopg's own connection can COPY; SQLAlchemy hands it out from inside its pool.
+    driver = cast(Connection, session.connection().connection.driver_connection)
+    statement = f"COPY {table.__tablename__} ({', '.join(columns)}) FROM STDIN"
+    with driver.cursor() as cursor, cursor.copy(statement) as copy:
+        for row in rows:
+            copy.write_row([row[column] for column in columns])
