@@ -18,8 +18,8 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 
 peers: $(VENV)/.ready .peers/.ready  ## Install the programs that some tests talk to: SMS gateway, browser, API mocks
 
-.peers/.ready: .ci/peers tests/peers/package-lock.json tests/peers/localstripe.lock
-	@PYTHON="$(PYTHON)" sh .ci/peers
+.peers/.ready: .ci/peers tests/peers/package-lock.json tests/peers/localstripe.lock tests/peers/recordlinkage.lock
+	@PYTHON="$(PYTHON)" VENV="$(abspath $(VENV))" sh .ci/peers
 
 demo: setup  ## Run the whole flow on made-up people, then serve it (ARGS=--no-serve ends by itself)
 	@$(BIN)/cbi demo $(ARGS)
