@@ -76,8 +76,8 @@ def importing(ground: Ground) -> float:
 
 _REGISTRY = {
     "households": "id, source, source_id, size, area, language, status, fingerprint, import_id, line, registered_at",
-    "persons": "id, household_id, is_head, is_recipient, sex, registered_at, data_key, name, born_on, document,"
-    " document_index, factor_kind, factor",
+    "persons": "id, household_id, registered_in, is_head, is_recipient, sex, registered_at, data_key, name, born_on,"
+    " document, document_index, factor_kind, factor",
     "payment_accounts": "id, person_id, kind, value, value_index, created_at",
     "consents": "id, person_id, scope, notice, given_on, recorded_at",
 }
@@ -91,7 +91,7 @@ def _spread(number: int, row: Sequence[str], rows: dict[str, list[tuple[object, 
         (household, "template", key, int(size), area, language, "active", raw, household, number, now)
     )  # fmt: skip
     rows["persons"].append(
-        (person, household, True, True, sex, now, raw, name.encode(), born.encode(), raw, raw, "document", raw)
+        (person, household, household, True, True, sex, now, raw, name.encode(), born.encode(), raw, raw, "document", raw)
     )  # fmt: skip
     rows["payment_accounts"].append((uuid4(), person, "phone", phone.encode(), phone.encode(), now))
     rows["consents"].append((uuid4(), person, "assistance", "as told", consented, now))

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import between, dispatching, floors, redeem, shell, sms, steps
+from benchmarks import between, dispatching, floors, linkage, redeem, shell, sms, steps
 from benchmarks.ground import OFFICE, Ground, opened, owner
 from benchmarks.measure import MOST_MEMORY_MB, Figure, Run, Target, alone, percentile
 
@@ -41,6 +41,15 @@ def _to_the_codes(ground: Ground) -> Iterator[Figure]:
         "import a list", "households", alone(steps.import_list, ground, OFFICE), Target(ratio=4),
         "parse + COPY", floors.importing(ground),
     )  # fmt: skip
+    opening = alone(linkage.open_everybody, ground, OFFICE).seconds
+    yield _figure(
+        "compare",
+        "people",
+        alone(steps.compare, ground, OFFICE),
+        Target(),
+        "open everybody",
+        opening,
+    )
     yield _figure(
         "open, build, lock", "payments", alone(steps.build, ground, OFFICE), Target(ratio=2),
         "INSERT … SELECT + digest", floors.building(ground),
@@ -74,7 +83,14 @@ def _to_the_proofs(ground: Ground) -> Iterator[Figure]:
 
 def measure_redemption(ground: Ground, tellers: int, at_once: Sequence[int]) -> Iterator[Figure]:
     """Redemption alone; what has to come before it is done and not measured."""
-    for step in (steps.import_list, steps.build, steps.certify, steps.authorise, steps.release):
+    for step in (
+        steps.import_list,
+        steps.compare,
+        steps.build,
+        steps.certify,
+        steps.authorise,
+        steps.release,
+    ):
         step(ground)
     yield from redeem.figures(ground, tellers, at_once)
 
@@ -84,8 +100,26 @@ def measure_sending(ground: Ground, tellers: int, at_once: Sequence[int]) -> Ite
     yield from dispatching.figures(ground)
 
 
+def measure_worker(ground: Ground, tellers: int, at_once: Sequence[int]) -> Iterator[Figure]:
+    """A list left to the worker, alone: its memory does not grow with the list."""
+    yield _figure(
+        "import by the worker", "households", alone(steps.import_by_worker, ground, OFFICE), Target(ratio=5),
+        "parse + COPY", floors.importing(ground),
+    )  # fmt: skip
+
+
+def measure_import(ground: Ground, tellers: int, at_once: Sequence[int]) -> Iterator[Figure]:
+    """A list taken in at once, alone."""
+    yield _figure(
+        "import a list", "households", alone(steps.import_list, ground, OFFICE), Target(ratio=4),
+        "parse + COPY", floors.importing(ground),
+    )  # fmt: skip
+
+
 MEASURE = {
     None: measure,
+    "import": measure_import,
+    "worker": measure_worker,
     "sending": measure_sending,
     "run": measure_run,
     "redeem": measure_redemption,

@@ -35,6 +35,7 @@ from cbi.payments.runs import endpoints as payments
 from cbi.payments.runs import funding_endpoints as funding
 from cbi.payments.sending import callbacks
 from cbi.payments.sending import card_endpoints as cards
+from cbi.payments.signing import rate_endpoints as rates
 from cbi.payments.signing import signing_endpoints as signing
 from cbi.payments.signing import waiver_endpoints as waivers
 from cbi.payments.unpaid import again_endpoints as again
@@ -44,21 +45,32 @@ from cbi.programmes import fund_endpoints as funds
 from cbi.programmes import household_endpoints as households
 from cbi.programmes import top_up_endpoints as top_ups
 from cbi.programmes import value_endpoints as transfer_values
+from cbi.programmes import what_if_endpoints as what_if
 from cbi.programmes import work_endpoints as work
 from cbi.proofs import endpoints as proofs
+from cbi.protection import endpoints as protection
 from cbi.reconciliation import endpoints as reconciliation
 from cbi.reconciliation import fee_endpoints as fees
 from cbi.reconciliation import line_endpoints as lines
 from cbi.redemption import endpoints as redemption
 from cbi.redemption.tellers import actor_of_teller
 from cbi.registry import endpoints as registry
+from cbi.registry.areas import endpoints as places
+from cbi.registry.households import endpoints as household_changes
+from cbi.registry.intake import endpoints as intake
+from cbi.registry.linkage import endpoints as pairs
+from cbi.registry.referrals import endpoints as referrals
+from cbi.registry.scorecards import appeal_endpoints as appeals
+from cbi.registry.scorecards import endpoints as scorecards
 from cbi.reporting import endpoints as reporting
 from cbi.settings import settings
 
 STAGES = (
-    access, registry, programmes, work, households, transfer_values, top_ups, ledger, fx, funds, messages, gateway,
-    payments, funding, again, signing, waivers, tariffs, receivables, amounts, withdrawals, cards, callbacks,
-    redemption, reconciliation, lines, fees, helpline, reporting, month_end, proofs,
+    access, registry, household_changes, intake, places, scorecards, appeals, what_if, programmes, work, households,
+    transfer_values, top_ups, ledger, fx, funds, messages, gateway,
+    payments, funding, again, signing, rates, waivers, tariffs, receivables, amounts, withdrawals, cards, callbacks,
+    redemption, reconciliation, lines, fees, helpline, reporting, month_end, proofs, protection,
+    referrals, pairs,
 )  # fmt: skip
 
 HOLDERS: Mapping[str, FindActor] = {"teller": actor_of_teller}

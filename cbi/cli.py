@@ -6,21 +6,28 @@ import typer
 
 from cbi.demo.command import demo
 from cbi.terminal import (
+    appeals,
+    areas,
+    assessments,
     cards,
     complaints,
     counter,
     deployment,
     enrolment,
     fx,
+    household_acts,
     lines,
+    linkage,
     money,
     months,
     moving,
     payments,
     people,
     prices,
+    protection,
     receivables,
-    registry,
+    referrals,
+    scorecards,
     signing,
     statements,
     tariffs,
@@ -42,7 +49,16 @@ app = typer.Typer(
 app.add_typer(deployment.office, name="office")
 app.add_typer(deployment.database, name="db")
 app.add_typer(people.users, name="user")
-app.add_typer(registry.registry, name="registry")
+app.add_typer(linkage.registry, name="registry")
+app.add_typer(areas.areas, name="areas")
+app.add_typer(household_acts.households, name="household")
+app.add_typer(referrals.referrals, name="referral")
+app.add_typer(protection.person, name="person")
+app.add_typer(protection.erasure, name="erasure")
+app.add_typer(protection.keys, name="keys")
+app.add_typer(scorecards.scorecards, name="scorecard")
+app.add_typer(assessments.assessments, name="assess")
+app.add_typer(appeals.appeals, name="appeal")
 app.add_typer(money.programmes, name="programme")
 app.add_typer(enrolment.conditions, name="condition")
 app.add_typer(prices.baskets, name="basket")

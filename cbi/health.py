@@ -14,6 +14,7 @@ from cbi.errors import CbiError
 from cbi.fsp.adapter import capabilities
 from cbi.messaging.gateways import transport
 from cbi.payments.sending import providers
+from cbi.protection import rotating
 from cbi.settings import settings
 
 OLDEST_POSTGRES = 150000
@@ -35,6 +36,7 @@ def examine() -> list[Finding]:
         findings += _providers()
         findings += texts()
         findings += _offices()
+        findings += wrapping_keys()
     return findings
 
 
@@ -101,6 +103,28 @@ def _providers() -> Iterator[Finding]:
             )
         except CbiError as error:
             yield Finding("wrong", f"Provider {name}: {error}")
+
+
+def wrapping_keys() -> Iterator[Finding]:
+    """Whether everybody's own key can be opened here, and old wrapping keys are gone."""
+    try:
+        found = rotating.in_use()
+    except CbiError as error:
+        yield Finding("wrong", str(error))
+        return
+    for key in found:
+        if key.people and not key.is_kept:
+            yield Finding(
+                "wrong",
+                f"The data of {key.people} people is under the wrapping key {key.name}, which is not kept here."
+                " Bring back the file of wrapping keys; after a backup was read back: cbi keys import.",
+            )
+    if sum(key.is_kept and bool(key.name) for key in found) > 1:
+        yield Finding(
+            "weak",
+            "Old wrapping keys are still kept, so whom you erased can be read from old backups."
+            " A day after the last rotation: cbi keys destroy.",
+        )
 
 
 def texts() -> Iterator[Finding]:

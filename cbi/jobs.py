@@ -4,16 +4,19 @@ Each job reads from the office's own tables what there is to do, so a job lost, 
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cbi import offices
 from cbi.access import tokens
+from cbi.access.actor import SYSTEM
+from cbi.access.models import User
 from cbi.audit import sealing
 from cbi.errors import CbiError
 from cbi.fsp.adapter import PaysOverCounter, QueriesStatus, ReadsCallbacks, SubmitsPayments
@@ -25,7 +28,12 @@ from cbi.payments.runs import closing, queries, runs, scheduled
 from cbi.payments.sending import ageing, dispatch, inbox, polling, providers, sending
 from cbi.payments.states import RunState
 from cbi.redemption import expiry, issuing
+from cbi.redemption.models import Teller
 from cbi.registry import personal, privacy
+from cbi.registry.households import requests
+from cbi.registry.intake import pulling, sources
+from cbi.registry.intake import waiting as lists
+from cbi.registry.linkage import finding, staff
 from cbi.settings import settings
 
 log = logging.getLogger(__name__)
@@ -152,6 +160,32 @@ def _unless_refused(office: str, work: Callable[[Session], Result]) -> Result | 
         return None
 
 
+def imports(office: str) -> int:
+    """Take in the lists that wait, part by part; returns how many households were read."""
+    waiting = offices.transact(office, lists.waiting)
+    return sum(_each(waiting, lambda import_id: lists.work(office, import_id)))
+
+
+def linking(office: str) -> int:
+    """Compare everybody who was registered since with everybody else; returns how many people were compared."""
+    compared = _until_none(office, lambda session: finding.compare_next(session).people)
+    offices.transact(office, lambda session: staff.look(session, _colleagues(session)))
+    return compared
+
+
+def _colleagues(session: Session) -> Iterator[staff.Colleague]:
+    for user in session.scalars(select(User).where(User.disabled_at.is_(None))):
+        yield staff.Colleague("user", user.id, user.full_name)
+    for teller in session.scalars(select(Teller).where(Teller.disabled_at.is_(None))):
+        yield staff.Colleague("teller", teller.id, teller.full_name)
+
+
+def pull(office: str) -> int:
+    """Fetch new submissions from the sources that are to be asked each hour; returns how many lists came of it."""
+    hourly = [each for each in sources.sources(office) if each.is_hourly]
+    return sum(map(bool, _each(hourly, lambda each: pulling.pull(office, SYSTEM, each))))
+
+
 def expire(office: str) -> int:
     """Void the codes whose last day is over, and end holds nobody confirmed; returns how many codes."""
     offices.transact(office, expiry.lapse_holds)
@@ -181,8 +215,9 @@ def seal(office: str) -> int:
 
 
 def forget(office: str) -> int:
-    """Drop ended sign-ins and the keys of requests answered long ago; returns how many."""
-    return offices.transact(office, tokens.forget_old) + offices.transact(office, replay.forget_old)
+    """Drop ended sign-ins, the keys of requests answered long ago, and changes that nobody confirmed; returns how many."""
+    passing = (tokens.forget_old, replay.forget_old, requests.lapse_due)
+    return sum(offices.transact(office, each) for each in passing)
 
 
 def _each(these: Iterable[Given], work: Callable[[Given], Result]) -> list[Result]:
@@ -213,6 +248,9 @@ HOUSEKEEPING: dict[str, tuple[Callable[[str], int], int]] = {
     "read_inbox": (read_inbox, 60),
     "poll": (poll, 60),
     "cycles": (cycles, 300),
+    "imports": (imports, 30),
+    "pull": (pull, 3600),
+    "linking": (linking, 60),
     "expire": (expire, 900),
     "adopt": (adopt, 300),
     "age": (age, 3600),

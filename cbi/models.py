@@ -18,16 +18,25 @@ from cbi.payments.signing import signing_models, waiver_models
 from cbi.payments.unpaid import decision_models
 from cbi.programmes import household_models, top_up_models, value_models, work_models
 from cbi.programmes import models as programmes
+from cbi.protection import models as protection
 from cbi.reconciliation import models as reconciliation
 from cbi.redemption import models as redemption
 from cbi.registry import models as registry
+from cbi.registry import view_models
+from cbi.registry.areas import models as areas
+from cbi.registry.households import models as households
+from cbi.registry.intake import models as intake
+from cbi.registry.linkage import models as linkage
+from cbi.registry.referrals import models as referrals
+from cbi.registry.scorecards import models as scorecards
 
 metadata = Base.metadata
 
 __all__ = [
-    "access", "amount_models", "audit", "decision_models", "fee_models", "funding_models", "fx_models", "helpline",
-    "household_models", "http", "ledger", "messaging", "metadata", "offices", "part_models", "payments",
-    "programmes", "receivable_models", "reconciliation", "redemption", "registry", "request_models",
-    "sheet_models", "signing_models", "suspense_models", "top_up_models", "value_models", "waiver_models",
+    "access", "amount_models", "areas", "audit", "decision_models", "fee_models", "funding_models", "fx_models",
+    "helpline", "household_models", "households", "http", "intake", "ledger", "linkage", "messaging",
+    "metadata", "offices", "part_models", "payments", "programmes", "protection", "receivable_models",
+    "reconciliation", "redemption", "referrals", "registry", "request_models", "scorecards", "sheet_models",
+    "signing_models", "suspense_models", "top_up_models", "value_models", "view_models", "waiver_models",
     "work_models",
 ]  # fmt: skip

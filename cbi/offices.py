@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Protocol
+from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
 
 import phonenumbers
@@ -23,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from cbi import clock, keys, money
+from cbi import clock, keys, money, privileges, scope
 from cbi.db import (
     Base,
     Instant,
@@ -35,7 +36,6 @@ from cbi.db import (
     office_role,
     owner_url,
     repeatable,
-    unless_there,
 )
 from cbi.errors import CbiError, Conflict, Invalid, NotFound
 
@@ -104,6 +104,15 @@ class NotADemo(Conflict):
     code = "office.not_a_demo"
 
 
+class Sees(Protocol):
+    """Whoever looks into an office: `areas` are the codes of those whose households they see, None: everywhere."""
+
+    @property
+    def id(self) -> UUID | None: ...
+    @property
+    def areas(self) -> frozenset[str] | None: ...
+
+
 def office_of(session: Session) -> Office:
     """The office that this session works in, read once in each session."""
     known = session.info.get("office")
@@ -141,11 +150,18 @@ def transaction(code: str) -> Iterator[Session]:
         raise refused
 
 
-def transact(code: str, work: Callable[[Session], Result]) -> Result:
-    """Do `work` in one transaction of the office, again from its start when PostgreSQL asks for that."""
+def transact(
+    code: str, work: Callable[[Session], Result], *, seen_by: Sees | None = None
+) -> Result:
+    """Do `work` in one transaction of the office, again from its start when PostgreSQL asks for that.
+
+    `seen_by`: whoever asks for it; where they are held to some areas, the transaction sees those only.
+    """
 
     def once() -> Result:
         with transaction(code) as session:
+            if seen_by is not None:
+                scope.look_only_at(session, code, seen_by.areas, seen_by.id)
             return work(session)
 
     return repeatable(once)
@@ -263,7 +279,7 @@ def create(
         )
         if code in _office_codes(connection):
             raise OfficeExists(f"There is an office {code!r} already.", next_step="See: cbi doctor")
-        _create_role(connection, code)
+        privileges.make_roles(connection, code)
         connection.exec_driver_sql(f"CREATE SCHEMA {code}")
         connection.exec_driver_sql(f"GRANT USAGE ON SCHEMA {code} TO {office_role(code)}")
         _migrate(connection, code)
@@ -303,18 +319,6 @@ def _owner(given: Engine | None) -> Iterator[Engine]:
             database.dispose()
 
 
-def _create_role(connection: Connection, code: str) -> None:
-    """The office's role, usable by the application's sign-in; both may be there from another database of the server."""
-    login = application_url().username or "cbi_app"
-    for role, options in ((login, "LOGIN NOINHERIT"), (office_role(code), "NOLOGIN")):
-        known = connection.execute(
-            text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": role}
-        ).scalar()
-        if not known:
-            unless_there(connection, f'CREATE ROLE "{role}" {options}')
-    unless_there(connection, f'GRANT {office_role(code)} TO "{login}"')
-
-
 def _migrate(connection: Connection, code: str) -> None:
     """Run the migrations inside the office's schema, then grant exactly what each table declares."""
     from alembic import command  # noqa: PLC0415 - only `office create` and `db upgrade` need it
@@ -325,22 +329,11 @@ def _migrate(connection: Connection, code: str) -> None:
     config.set_main_option("script_location", str(_migrations()))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
-    for statement in grants(office_role(code)):
+    privileges.make_roles(connection, code)
+    for statement in privileges.grants(office_role(code)):
         connection.exec_driver_sql(statement)
-
-
-def grants(role: str) -> list[str]:
-    """The privileges of the application, table by table: read and add everywhere, change only what is declared."""
-    statements = []
-    for table in Base.metadata.sorted_tables:
-        info: dict[str, Any] = table.info
-        statements.append(f"REVOKE ALL ON {table.name} FROM {role}")
-        statements.append(f"GRANT SELECT, INSERT ON {table.name} TO {role}")
-        if columns := info.get("may_update"):
-            statements.append(f"GRANT UPDATE ({', '.join(columns)}) ON {table.name} TO {role}")
-        if info.get("may_delete"):
-            statements.append(f"GRANT DELETE ON {table.name} TO {role}")
-    return statements
+    for statement in scope.policies(connection, code):
+        connection.exec_driver_sql(statement)
 
 
 def _migrations() -> Path:

@@ -34,11 +34,17 @@ class Settings(BaseSettings):
     master_key_file: Path | None = None
     """Where to read the master key instead. Absent both: a file in the data folder, made at first start."""
 
+    wrapping_keys_file: Path | None = None
+    """Where the keys stand that people's own keys are sealed under (`cbi keys rotate`). Absent: in the data folder."""
+
     office: str | None = None
     """The office a command works in when `--office` is not given."""
 
     providers: Annotated[tuple[str, ...], NoDecode] = ("post_office",)
     """The financial service providers this deployment may use (comma-separated). No other is ever loaded."""
+
+    sources: Annotated[tuple[str, ...], NoDecode] = ()
+    """Where submissions of forms are fetched from (comma-separated names); see docs/sources.md. None: nowhere."""
 
     recall_minutes: int = 15
     """How long after the last signature a run can still be recalled before it is released."""
@@ -48,6 +54,15 @@ class Settings(BaseSettings):
 
     fx_rate_days: int = Field(default=31, ge=0)
     """How many days old an exchange rate may be where amounts in two currencies are compared. An older one is refused."""
+
+    keep_households_days: int = Field(default=730, ge=30)
+    """How long a household's data is kept after it takes no part any more and was last paid; then it is to be destroyed."""
+
+    keep_texts_days: int = Field(default=365, ge=30)
+    """How long the words that recipients wrote are kept once they were dealt with."""
+
+    keep_rejected_rows_days: int = Field(default=90, ge=7)
+    """How long the cells of rows that could not land are kept for somebody to mend them."""
 
     sms_transport: str = "simulator"
     """How texts leave: `simulator` (files in the data folder), `kannel`, or `http` (any other gateway). See docs/sms.md."""
@@ -74,6 +89,9 @@ class Settings(BaseSettings):
     sms_callback_secret: SecretStr | None = None
     """What the gateway shows when it brings texts or reports. Absent: texts that come in are refused."""
 
+    public_forms: bool = False
+    """Whether anybody may register themself, refer somebody or ask a question at `/apply`, without signing in."""
+
     host: str = "127.0.0.1"
     port: int = 8750
 
@@ -85,6 +103,7 @@ class Settings(BaseSettings):
         "owner_database_url",
         "master_key",
         "master_key_file",
+        "wrapping_keys_file",
         "office",
         "sms_sender",
         "sms_kannel_user",
@@ -99,7 +118,7 @@ class Settings(BaseSettings):
     def _empty_is_absent(cls, value: object) -> object:
         return value or None
 
-    @field_validator("providers", mode="before")
+    @field_validator("providers", "sources", mode="before")
     @classmethod
     def _comma_separated(cls, value: object) -> object:
         return (

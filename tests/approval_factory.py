@@ -20,6 +20,7 @@ from cbi.programmes import applying, budget, cycles
 from cbi.registry.intake import importing
 from cbi.registry.models import Household, PaymentAccount, Person
 from cbi.registry.personal import PHONE, Sealer
+from tests import made_up
 from tests.factories import EVERYTHING
 
 Sign = tuple[Actor, Callable[[], str]]
@@ -45,7 +46,8 @@ def registered(session: Session, sizes: list[int], first: int, *, shared: bool =
     for at, size in enumerate(sizes, start=first):
         phone = at - 1 if shared and at == first + len(sizes) - 1 else at
         lines.append(
-            f"W-{at:04d},Somebody {at},+2135550{phone:05d},ar,{size},{AREAS[at % len(AREAS)]},passport,DOC{at:04d}"
+            f"W-{at:04d},{made_up.name(f'W{at}')},+2135550{phone:05d},ar,{size},{AREAS[at % len(AREAS)]},"
+            f"passport,{made_up.document(f'W{at}', f'{at:04d}')}"
         )
     file = io.BytesIO("\n".join(lines).encode())
     assert importing.import_file(session, EVERYTHING, file, filename="made.csv").landed == len(

@@ -22,6 +22,7 @@ from cbi.payments.sending import dispatch
 from cbi.payments.signing import approval
 from cbi.programmes import applying, budget, cycles
 from cbi.registry.intake import importing
+from tests import made_up
 
 PASSWORD = "correct horse battery"
 START = clock.now() + timedelta(hours=1)
@@ -72,8 +73,9 @@ def households(session: Session, sizes: Sequence[int]) -> list[str]:
     numbers = [f"H-{first:04d}-{at:06d}" for at in range(len(sizes))]
     lines = ["Registration number,Name,Phone,Language,Household size,Document type,Document number"]
     lines += [
-        f"{number},Somebody {at},{phone_of(number)},ar,{size},passport,DOC{factor_of(number)}"
-        for at, (number, size) in enumerate(zip(numbers, sizes, strict=True))
+        f"{number},{made_up.name(number)},{phone_of(number)},ar,{size},passport,"
+        + made_up.document(number, factor_of(number))
+        for number, size in zip(numbers, sizes, strict=True)
     ]
     result = importing.import_file(
         session, EVERYTHING, io.BytesIO("\n".join(lines).encode()), filename="made.csv"

@@ -9,12 +9,12 @@ from sqlalchemy.orm import Session
 from cbi import clock
 from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
+from cbi.registry.import_models import Import
 from cbi.registry.models import (
     Consent,
     DuplicateFlag,
     FactorKind,
     Household,
-    Import,
     PaymentAccount,
     Person,
     Sex,
@@ -130,8 +130,8 @@ def many_households(session: Session, count: int) -> None:
         FROM generate_series(1, :count) n
         """
     persons = """
-        INSERT INTO persons (id, household_id, is_head, is_recipient, sex, factor_kind, factor, registered_at)
-        SELECT gen_random_uuid(), id, true, true, 'unknown', 'word', 'x', :now FROM households WHERE import_id = :of
+        INSERT INTO persons (id, household_id, registered_in, is_head, is_recipient, sex, factor_kind, factor, registered_at)
+        SELECT gen_random_uuid(), id, id, true, true, 'unknown', 'word', 'x', :now FROM households WHERE import_id = :of
         """
     accounts = """
         INSERT INTO payment_accounts (id, person_id, kind, value, value_index, created_at)

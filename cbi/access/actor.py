@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from cbi.access.permissions import ROLE_PERMISSIONS, Permission, Role
+from cbi.access.permissions import IN_AN_AREA, ROLE_PERMISSIONS, Permission, Role
 from cbi.errors import Forbidden
 
 
@@ -22,6 +22,8 @@ class Actor:
     id: UUID | None
     name: str = field(repr=False)
     grants: frozenset[tuple[Permission, str | None]] = frozenset()
+    areas: frozenset[str] | None = None
+    """The codes of the areas whose households they see, with everything below; None: the whole office."""
 
     def may(self, permission: Permission, programme: str | None = None) -> bool:
         """Whether the actor holds the permission for this programme; without one, for the whole office."""
@@ -52,12 +54,15 @@ class Actor:
             )
 
 
-def grants_of(roles: Iterable[tuple[Role, str | None]]) -> frozenset[tuple[Permission, str | None]]:
-    """What roles (each for a programme, or None for all) allow together."""
+def grants_of(
+    roles: Iterable[tuple[Role, str | None]], *, in_areas: bool = False
+) -> frozenset[tuple[Permission, str | None]]:
+    """What roles (each for a programme, or None for all) allow together; `in_areas`: where they are held for areas."""
     return frozenset(
         (permission, programme)
         for role, programme in roles
         for permission in ROLE_PERMISSIONS[role]
+        if not in_areas or permission in IN_AN_AREA
     )
 
 
@@ -72,6 +77,7 @@ SYSTEM = Actor(
         for permission in (
             _P.CYCLE_OPEN, _P.RUN_BUILD, _P.RUN_LOCK, _P.RUN_READ, _P.RUN_RELEASE, _P.PAYMENT_READ, _P.STATEMENT_IMPORT,
             _P.FUND_READ, _P.DISCREPANCY_READ, _P.PROGRAMME_READ, _P.PROOF_READ, _P.REGISTRY_READ,
+            _P.REGISTRY_IMPORT,
         )
     ),
 )  # fmt: skip

@@ -111,7 +111,8 @@ def grant_role(
     session: OfficeSession, actor: Administrator, user_id: UUID, body: RoleFor
 ) -> Changed:
     """Not to oneself, and never two that may not be held together."""
-    return Changed(changed=roles.grant_role(session, actor, user_id, body.role, body.programme))
+    changed = roles.grant_role(session, actor, user_id, body.role, body.programme, body.area)
+    return Changed(changed=changed)
 
 
 @router.post("/users/{user_id}/roles/revoke", summary="Take a role back")
@@ -119,7 +120,8 @@ def revoke_role(
     session: OfficeSession, actor: Administrator, user_id: UUID, body: RoleFor
 ) -> Changed:
     """It counts from the next request of that user."""
-    return Changed(changed=roles.revoke_role(session, actor, user_id, body.role, body.programme))
+    changed = roles.revoke_role(session, actor, user_id, body.role, body.programme, body.area)
+    return Changed(changed=changed)
 
 
 @router.post("/users/{user_id}/disable", summary="Let a user in no more")

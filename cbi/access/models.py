@@ -64,18 +64,21 @@ class ApiClient(Base):
 class RoleGrant(Base):
     """A role held by a user or a client, for one programme or (without one) for all of them.
 
-    A role that is taken back stays as a row; given again it is another row.
+    With an `area` it is held for the households of that area and of everything below it, else for the whole office. A
+    role that is taken back stays as a row; given again it is another row.
     """
 
     __tablename__ = "role_grants"
     __table_args__ = (
         CheckConstraint("num_nonnulls(user_id, client_id) = 1", name="one_holder"),
+        CheckConstraint("area IS NULL OR client_id IS NULL", name="area_of_a_user"),
         Index(
             "uq_role_grants_held",
             "user_id",
             "client_id",
             "role",
             "programme",
+            "area",
             unique=True,
             postgresql_nulls_not_distinct=True,
             postgresql_where=text("revoked_at IS NULL"),
@@ -88,6 +91,7 @@ class RoleGrant(Base):
     client_id: Mapped[UUID | None] = mapped_column(ForeignKey("api_clients.id"))
     role: Mapped[Role]
     programme: Mapped[str | None]
+    area: Mapped[str | None]
     granted_by: Mapped[UUID | None] = mapped_column(Uuid)
     granted_at: Mapped[Instant]
     revoked_at: Mapped[datetime | None]

@@ -12,6 +12,23 @@ class Permission(StrEnum):
     REGISTRY_IMPORT = "registry.import"
     REGISTRY_READ = "registry.read"
     REGISTRY_DECIDE = "registry.decide_duplicate"
+    REGISTRY_EXCHANGE = "registry.exchange"
+    HOUSEHOLD_CHANGE = "household.change"
+    HOUSEHOLD_CONFIRM = "household.confirm"
+    REFERRAL_DECIDE = "referral.decide"
+    PARTNER_CHANGE = "referral.partner_change"
+    PERSON_OPEN = "person.open"
+    VIEWS_READ = "person_views.read"
+    ERASURE_ASK = "erasure.ask"
+    ERASURE_CONFIRM = "erasure.confirm"
+    AREAS_CHANGE = "areas.change"
+    SCORECARD_PROPOSE = "scorecard.propose"
+    SCORECARD_ACCEPT = "scorecard.accept"
+    ASSESS = "assessment.make"
+    ASSESSMENT_OPEN = "assessment.open"
+    ASSESSMENT_CONFIRM = "assessment.confirm"
+    APPEAL_LODGE = "appeal.lodge"
+    APPEAL_DECIDE = "appeal.decide"
     PROGRAMME_APPLY = "programme.apply"
     PROGRAMME_READ = "programme.read"
     PRICES_ENTER = "prices.enter"
@@ -93,6 +110,7 @@ _READ_THE_BOOKS = {
 }
 _SIGN_HIGH = {
     _P.VALUE_ACCEPT,
+    _P.SCORECARD_ACCEPT,
     _P.RUN_SIGN,
     _P.RUN_RETURN,
     _P.RUN_CANCEL,
@@ -105,6 +123,8 @@ _SIGN_HIGH = {
 }
 _HEAR_COMPLAINTS = {
     _P.REGISTRY_READ,
+    _P.APPEAL_LODGE,
+    _P.PERSON_OPEN,
     _P.PROGRAMME_READ,
     _P.PAYMENT_READ,
     _P.CODE_REISSUE,
@@ -120,6 +140,15 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
             _P.REGISTRY_IMPORT,
             _P.REGISTRY_READ,
             _P.REGISTRY_DECIDE,
+            _P.ASSESS,
+            _P.ASSESSMENT_OPEN,
+            _P.ASSESSMENT_CONFIRM,
+            _P.APPEAL_LODGE,
+            _P.HOUSEHOLD_CHANGE,
+            _P.HOUSEHOLD_CONFIRM,
+            _P.REFERRAL_DECIDE,
+            _P.PERSON_OPEN,
+            _P.ERASURE_ASK,
             _P.PROGRAMME_READ,
             _P.PRIVACY_CHOOSE,
             _P.CARD_READ,
@@ -134,7 +163,18 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
         _READ_THE_BOOKS
         | {_P.ENROLMENT_CHANGE, _P.CONDITION_NOTE, _P.CONDITION_CONFIRM}
         | {_P.PRICES_ENTER, _P.VALUE_PROPOSE}
-        | {_P.REGISTRY_READ, _P.REGISTRY_DECIDE, _P.PROGRAMME_APPLY, _P.CYCLE_OPEN}
+        | {_P.HOUSEHOLD_CHANGE, _P.HOUSEHOLD_CONFIRM}
+        | {_P.SCORECARD_PROPOSE, _P.SCORECARD_ACCEPT, _P.ASSESSMENT_CONFIRM}
+        | {_P.APPEAL_LODGE, _P.APPEAL_DECIDE}
+        | {
+            _P.REGISTRY_READ,
+            _P.REGISTRY_DECIDE,
+            _P.REGISTRY_EXCHANGE,
+            _P.PARTNER_CHANGE,
+            _P.PROGRAMME_APPLY,
+            _P.CYCLE_OPEN,
+        }
+        | {_P.AREAS_CHANGE}
         | {_P.WORK_READ, _P.WORK_ARRANGE, _P.WORK_ENTER}
         | {_P.RUN_BUILD, _P.RUN_LOCK, _P.RUN_CANCEL, _P.CODE_REISSUE, _P.PROOF_READ, _P.RUN_SIGN}
     ),
@@ -156,7 +196,9 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
         | {_P.VALUE_ACCEPT}
     ),
     Role.HEAD_OF_FINANCE: frozenset(_READ_THE_BOOKS | _SIGN_HIGH | {_P.RUN_SIGN_FINANCE}),
-    Role.COUNTRY_DIRECTOR: frozenset(_READ_THE_BOOKS | _SIGN_HIGH | {_P.RUN_SIGN_DIRECTOR}),
+    Role.COUNTRY_DIRECTOR: frozenset(
+        _READ_THE_BOOKS | _SIGN_HIGH | {_P.RUN_SIGN_DIRECTOR, _P.ERASURE_CONFIRM}
+    ),
     Role.TREASURER: frozenset(
         _READ_THE_BOOKS
         | {_P.FUND_MOVE, _P.STATEMENT_IMPORT, _P.DISCREPANCY_SETTLE, _P.PROOF_READ}
@@ -170,9 +212,21 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
         }
     ),
     Role.COMPLAINT_HANDLER: frozenset(_HEAR_COMPLAINTS),
-    Role.PROTECTION_OFFICER: frozenset(_HEAR_COMPLAINTS | {_P.COMPLAINT_SENSITIVE}),
+    Role.PROTECTION_OFFICER: frozenset(
+        _HEAR_COMPLAINTS
+        | {
+            _P.COMPLAINT_SENSITIVE,
+            _P.REGISTRY_EXCHANGE,
+            _P.VIEWS_READ,
+            _P.ERASURE_ASK,
+            _P.ERASURE_CONFIRM,
+        }
+        | {_P.SCORECARD_PROPOSE, _P.SCORECARD_ACCEPT, _P.ASSESS, _P.ASSESSMENT_OPEN}
+        | {_P.ASSESSMENT_CONFIRM, _P.APPEAL_DECIDE}
+    ),
     Role.AUDITOR: frozenset(
-        _READ_THE_BOOKS | {_P.REGISTRY_READ, _P.PROOF_READ, _P.AUDIT_READ, _P.WORK_READ}
+        _READ_THE_BOOKS
+        | {_P.REGISTRY_READ, _P.VIEWS_READ, _P.PROOF_READ, _P.AUDIT_READ, _P.WORK_READ}
     ),
     Role.ADMINISTRATOR: frozenset({_P.USER_MANAGE, _P.PROOF_READ}),
     Role.TELLER: frozenset({_P.REDEMPTION_PERFORM}),
@@ -195,6 +249,31 @@ STAFF_ROLES: frozenset[Role] = frozenset(Role) - {Role.TELLER, Role.INTEGRATOR}
 
 CLIENT_ROLES: frozenset[Role] = frozenset({Role.INTEGRATOR})
 """What a program may hold: never anything that approves, moves or hands over money."""
+
+AREA_ROLES: frozenset[Role] = frozenset(
+    {
+        Role.REGISTRATION_OFFICER,
+        Role.COMPLAINT_HANDLER,
+        Role.PROTECTION_OFFICER,
+        Role.WORK_SUPERVISOR,
+        Role.PROGRAMME_MANAGER,
+    }
+)
+"""Jobs in the field, which may be held for some areas only. Whoever signs for money or proves the books sees all of it."""
+
+IN_AN_AREA: frozenset[Permission] = frozenset(
+    {
+        _P.REGISTRY_IMPORT, _P.REGISTRY_READ, _P.REGISTRY_DECIDE, _P.PERSON_OPEN, _P.PRIVACY_CHOOSE,
+        _P.HOUSEHOLD_CHANGE, _P.HOUSEHOLD_CONFIRM,
+        _P.ASSESS, _P.ASSESSMENT_OPEN, _P.ASSESSMENT_CONFIRM, _P.APPEAL_LODGE, _P.APPEAL_DECIDE,
+        _P.PROGRAMME_READ, _P.ENROLMENT_CHANGE, _P.CONDITION_NOTE, _P.CONDITION_CONFIRM, _P.PRICES_ENTER,
+        _P.WORK_READ, _P.WORK_ARRANGE, _P.WORK_ENTER, _P.WORK_SIGN,
+        _P.CARD_READ, _P.CARD_ISSUE, _P.CARD_BLOCK, _P.PAYMENT_READ, _P.CODE_REISSUE,
+        _P.COMPLAINT_HANDLE, _P.COMPLAINT_SENSITIVE,
+    }
+)  # fmt: skip
+"""What a role allows where it is held for areas. Whatever is done to a programme, a run or the books as a whole, from a
+part of the households that looks like all of them, takes the role for the whole office."""
 
 APART: Mapping[Role, frozenset[Role]] = {
     Role.ADMINISTRATOR: frozenset({*SIGNS, Role.TREASURER}),

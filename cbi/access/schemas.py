@@ -48,10 +48,11 @@ class NewUser(_Given):
 
 
 class RoleFor(_Given):
-    """A role, for one programme or (without one) for all of them."""
+    """A role, for one programme or (without one) for all of them, in one area or (without one) in the whole office."""
 
     role: Role
     programme: ProgrammeCode | None = None
+    area: str | None = Field(None, max_length=40, examples=["DZ31"])
 
 
 class Held(BaseModel):
@@ -59,6 +60,7 @@ class Held(BaseModel):
 
     role: Role
     programme: str | None
+    area: str | None
 
 
 class UserOut(BaseModel):
@@ -82,7 +84,7 @@ class UserOut(BaseModel):
             created_at=user.created_at,
             disabled_at=user.disabled_at,
             has_one_time_codes=user.totp_secret is not None,
-            roles=[Held(role=grant.role, programme=grant.programme) for grant in grants],
+            roles=[Held.model_validate(grant, from_attributes=True) for grant in grants],
         )
 
 
@@ -99,13 +101,17 @@ class Me(BaseModel):
     id: UUID
     name: str
     permissions: list[tuple[str, str | None]]
+    areas: list[str] | None = Field(description="The areas whose households they see; null: all.")
 
     @classmethod
     def of(cls, actor: Actor) -> "Me":
         """An actor as they see themself."""
         assert actor.id is not None
         held = sorted(actor.grants, key=lambda grant: (grant[0], grant[1] or ""))
-        return cls(kind=actor.kind, id=actor.id, name=actor.name, permissions=list(held))
+        areas = None if actor.areas is None else sorted(actor.areas)
+        return cls(
+            kind=actor.kind, id=actor.id, name=actor.name, permissions=list(held), areas=areas
+        )
 
 
 class NewPassword(_Given):

@@ -147,10 +147,15 @@ def actor_of_user(session: Session, user_id: UUID) -> Actor:
 
 def actor_named(session: Session, username: str) -> Actor:
     """The user of that name as an actor, for a terminal on the machine itself. Raises UnknownUser."""
+    return actor_of_user(session, id_of(session, username))
+
+
+def id_of(session: Session, username: str) -> UUID:
+    """The key of the user of that name. Raises UnknownUser."""
     user_id = session.scalar(select(User.id).where(User.username == username.strip().lower()))
     if user_id is None:
-        raise UnknownUser("There is no user of that name.")
-    return actor_of_user(session, user_id)
+        raise UnknownUser("There is no user of that name.", next_step="See: cbi user list")
+    return user_id
 
 
 def sign_in(session: Session, username: str, password: str, code: str | None = None) -> str:

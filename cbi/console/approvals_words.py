@@ -88,6 +88,13 @@ CAUTIONS: Mapping[str, Words] = {
         N_("%(amount)s is missing, so the run cannot be authorised."),
         N_("Ask the treasurer for the missing amount, or return the run."),
     ),
+    cautions.BUDGET_PROMISED: Words(
+        N_("Other runs wait for a signature too, and the budget does not cover all of them"),
+        N_(
+            "%(amount)s is missing for all of them with their fees, so the last of them cannot be authorised."
+        ),
+        N_("Ask the treasurer for the missing amount, or decide which run goes first."),
+    ),
     cautions.FUND_NOT_VALID: Words(
         N_("The fund may not be spent today"),
         N_("It has not begun, or it ended on %(day)s, so the run cannot be authorised."),

@@ -12,10 +12,16 @@ from cbi.console import (
     counter,
     decisions,
     doorway,
+    finance,
     first_administrator,
     overview,
     own_account,
+    referrals,
+    referrals_applying,
     refusals,
+    registry_pairs,
+    registry_scorecards,
+    waiting,
     waivers,
 )
 from cbi.console.pages import STAFF_DOOR, TELLER_DOOR, look_in
@@ -25,8 +31,14 @@ from cbi.http.routing import API
 
 AREAS = (
     overview,
+    waiting,
     approvals,
     waivers,
+    finance,
+    referrals,
+    referrals_applying,
+    registry_pairs,
+    registry_scorecards,
     decisions,
     counter,
     doorway,
@@ -46,6 +58,7 @@ PUBLIC = frozenset(
         ("GET", first_administrator.PATH),
         ("POST", first_administrator.PATH),
     }
+    | referrals_applying.PUBLIC
 )
 """Pages that need no sign-in. Any other page without a permission stops the start."""
 

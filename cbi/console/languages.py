@@ -14,7 +14,20 @@ from cbi.offices import LANGUAGES
 
 LOCALES = Path(__file__).parent / "locales"
 
-AREAS = ("base", "overview", "approvals", "counter", "decisions", "demo", "waivers")
+AREAS = (
+    "base",
+    "overview",
+    "approvals",
+    "counter",
+    "decisions",
+    "demo",
+    "waivers",
+    "waiting",
+    "finance",
+    "referrals",
+    "registry_pairs",
+    "registry_scorecards",
+)
 """Parts of the pages, each with a catalogue of its own in every language: `locales/<language>/<area>.po`."""
 
 NAMES = {"en": "English", "fr": "Français", "ar": "العربية", "es": "Español"}

@@ -18,6 +18,7 @@ from cbi.console import (
     overview_payments,
     overview_refusals,
     overview_statements,
+    waiting,
 )
 from cbi.console.languages import N_
 from cbi.console.overview_roles import ROLES
@@ -116,6 +117,7 @@ def front_page(
         else [],
         ages=[ages(visit, place) for place in range(len(AGES))],
         funds_together=together(found.funds or ()),
+        waiting=waiting.for_me(session, actor),
         role_words=lambda role: visit.gettext(ROLES[role]),
         waived=[told(visit, each) for each in found.waivers or ()],
     )

@@ -65,6 +65,12 @@ def asked(visit: Visit, session: Session, actor: Actor, found: Discrepancy) -> A
         return Asked(
             told, "line", _of_line(visit, session, actor, found.line_id), _verdicts(visit, session, actor, found.line_id)
         )  # fmt: skip
+    if how is Ending.STORY and found.line_id is not None and whole:
+        stories = [
+            (f"{each.value}:{found.id}", visit.gettext(VERDICTS[each]))
+            for each in (Verdict.FIRST_STORY, Verdict.LATER_STORY)
+        ]
+        return Asked(told, "line", _of_line(visit, session, actor, found.line_id), stories)
     if how is Ending.AMOUNT and found.payment_id is not None:
         return Asked(told, "amount", _of_amount(session, actor, found.payment_id), [])
     return Asked(told, "words" if how is Ending.WORDS else "", [], [])
@@ -111,7 +117,8 @@ def _verdicts(visit: Visit, session: Session, actor: Actor, line_id: UUID) -> li
             for each in sheet.others
         ),
         (Verdict.NOT_OURS.value, words(Verdict.NOT_OURS)),
-        *((each.value, words(each)) for each in (Verdict.REFUNDED, Verdict.LOST) if left),
+        *((each.value, words(each)) for each in (Verdict.MORE, Verdict.REFUNDED, Verdict.LOST) if left),
+        *((each.value, words(each)) for each in (Verdict.FEE,) if sheet.line.kind not in {"payment", "top_up"}),
     ]  # fmt: skip
 
 
@@ -214,11 +221,12 @@ def _said(verdict: str, payment: str, attempt: str, programme: str) -> Said:
         raise _too_little() from None
     return Said(
         said,
-        payment_id=_uuid(payment) if said is Verdict.ATTEMPT else None,
-        attempt=number if said is Verdict.ATTEMPT else None,
+        payment_id=_uuid(payment) if said in {Verdict.ATTEMPT, Verdict.MORE} else None,
+        attempt=number if said in {Verdict.ATTEMPT, Verdict.MORE} else None,
         transfer_id=transfer_id,
         other_line_id=_uuid(which) if said is Verdict.OPPOSITE else None,
-        programme=programme.strip() if said is Verdict.LOST else None,
+        programme=programme.strip() if said in {Verdict.LOST, Verdict.FEE} else None,
+        discrepancy_id=_uuid(which) if said in {Verdict.FIRST_STORY, Verdict.LATER_STORY} else None,
     )
 
 

@@ -18,6 +18,11 @@ LINE_KINDS: Mapping[str, tuple[str, str, str]] = {
         N_("Two people found that the line is not about the payment that it was matched with."),
         N_("Ask the provider in writing what the line is, and report it."),
     ),
+    "finding_mistaken": (
+        N_("A finding that was mistaken"),
+        N_("Two people took back what two people had found of the line."),
+        N_("Ask the provider in writing what the line is, and report it."),
+    ),
 }  # fmt: skip
 
 LINE_SOURCES: Mapping[str, str] = {
@@ -45,6 +50,14 @@ ENDINGS: Mapping[Ending, str] = {
         "Words do not end this: nobody knows yet whether the payment will be paid. Wait for the provider's answer; if there "
         "is none, two people may find on the payment's page that it was not paid."
     ),
+    Ending.STORY: N_(
+        "Words do not end this: the two stories of the line move different amounts. One person reports which is right, by"
+        " the provider's written word, and another confirms it with a one-time code."
+    ),
+    Ending.STATEMENT: N_(
+        "Words do not end this: money may have moved. It ends when a statement tells of the days since; whatever moved is"
+        " a line of its own then."
+    ),
 }  # fmt: skip
 """What is asked where words are not enough."""
 
@@ -56,12 +69,29 @@ VERDICTS: Mapping[Verdict, str] = {
     Verdict.REFUNDED: N_("The provider gave it back to our bank"),
     Verdict.LOST: N_("It is lost; the programme that is named below bears it"),
     Verdict.UNMATCHED: N_("It was matched with the wrong payment"),
+    Verdict.MORE: N_(
+        "It is more of the payment that is named below, which another line lists; it is owed back"
+    ),
+    Verdict.FEE: N_(
+        "It is a fee that names no payment, or one given back, of the programme that is named below"
+    ),
+    Verdict.MISTAKEN: N_("What was found of it was mistaken"),
+    Verdict.FIRST_STORY: N_("The first file tells it as it was"),
+    Verdict.LATER_STORY: N_("The later file tells it as it was"),
 }
 
 REFUSALS: Table = {
     "discrepancy.ended_by_line": (
         N_("Words do not settle this: the line stands in suspense (account 1900) until our books hold what it is."),
         N_("Report what the line is, by the provider's written word; a colleague confirms it."),
+    ),
+    "discrepancy.ended_by_story": (
+        N_("Words do not settle this: the two stories of the line move different amounts."),
+        N_("Report which is right, by the provider's written word; a colleague confirms it."),
+    ),
+    "discrepancy.ended_by_statement": (
+        N_("Words do not settle this: money may have moved, and no statement tells of that day yet."),
+        N_("Take in the provider's statement of the days since, and compare it."),
     ),
     "discrepancy.ended_by_answer": (
         N_("Words do not settle this: nobody knows yet whether the payment will be paid."),

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from cbi.console.languages import N_
 from cbi.console.overview_fee_words import FEE_KINDS
 from cbi.console.overview_line_words import LINE_FAILURES, LINE_KINDS, LINE_SOURCES
+from cbi.console.overview_payee_words import PAYEE_FAILURES, PAYEE_KINDS
 from cbi.fsp.messages import FailureReason
 from cbi.payments.outcomes.discrepancies import PAID_LESS, PAID_MORE, PAID_TWICE, WITHOUT_COVER
-from cbi.payments.sending.recipients import ACCOUNT_CHANGED
 from cbi.payments.states import PaymentState, RunState
 from cbi.redemption.states import CodeState
 from cbi.reporting.stuck import Reason
@@ -69,7 +69,7 @@ KINDS: Mapping[str, Kind] = {
         N_("The provider took a fee that nothing here explains."),
         N_("Compare it with the contract, and claim back what is not in it."),
     ),
-    **{code: Kind(*words) for code, words in {**FEE_KINDS, **LINE_KINDS}.items()},
+    **{code: Kind(*words) for code, words in {**FEE_KINDS, **LINE_KINDS, **PAYEE_KINDS}.items()},
     "top_up_line": Kind(
         N_("Money placed with the provider"),
         N_("The provider says that we placed money; our books do not say so under that reference."),
@@ -104,11 +104,6 @@ KINDS: Mapping[str, Kind] = {
         N_("One reference for two payments"),
         N_("The provider gave two payments the same reference."),
         N_("Ask the provider for the right reference of each, or its statement cannot be matched."),
-    ),
-    ACCOUNT_CHANGED: Kind(
-        N_("The number was changed after approval"),
-        N_("The recipient's number is not the one that was approved, so the money was not sent."),
-        N_("Ask the recipient face to face, then pay in a new run."),
     ),
     "said_to_have_failed": Kind(
         N_("Said to have failed"),
@@ -256,7 +251,7 @@ FAILURES: Mapping[str, str] = {
     FailureReason.INSUFFICIENT_FLOAT.value: N_("The provider had not enough of our money."),
     FailureReason.NOT_COLLECTED.value: N_("Nobody collected it."),
     FailureReason.PROVIDER_ERROR.value: N_("The provider could not do it."),
-    ACCOUNT_CHANGED: N_("The number is not the one that was approved."),
+    **PAYEE_FAILURES,
     **LINE_FAILURES,
 }
 

@@ -118,10 +118,8 @@ async def _guarded(answer: Answer, guard: Guard, limit: int, request: Request) -
             if request.method not in _READING:
                 await body.take(request, limit, fingerprint)
                 key = await _check_form(request, body, visit)
-            code = held.office.code
-            return visit.given(
-                await to_thread.run_sync(offices.transact, code, once, limiter=door.gate)
-            )
+            work = partial(offices.transact, held.office.code, once, seen_by=held.actor)
+            return visit.given(await to_thread.run_sync(work, limiter=door.gate))
         except Exception as error:
             told = visit.refused(error)
             if told is None:

@@ -7,20 +7,21 @@ from cbi.fsp.errors import UnusableSetting
 _YES_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
 
-def settings_of(name: str, environ: Mapping[str, str], names: Iterable[str] = ()) -> dict[str, str]:
+def settings_of(
+    name: str, environ: Mapping[str, str], names: Iterable[str] = (), *, prefix: str = "CBI_FSP_"
+) -> dict[str, str]:
     """The variables `CBI_FSP_<NAME>_…` for one adapter, without the prefix.
 
     `names` are all adapters of the deployment, so that `post` is not given what is meant for
     `post_office`.
     """
-    prefix = f"CBI_FSP_{name.upper()}_"
-    longer = tuple(
-        other for other in (f"CBI_FSP_{n.upper()}_" for n in names) if len(other) > len(prefix)
-    )
+    own = f"{prefix}{name.upper()}_"
+    others = (f"{prefix}{other.upper()}_" for other in names)
+    longer = tuple(other for other in others if len(other) > len(own))
     return {
-        key[len(prefix) :]: text
+        key[len(own) :]: text
         for key, text in environ.items()
-        if key.startswith(prefix) and not key.startswith(longer)
+        if key.startswith(own) and not key.startswith(longer)
     }
 
 
@@ -30,8 +31,8 @@ class AdapterSettings:
     Every method raises UnusableSetting, naming the variable and never its value.
     """
 
-    def __init__(self, name: str, given: Mapping[str, str]) -> None:
-        self._prefix = f"CBI_FSP_{name.upper()}_"
+    def __init__(self, name: str, given: Mapping[str, str], *, prefix: str = "CBI_FSP_") -> None:
+        self._prefix = f"{prefix}{name.upper()}_"
         self._left = {key.upper(): text.strip() for key, text in given.items()}
 
     def refuse(self, key: str, what: str) -> UnusableSetting:

@@ -23,6 +23,7 @@ from cbi.messaging.inbound import Heard
 from cbi.messaging.models import NumberChoice
 from cbi.redemption.models import CounterOffice
 from cbi.redemption.reissuing import lock_code, reissue
+from cbi.registry.areas.queries import spelled
 
 HELPLINE = Actor("system", None, "the helpline", frozenset({(Permission.CODE_REISSUE, None)}))
 """Whoever answers texts: it may do to a code what its recipient asks for, and nothing else."""
@@ -144,7 +145,7 @@ def _where(talk: Talk) -> Told:
         select(CounterOffice.name)
         .where(
             CounterOffice.provider == at_counter.provider, CounterOffice.closed_at.is_(None),
-            func.lower(CounterOffice.area) == func.lower(at_counter.payee.area or ""),
+            func.lower(CounterOffice.area).in_(spelled(talk.session, at_counter.payee.area)),
         )
         .order_by(CounterOffice.name)
         .limit(telling.LISTED)

@@ -26,7 +26,8 @@ class Complaint(Base):
         Index(None, "payment_id"),
         CheckConstraint("(state = 'closed') = (closed_at IS NOT NULL)", name="closed"),
         CheckConstraint("(outcome IS NULL) = (closed_at IS NULL)", name="closed_with_outcome"),
-        {"info": may_update("category", "urgent", "sensitive", "state", "due_at", "owner_id", "closed_at", "outcome")},
+        {"info": may_update("category", "urgent", "sensitive", "state", "due_at", "owner_id", "closed_at", "outcome",
+                            "number_index")},
     )  # fmt: skip
 
     id: Mapped[Key]
@@ -59,9 +60,13 @@ class ComplaintText(Base):
 
 
 class ComplaintEvent(Base):
-    """One thing that was done about a complaint, by whom. What the handler noted is sealed. Append-only."""
+    """One thing that was done about a complaint, by whom. What the handler noted is sealed.
+
+    Append-only, but for the note: it goes when the person's data is destroyed.
+    """
 
     __tablename__ = "complaint_events"
+    __table_args__ = {"info": may_update("note")}
 
     id: Mapped[Ordinal]
     complaint_id: Mapped[UUID] = mapped_column(ForeignKey("complaints.id"), index=True)

@@ -21,6 +21,8 @@ from cbi.http.requests import Principal, bearer, entrance
 
 API = "/api/v1"
 
+LARGEST_BODY = "x-largest-body"
+"""In a route's `openapi_extra`: how many bytes it takes, where the usual limit is too low."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 Answer = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -58,7 +60,9 @@ class OfficeRoute(APIRoute):
 
     @property
     def body_limit(self) -> int:
-        """Bytes this route takes: more only where the endpoint asks for a file."""
+        """Bytes this route takes: more only where the endpoint asks for a file, or the route says so."""
+        if own := (self.openapi_extra or {}).get(LARGEST_BODY):
+            return int(own)
         takes_file = any(
             isinstance(field.field_info, File) for field in _body_fields(self.dependant)
         )
@@ -104,7 +108,8 @@ class OfficeRoute(APIRoute):
                         replay.keep(session, principal, key, known, secret=secret)
                     return known
 
-                return await to_thread.run_sync(offices.transact, office, once, limiter=door.gate)
+                work = partial(offices.transact, office, once, seen_by=principal)
+                return await to_thread.run_sync(work, limiter=door.gate)
 
         return partial(guarded, guard) if guard else public
 

@@ -170,6 +170,13 @@ class Entry(StrEnum):
     EXPLAIN_CREDIT = "explain_credit"
     REFUND_SUSPENSE = "refund_suspense"
     LOSE_SUSPENSE = "lose_suspense"
+    FEE_SUSPENSE = "fee_suspense"
+    FEE_BACK = "fee_back"
+    REFUND_MISTAKEN = "refund_mistaken"
+    LOSS_MISTAKEN = "loss_mistaken"
+    FEE_MISTAKEN = "fee_mistaken"
+    FEE_BACK_MISTAKEN = "fee_back_mistaken"
+    OWED_MISTAKEN = "owed_mistaken"
     RESERVE_FEES = "reserve_fees"
     RELEASE_FEES = "release_fees"
     FEE = "fee"
@@ -238,6 +245,14 @@ LEGS: dict[Entry, tuple[tuple[AccountKind, AccountKind], ...]] = {
     Entry.EXPLAIN_CREDIT: ((SUSPENSE, FLOAT),),
     Entry.REFUND_SUSPENSE: ((BANK, SUSPENSE),),
     Entry.LOSE_SUSPENSE: ((LOSSES, SUSPENSE), (BUDGET, WRITTEN_OFF)),
+    Entry.FEE_SUSPENSE: ((FEES, SUSPENSE), (BUDGET, FEES_TAKEN)),  # it names no payment
+    Entry.FEE_BACK: ((SUSPENSE, FEES), (FEES_TAKEN, BUDGET)),
+    # What two people take back of what two people had found: the opposite entry, and the line is in suspense again.
+    Entry.REFUND_MISTAKEN: ((SUSPENSE, BANK),),
+    Entry.LOSS_MISTAKEN: ((SUSPENSE, LOSSES), (WRITTEN_OFF, BUDGET)),
+    Entry.FEE_MISTAKEN: ((SUSPENSE, FEES), (FEES_TAKEN, BUDGET)),
+    Entry.FEE_BACK_MISTAKEN: ((FEES, SUSPENSE), (BUDGET, FEES_TAKEN)),
+    Entry.OWED_MISTAKEN: ((FLOAT, RECEIVABLE),),
     # What the provider takes for a payment is no assistance: it is set aside with the run, and spent beside it.
     Entry.RESERVE_FEES: ((BUDGET, FEE_RESERVE),),
     Entry.RELEASE_FEES: ((FEE_RESERVE, BUDGET),),

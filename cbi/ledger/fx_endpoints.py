@@ -33,7 +33,12 @@ Reader = Annotated[Actor, Depends(may(Permission.FUND_READ))]
 
 @router.get("/rates", summary="Every exchange rate, the latest day first")
 def list_rates(session: OfficeSession, actor: Reader) -> list[RateOut]:
-    return [RateOut.of(row) for row in reference_rates.listed(session, actor)]
+    return [
+        RateOut.of(
+            row, reference_rates.change(session, row) if reference_rates.waits(row) else None
+        )
+        for row in reference_rates.listed(session, actor)
+    ]
 
 
 @router.post("/rates", status_code=201, summary="Enter an exchange rate; it does not count yet")
@@ -41,12 +46,7 @@ def enter(session: OfficeSession, actor: Treasurer, body: EnterRate) -> RateOut:
     row = reference_rates.propose(
         session, actor, body.base, body.quote, body.rate, body.source, body.day
     )
-    return RateOut.of(row)
-
-
-@router.post("/rates/{rate_id}/confirmation", summary="Let a colleague's rate count from now on")
-def confirm_rate(session: OfficeSession, actor: Confirmer, rate_id: UUID, body: FxCode) -> RateOut:
-    return RateOut.of(reference_rates.confirm(session, actor, rate_id, body.one_time_code))
+    return RateOut.of(row, reference_rates.change(session, row))
 
 
 @router.post("/rates/{rate_id}/withdrawal", summary="Drop a rate that nobody has confirmed")

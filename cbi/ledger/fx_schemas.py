@@ -22,6 +22,12 @@ class FxCode(BaseModel):
     one_time_code: str = Field(pattern=r"^[0-9]{6}$")
 
 
+class ConfirmRate(FxCode):
+    """The fresh one-time code, and the rate typed once more from the paper where it is far from the last one."""
+
+    rate: str = Field(default="", max_length=40, description=_RATE)
+
+
 class EnterRate(BaseModel):
     """What one unit of `base` was worth in `quote` on a day (today when it is left out), and who says so."""
 
@@ -41,7 +47,7 @@ class EnterRate(BaseModel):
 
 
 class RateOut(BaseModel):
-    """An exchange rate; it counts once it is `confirmed`."""
+    """An exchange rate; it counts once it is `confirmed`. While it waits: the `last` one, and the `change` against it."""
 
     id: UUID
     base: str
@@ -54,13 +60,16 @@ class RateOut(BaseModel):
     proposed_at: datetime
     confirmed_by: UUID | None
     confirmed_at: datetime | None
+    last: str | None = None
+    change: str | None = None
 
     @classmethod
-    def of(cls, row: ReferenceRate) -> "RateOut":
+    def of(cls, row: ReferenceRate, change: reference_rates.Change | None = None) -> "RateOut":
         return cls(
             id=row.id, base=row.base, quote=row.quote, rate=reference_rates.rate_of(row).written, day=row.day,
             source=row.source, state=reference_rates.state(row), proposed_by=row.proposed_by,
             proposed_at=row.proposed_at, confirmed_by=row.confirmed_by, confirmed_at=row.confirmed_at,
+            last=str(change.last) if change else None, change=change.percent if change else None,
         )  # fmt: skip
 
 

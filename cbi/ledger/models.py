@@ -34,9 +34,7 @@ class Fund(Base):
     __table_args__ = (
         CheckConstraint("amount_minor > 0", name="amount_positive"),
         CheckConstraint("valid_from <= valid_to", name="dates_in_order"),
-        CheckConstraint(
-            "received_minor >= 0 AND received_minor <= amount_minor", name="within_the_grant"
-        ),
+        CheckConstraint("received_minor <= amount_minor", name="within_the_grant"),
         {"info": may_update("amount_minor", "valid_to", "name", "received_minor")},
     )
 
@@ -45,6 +43,7 @@ class Fund(Base):
     name: Mapped[str]
     amount_minor: Mapped[MinorUnits]
     received_minor: Mapped[MinorUnits] = mapped_column(default=0)
+    """Less what went back to the donor: below zero where exchange gains went back, too."""
     currency: Mapped[CurrencyCode]
     valid_from: Mapped[date]
     valid_to: Mapped[date]

@@ -23,6 +23,7 @@ from cbi.settings import settings
 
 SUBJECT = "reference_rate"
 PROPOSED, CONFIRMED = "reference_rate.proposed", "reference_rate.confirmed"
+COMPARED = "reference_rate.compared"
 
 
 class NoRate(Conflict):
@@ -49,10 +50,48 @@ class UnknownRate(NotFound):
     code = "fx.unknown_rate"
 
 
+class RateJumps(Conflict):
+    """The rate is so far from the last one that it may be written the other way round."""
+
+    code = "fx.rate_jumps"
+
+
+class OtherRate(Invalid):
+    """What was typed is not the rate that a colleague entered."""
+
+    code = "fx.other_rate"
+
+
 class OwnRate(Forbidden):
     """Nobody confirms a rate of their own."""
 
     code = "fx.own_rate"
+
+
+JUMP = Fraction(2)
+"""How many times the last rate, or which part of it, a rate is taken for a mistake at, where no policy says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """How a rate compares with the one before it: `last`, as it was confirmed, and how many times that it is."""
+
+    last: "Quoted"
+    times: Fraction
+
+    @property
+    def percent(self) -> str:
+        """By how many per cent it is higher (`+`) or lower (`-`), to a tenth."""
+        tenths = round((self.times - 1) * 1000)
+        sign = "+" if tenths >= 0 else "-"
+        return f"{sign}{abs(tenths) // 10}.{abs(tenths) % 10} %"
+
+    def jumps(self, at_most: Fraction) -> bool:
+        """Whether it is more than so many times the last one, or less than that part of it."""
+        return self.times > at_most or self.times * at_most < 1
+
+    def __str__(self) -> str:
+        return f"{self.percent}, the last: {self.last}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +141,30 @@ def propose(
     return row
 
 
-def confirm(session: Session, actor: Actor, rate_id: UUID, code: str) -> ReferenceRate:
+def change(session: Session, row: ReferenceRate) -> Change | None:
+    """How a rate that waits compares with the last one before its day, or else the next after it; None: it is the first."""
+    others = select(ReferenceRate).where(
+        _between(row.base, row.quote), ReferenceRate.confirmed_at.is_not(None), ReferenceRate.id != row.id
+    )  # fmt: skip
+    confirmed = ReferenceRate.confirmed_at.desc()
+    last = session.scalar(
+        others.where(ReferenceRate.day <= row.day).order_by(ReferenceRate.day.desc(), confirmed).limit(1)
+    ) or session.scalar(others.order_by(ReferenceRate.day, confirmed).limit(1))  # fmt: skip
+    if last is None:
+        return None
+    before = rate_of(last)
+    worth = before.value if before.base == row.base else 1 / before.value
+    return Change(quoted(last), rate_of(row).value / worth)
+
+
+def confirm(
+    session: Session, actor: Actor, rate_id: UUID, code: str, again: str = "", at_most: Fraction = JUMP
+) -> ReferenceRate:  # fmt: skip
     """Let a colleague's rate count from now on, with a fresh one-time code.
 
-    It takes the place of a rate of the same day; what was worked out with that one stays. Raises UnknownRate, OwnRate,
-    WrongCode.
+    It takes the place of a rate of the same day; what was worked out with that one stays. One that is more than `at_most`
+    times the last, or less than that part of it, is typed `again` from the paper. Raises UnknownRate, OwnRate, WrongCode,
+    RateJumps, OtherRate, UnusableRate.
     """
     actor.require(Permission.FX_CONFIRM)
     row = _waiting(session, rate_id)
@@ -115,10 +173,34 @@ def confirm(session: Session, actor: Actor, rate_id: UUID, code: str) -> Referen
             "You entered this rate, so somebody else confirms it.",
             next_step="Ask a colleague who may confirm exchange rates.",
         )
+    found = change(session, row)
+    _check_jump(row, found, again, at_most)
     totp.step_up(session, actor, code)
     _decide(session, row, confirmed_by=actor.id, confirmed_at=clock.now())
     record(session, actor, CONFIRMED, SUBJECT, row.id, **facts(row))
+    if found is not None:
+        record(
+            session, actor, COMPARED, SUBJECT, row.id, last=str(found.last.id), change=found.percent,
+            typed_again=bool(again.strip()),
+        )  # fmt: skip
     return row
+
+
+def _check_jump(row: ReferenceRate, found: Change | None, again: str, at_most: Fraction) -> None:
+    """A rate that jumps is typed again; and whatever is typed is the rate that was entered."""
+    if again.strip():
+        if Rate.parse(again, row.base, row.quote) != rate_of(row):
+            raise OtherRate(
+                f"You typed another rate than was entered: {rate_of(row)}.",
+                next_step="Withdraw the one that is wrong (cbi fx withdraw-rate), and have it entered anew.",
+            )
+    elif found is not None and found.jumps(at_most):
+        raise RateJumps(
+            f"{rate_of(row)} is {found.percent} against the last rate ({found.last}). Is it written the other way round?",
+            next_step="Read it on the paper once more and type it yourself: cbi fx confirm-rate ID --rate …",
+            last=found.last.rate.written,
+            change=found.percent,
+        )
 
 
 def withdraw(session: Session, actor: Actor, rate_id: UUID) -> ReferenceRate:
@@ -192,6 +274,11 @@ def state(row: ReferenceRate) -> str:
     if row.withdrawn_at is not None:
         return "withdrawn"
     return "proposed" if row.confirmed_at is None else "confirmed"
+
+
+def waits(row: ReferenceRate) -> bool:
+    """Whether it waits for a second person."""
+    return state(row) == "proposed"
 
 
 def facts(row: ReferenceRate) -> dict[str, object]:

@@ -89,7 +89,7 @@ class InboundText(Base):
             "ix_inbound_texts_waiting", "received_at", postgresql_where=text("handled_at IS NULL")
         ),
         Index(None, "sender_index"),
-        {"info": may_update("handled_at", "outcome")},
+        {"info": may_update("handled_at", "outcome", "sender", "sender_index", "words")},
     )
 
     id: Mapped[Key]

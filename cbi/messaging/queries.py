@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ScalarSelect, Select, func, select
 from sqlalchemy.orm import Session
 
 from cbi import clock
@@ -68,11 +68,15 @@ def by_state(session: Session) -> Texts:
     failed = {reason: n for state, reason, n in counted if state == MessageState.FAILED and reason}
     reported = (Reason.UNDELIVERABLE, Reason.REJECTED, Reason.EXPIRED)
     undeliverable = sum(failed.get(reason, 0) for reason in reported)
+    late, unheard = session.execute(
+        select(
+            _count(select(Message).where(Message.waiting, Message.created_at < clock.now() - LATE)),
+            _count(select(InboundText).where(InboundText.handled_at.is_(None))),
+        )
+    ).one()
     return Texts(
         queued=states[MessageState.QUEUED] + states[MessageState.SENDING],
-        late=_count(
-            session, select(Message).where(Message.waiting, Message.created_at < clock.now() - LATE)
-        ),
+        late=late,
         handed_over=states[MessageState.SENT],
         delivered=states[MessageState.DELIVERED],
         undeliverable=undeliverable,
@@ -80,12 +84,12 @@ def by_state(session: Session) -> Texts:
         unknown=states[MessageState.UNKNOWN],
         withdrawn=states[MessageState.WITHDRAWN],
         reasons=failed,
-        unheard=_count(session, select(InboundText).where(InboundText.handled_at.is_(None))),
+        unheard=unheard,
     )
 
 
-def _count(session: Session, rows: Select[Message] | Select[InboundText]) -> int:
-    return session.scalar(select(func.count()).select_from(rows.subquery())) or 0
+def _count(rows: Select[Message] | Select[InboundText]) -> ScalarSelect[int]:
+    return select(func.count()).select_from(rows.subquery()).scalar_subquery()
 
 
 def in_trouble() -> Select[Message]:

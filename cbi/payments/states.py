@@ -128,6 +128,7 @@ class ReceivableState(StrEnum):
     RECOVERED = "recovered"
     WRITTEN_OFF = "written_off"
     DELIVERED = "delivered"
+    UNFOUNDED = "unfounded"
 
 
 RECEIVABLE = Lifecycle(
@@ -138,6 +139,7 @@ RECEIVABLE = Lifecycle(
             ReceivableState.RECOVERED: "the money came back",
             ReceivableState.WRITTEN_OFF: "given up by two people",
             ReceivableState.DELIVERED: "nothing else was paid: it is the payment",
+            ReceivableState.UNFOUNDED: "two people took its finding back",
         },
         ReceivableState.WRITTEN_OFF: {ReceivableState.RECOVERED: "the money came back after all"},
     },

@@ -21,6 +21,7 @@ from cbi.programmes.definition import Definition, read, stored
 from cbi.programmes.fund_terms import FundTerms, uncovered
 from cbi.programmes.kept import check_basis, check_counting, check_kept
 from cbi.programmes.models import Cycle, Programme, ProgrammeFund, ProgrammeVersion
+from cbi.programmes.named_areas import check_areas
 from cbi.settings import settings
 
 Row = TypeVar("Row", Fund, Programme)
@@ -58,13 +59,14 @@ def apply(session: Session, actor: Actor, text: str) -> Applied:
     """Make the programme that the file describes, or its next version; nothing when it says what is on record.
 
     The fund is made with it, as a promise: its money is booked when it arrives. Raises ProgrammeFileErrors,
-    FixedForGood, FundDiffers, FundTooSmall, RestsOnIt, CannotCount.
+    FixedForGood, FundDiffers, FundTooSmall, RestsOnIt, CannotCount, UnclearArea.
     """
     definition = read(text, settings().providers)
     code = definition.programme.code
     actor.require(Permission.PROGRAMME_APPLY, code)
     check_counting(session, definition)
     check_basis(session, definition)
+    check_areas(session, definition)
     # Whoever comes second at the same moment waits here, and then sees what the first one did.
     funds, new_funds = _funds(session, definition)
     programme, is_new = _programme(session, definition, funds[definition.grants[0].code])

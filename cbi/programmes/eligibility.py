@@ -1,6 +1,6 @@
 """Whether a household is in for a cycle, and every reason why not."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
@@ -8,7 +8,6 @@ from typing import Any
 from cbi.fsp.messages import DeliveryMechanism
 from cbi.money import LARGEST_MINOR
 from cbi.registry.personal import CARD, PHONE
-from cbi.registry.text import folded
 
 
 class Reason(StrEnum):
@@ -120,7 +119,7 @@ class Facts:
     days: int = 0
     """The days of the period on which the household takes part; all of them where days do not matter."""
     area: str = ""
-    """The household's area, folded, where the amount depends on it."""
+    """Which of the areas that the amount depends on the household lives in: folded words, with spaces between."""
     needs: tuple[tuple[str, int], ...] = ()
     """The named needs that the amount depends on, folded, with the members concerned."""
     bands: tuple[tuple[str, str], ...] = ()
@@ -132,6 +131,8 @@ class Facts:
     """The confirmed conditions."""
     room: int = LARGEST_MINOR
     """Minor units left below the lifetime ceiling, or the largest amount there is where that is no limit."""
+    brought: int = 0
+    """Minor units of what counts towards it that its people were owed in other households."""
 
     def kept(self) -> dict[str, Any]:
         """The facts as they are kept beside the decisions."""
@@ -167,11 +168,9 @@ class Criteria:
     areas: frozenset[str] | None = None
     consent_required: bool = False
 
-    def covers(self, area: str | None) -> bool:
-        """Whether a household of that area may be in; capitals, accents and spacing make no difference."""
-        if self.areas is None:
-            return True
-        return area is not None and folded(area) in self.areas
+    def covers(self, words: Collection[str]) -> bool:
+        """Whether a household may be in whose area is called by these folded words: its own, and those it lies in."""
+        return self.areas is None or not self.areas.isdisjoint(words)
 
 
 def decide(facts: Facts, criteria: Criteria) -> tuple[Reason, ...]:

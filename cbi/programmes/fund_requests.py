@@ -101,6 +101,7 @@ def ask_refund(
 ) -> Request:
     """Ask to send unspent money of a fund (in its currency) back to the donor; `reference`: the donor's letter.
 
+    All that the fund holds unallocated may go back, also what exchange has gained beyond what the donor gave.
     Raises UnknownFund, UnusableRequest, UnusableAmount, UnusableReason, PaperUsed.
     """
     actor.require(Permission.FUND_MOVE)
@@ -272,19 +273,12 @@ def _book(session: Session, actor: Actor, request: FundRequest) -> None:
 
 
 def _less_received(session: Session, request: FundRequest) -> None:
-    left = session.scalar(
+    """More than was received may go back where exchange gained it; more than the fund holds is refused by its account."""
+    session.execute(
         update(Fund)
-        .where(Fund.id == request.fund_id, Fund.received_minor >= request.amount_minor)
+        .where(Fund.id == request.fund_id)
         .values(received_minor=Fund.received_minor - request.amount_minor)
-        .returning(Fund.received_minor)
     )
-    if left is None:
-        fund = session.get_one(Fund, request.fund_id, populate_existing=True)
-        raise UnusableRequest(
-            f"The donor has given the fund {fund.code} {Money(fund.received_minor, fund.currency)} so far:"
-            f" {Money(request.amount_minor, request.currency)} cannot go back.",
-            next_step="Refuse the request, and ask for what the donor gave at most.",
-        )
 
 
 _giver, _taker = aliased(Programme), aliased(Programme)

@@ -143,6 +143,10 @@ def _below_the_ceiling(
     to = definition.stipend.round_to if definition.stipend else None
     ceiling = shown(definition.ceilings.lifetime)
     room = Money(min(facts.room, LARGEST_MINOR), definition.currency)
+    brought = ""
+    if facts.brought:
+        had = shown(Money(facts.brought, definition.currency))
+        brought = f", for its people were owed {had} in other households"
     for each in owed:
         amount = each.amount
         if room < amount:
@@ -150,7 +154,7 @@ def _below_the_ceiling(
             each = replace(
                 each,
                 amount=amount,
-                trace=f"{each.trace}, cut to {shown(amount)}: the ceiling of {ceiling} leaves no more",
+                trace=f"{each.trace}, cut to {shown(amount)}: the ceiling of {ceiling} leaves no more{brought}",
             )
         room -= amount
         if amount.minor:

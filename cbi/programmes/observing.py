@@ -1,6 +1,6 @@
 """Takes down, for every household of the registry at one moment, what the rules of a programme look at."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import (
@@ -20,33 +20,41 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    union,
 )
 from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 from sqlalchemy.orm import Session
 
 from cbi import clock
 from cbi.fsp.messages import DeliveryMechanism
-from cbi.programmes import work_paying
+from cbi.programmes import lived_through, work_paying
 from cbi.programmes.definition import Definition
 from cbi.programmes.eligibility import Criteria, Standing
 from cbi.programmes.household_models import ConditionMet
-from cbi.programmes.models import Entitlement, Programme
 from cbi.programmes.opening import Opening
 from cbi.programmes.routing import account_kind_of, mechanism_of
 from cbi.programmes.taking_part import days_taken, missed
 from cbi.registry import bands, needs
+from cbi.registry.areas.queries import tree
+from cbi.registry.linkage import queries as linkage
+from cbi.registry.linkage.models import PairState
 from cbi.registry.models import Consent, Household, PaymentAccount, Person
 from cbi.registry.queries import ACTIVE, blocked_households
-from cbi.registry.text import folded
 
 
-def observed(opening: Opening) -> Select[*tuple[Any, ...]]:
+def observed(opening: Opening, *, forecast: bool = False) -> Select[*tuple[Any, ...]]:
     """One row for each household with what the rules look at; the columns are named as in `Facts`.
 
-    What this programme does not look at has no column.
+    What this programme does not look at has no column. In a `forecast`, which pays nobody, whoever has not been compared
+    with the others yet counts as everybody else: they will be before a cycle is opened.
     """
     criteria = opening.definition.criteria
-    blocked = blocked_households().distinct().subquery("blocked")
+    in_doubt = (
+        linkage.paired_households(PairState.OPEN, PairState.SAME)
+        if forecast
+        else linkage.blocked_households()
+    )
+    blocked = union(blocked_households(), in_doubt).subquery("blocked")
     consented = exists().where(Consent.person_id == Person.id, Consent.withdrawn_at.is_(None))
     kind = account_kind_of(criteria.mechanisms)
     account = and_(
@@ -83,26 +91,27 @@ def observed(opening: Opening) -> Select[*tuple[Any, ...]]:
 def as_facts(session: Session, table: FromClause, definition: Definition) -> Subquery:
     """The observed rows with areas as the rules know them. Which spellings are meant is for the pure rules to say."""
     criteria, named = definition.criteria, definition.areas_that_matter
-    spellings: list[str] = []
+    words: Mapping[str, frozenset[str]] = {}
     if criteria.areas is not None or named:
-        spellings = [area for area in session.scalars(select(table.c.lives_in).distinct()) if area]
-    told = {area: folded(area) for area in spellings if folded(area) in named}
+        lived_in = session.scalars(select(table.c.lives_in).distinct())
+        words = tree(session).words(area for area in lived_in if area)
+    told = {area: " ".join(sorted(of & named)) for area, of in words.items() if of & named}
     area = func.coalesce(
         func.jsonb_extract_path_text(bindparam(None, told, JSONB), table.c.lives_in), ""
     )
     return select(
         *(column for column in table.c if column.name != "lives_in"),
-        _in_area(table.c.lives_in, spellings, criteria).label("in_area"),
+        _in_area(table.c.lives_in, words, criteria).label("in_area"),
         *([area.label("area")] if told else []),
     ).subquery("facts")
 
 
 def _in_area(
-    lives_in: ColumnElement[Any], spellings: list[str], criteria: Criteria
+    lives_in: ColumnElement[Any], words: Mapping[str, frozenset[str]], criteria: Criteria
 ) -> ColumnElement[bool]:
     if criteria.areas is None:
         return true()
-    covered = [area for area in spellings if criteria.covers(area)]
+    covered = [area for area, of in words.items() if criteria.covers(of)]
     return func.coalesce(lives_in == func.any(covered), false())
 
 
@@ -133,11 +142,7 @@ def _more(opening: Opening) -> Iterator[tuple[FromClause, list[ColumnElement[Any
             missed(opening.programme_id, since, period.starts_on, by_day=by_day), "missed"
         )
     if definition.grant is not None:
-        given = _by_household(
-            Entitlement.household_id, Entitlement.component, "given",
-            and_(Entitlement.programme_id == opening.programme_id, Entitlement.once),
-        )  # fmt: skip
-        yield _listed(given, "given")
+        yield _listed(lived_through.given(opening.programme_id), "given")
         if conditions := definition.grant.conditions:
             met = _by_household(
                 ConditionMet.household_id, ConditionMet.condition, "met",
@@ -161,13 +166,10 @@ def _by_household(household: Any, value: Any, name: str, which: ColumnElement[bo
 
 
 def _room(definition: Definition, ceiling: int) -> tuple[FromClause, list[ColumnElement[Any]]]:
-    """What is left below a lifetime's ceiling: all that was ever owed counts, paid or not yet."""
-    owed = (
-        select(Entitlement.household_id, func.sum(Entitlement.amount_minor).label("minor"))
-        .join(Programme, Programme.id == Entitlement.programme_id)
-        .where(Programme.code.in_(definition.counting))
-        .group_by(Entitlement.household_id)
-        .subquery("owed")
-    )
-    left = literal(ceiling, BigInteger) - func.coalesce(owed.c.minor, 0)
-    return owed, [func.greatest(left, 0).cast(BigInteger).label("room")]
+    """What is left below a lifetime's ceiling, and what of all that counts its people brought from elsewhere."""
+    counted = lived_through.counted(definition)
+    left = literal(ceiling, BigInteger) - func.coalesce(counted.c.minor, 0)
+    return counted, [
+        func.greatest(left, 0).cast(BigInteger).label("room"),
+        func.coalesce(counted.c.brought, 0).cast(BigInteger).label("brought"),
+    ]

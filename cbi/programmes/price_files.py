@@ -15,7 +15,6 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from cbi.keys import Keyring
 from cbi.money import Money
-from cbi.programmes import work_tokens
 from cbi.programmes.price_layout import (
     AREA,
     DAY,
@@ -33,8 +32,8 @@ from cbi.programmes.price_layout import (
     PriceSheet,
     headings,
 )
-from cbi.programmes.work_files import RIGHT_TO_LEFT, harmless
-from cbi.registry.intake.reports import text_cell
+from cbi.registry import row_tokens
+from cbi.registry.intake.reports import RIGHT_TO_LEFT, harmless, text_cell
 
 ABOUT, SHEET = "About", "Prices"
 _ABOUT = {
@@ -108,9 +107,9 @@ def _values(sheet: PriceSheet, keys: Keyring, asked: Asked) -> dict[str, str]:
     told = {
         NUMBER: str(asked.number), ITEM: asked.line.name, UNIT: asked.line.unit,
         MARKET: asked.market.name, AREA: asked.market.area, **known,
-        TOKEN: work_tokens.token(
+        TOKEN: row_tokens.token(
             keys, sheet.round_id, sheet.version, asked.number, len(sheet.rows), asked.whose,
-            kind=work_tokens.PRICES,
+            kind=row_tokens.PRICES,
         ),
     }  # fmt: skip
     return {name: told[name] for name in HEADINGS}

@@ -8,7 +8,6 @@ from typing import TypeVar
 from cbi.audit import reasons
 from cbi.keys import Keyring
 from cbi.money import Money, UnusableAmount
-from cbi.programmes import work_tokens
 from cbi.programmes.price_layout import (
     DAY,
     HEADINGS,
@@ -23,6 +22,7 @@ from cbi.programmes.price_layout import (
     PriceSheet,
 )
 from cbi.programmes.valuing import Outlier
+from cbi.registry import row_tokens
 from cbi.registry.intake import checks
 from cbi.registry.intake.cells import cell
 from cbi.registry.intake.checks import Reason, Unusable
@@ -104,7 +104,7 @@ class Reader:
     def _whose(self, row: Row) -> Asked:
         """What the row is the price of: the token says so, and item and market must agree with it. Raises Unusable."""
         sheet, text = self._context.sheet, self._text(row, TOKEN)
-        given = work_tokens.read(text)
+        given = row_tokens.read(text)
         if given is None:
             raise Unusable("wrong_token" if text else "no_token", *_NO_TOKEN)
         if given.sheet != sheet.round_id:
@@ -118,8 +118,8 @@ class Reader:
                 f"Export the round {sheet.round_id} again, and enter what differs there.",
             )  # fmt: skip
         asked = self._by_number.get(given.number)
-        if asked is None or not work_tokens.is_ours(
-            self._context.keys, given, asked.whose, kind=work_tokens.PRICES
+        if asked is None or not row_tokens.is_ours(
+            self._context.keys, given, asked.whose, kind=row_tokens.PRICES
         ):
             raise Unusable("wrong_token", *_NO_TOKEN)
         first = self._seen.setdefault(given.number, row)

@@ -14,12 +14,13 @@ from cbi.access.permissions import Permission
 from cbi.audit.record import record
 from cbi.errors import Conflict, Invalid, NotFound
 from cbi.offices import office_of
-from cbi.programmes import baskets, price_files, valuing, work_tokens
+from cbi.programmes import baskets, price_files, valuing
 from cbi.programmes.price_layout import Answer, PriceSheet, find_columns, token_columns
 from cbi.programmes.price_reading import Context, Reader
 from cbi.programmes.price_results import Entered, PricesRefused, summary
 from cbi.programmes.value_models import Price, PriceRound, PriceVersion
 from cbi.programmes.valuing import Prices
+from cbi.registry import row_tokens
 from cbi.registry.intake.facts import Outcome
 from cbi.registry.intake.files import File, Table, opened
 from cbi.registry.intake.mapping import missing_columns
@@ -220,7 +221,7 @@ def _find_table(file: File) -> tuple[Table, int]:
         places = list(token_columns(table.columns))
         for line in table.lines:
             for place in places:
-                given = work_tokens.read(line.cells[place]) if place < len(line.cells) else None
+                given = row_tokens.read(line.cells[place]) if place < len(line.cells) else None
                 if given is not None:
                     return file.table(table.sheet), given.sheet
     raise NotAPriceSheet(

@@ -11,6 +11,7 @@ from sqlalchemy import BigInteger, Subquery, Text, Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from cbi.programmes.eligibility import ABSENCES
+from cbi.programmes.lived_through import LIVED_THROUGH
 
 # LEAST and GREATEST pass over NULL: no first day, no last day, not resumed yet. The day of resuming counts again.
 _DAYS = """
@@ -54,10 +55,14 @@ _MISSED = """
                 ELSE was.reasons <@ CAST(:absences AS jsonb) END
             AND NOT EXISTS (SELECT 1 FROM arrears_paid a WHERE a.programme_id = :programme
                 AND a.household_id = d.household_id AND a.period = c.period)
+            AND NOT EXISTS (SELECT 1 FROM (LIVED_THROUGH) t WHERE t.household_id = d.household_id
+                AND t.programme_id = :programme AND t.period = c.period AND t.is_theirs AND t.elsewhere)
     ) periods
     WHERE due > given
     GROUP BY household_id
-""".replace("DAYS", _DAYS.replace("WHICH", "starts_on >= :since AND ends_on < :before"))
+""".replace("DAYS", _DAYS.replace("WHICH", "starts_on >= :since AND ends_on < :before")).replace(
+    "LIVED_THROUGH", LIVED_THROUGH
+)
 
 
 def days_taken(programme_id: UUID, cycle_id: UUID) -> Subquery:
@@ -77,7 +82,7 @@ def missed(programme_id: UUID, since: date, before: date, *, by_day: bool) -> Su
     """The periods between these days of which households were given fewer days than they took part in, by what is known
     now, and which nothing has made up for: suspended wrongly, or registered late with an earlier first day.
 
-    Nothing is missed where another reason kept a household out.
+    Nothing is missed where another reason kept a household out, nor what its people were owed in another household.
     """
     return (
         text(_MISSED)

@@ -32,7 +32,7 @@ class TopUp(Base):
             postgresql_where=text("decision IS DISTINCT FROM 'refused'"),
         ),
         Index(
-            "uq_top_ups_reference", "cycle_id", "reference", unique=True,
+            "uq_top_ups_reference", "cycle_id", "reference_key", unique=True,
             postgresql_where=text("decision IS DISTINCT FROM 'refused'"),
         ),
         CheckConstraint("number > 0", name="number"),
@@ -54,6 +54,8 @@ class TopUp(Base):
     reason: Mapped[str]
     reference: Mapped[str]
     """Where the decision can be found: a memo, the minutes of a meeting."""
+    reference_key: Mapped[str]
+    """The same without spaces, in small letters and plain digits: `MEMO-14`, `memo -14` and `MEMO-١٤` are one decision."""
     digest: Mapped[bytes] = mapped_column(LargeBinary)
     households: Mapped[int]
     total_minor: Mapped[MinorUnits]

@@ -24,6 +24,7 @@ from sqlalchemy.orm import Session
 
 from cbi import ids, money
 from cbi.errors import Conflict
+from cbi.programmes import lived_through
 from cbi.programmes.definition import Definition
 from cbi.programmes.models import Cycle, Entitlement, Programme
 from cbi.programmes.top_up_models import TopUp, TopUpRow
@@ -102,19 +103,13 @@ def entitling(top_up: TopUp, cycle: Cycle, programme: Programme) -> Insert:
 
 
 def check_ceilings(session: Session, definition: Definition, top_up_id: UUID) -> None:
-    """Refuse what goes beyond a lifetime's ceiling: what a household was ever owed counts, paid or not yet.
+    """Refuse what goes beyond a lifetime's ceiling: what its people were ever owed counts, paid or not yet.
 
     Raises AboveTheCeiling.
     """
     if definition.ceilings is None:
         return
-    owed = (
-        select(Entitlement.household_id, func.sum(Entitlement.amount_minor).label("minor"))
-        .join(Programme, Programme.id == Entitlement.programme_id)
-        .where(Programme.code.in_(definition.counting))
-        .group_by(Entitlement.household_id)
-        .subquery("owed")
-    )
+    owed = lived_through.counted(definition)
     ceiling = definition.ceilings.lifetime
     above = session.scalars(
         select(Household.source_id)

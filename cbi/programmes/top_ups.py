@@ -26,6 +26,7 @@ from cbi.programmes.top_up_lists import Line, UnusableTopUp
 from cbi.programmes.top_up_models import TopUp, TopUpRow
 from cbi.programmes.top_up_owing import check_ceilings, check_current, entitling, rows_digest
 from cbi.registry.naming import by_number
+from cbi.registry.text import clean, plain_digits
 
 ACCEPTED, REFUSED = "accepted", "refused"
 
@@ -161,8 +162,8 @@ def finish(
     last = select(func.coalesce(func.max(TopUp.number), 0)).where(TopUp.cycle_id == cycle.id)
     top_up = TopUp(
         id=top_up_id, cycle_id=cycle.id, number=(session.scalar(last) or 0) + 1, basis=basis,
-        reason=reasons.plain(reason), reference=reasons.plain(reference), digest=digest, households=count,
-        total_minor=int(minor), currency=programme.currency, proposed_by=actor.id, proposed_at=clock.now(),
+        reason=reasons.plain(reason), reference=reasons.plain(reference), reference_key=_key(reference), digest=digest,
+        households=count, total_minor=int(minor), currency=programme.currency, proposed_by=actor.id, proposed_at=clock.now(),
     )  # fmt: skip
     try:
         with session.begin_nested():
@@ -179,6 +180,10 @@ def finish(
         number=top_up.number, households=count, total=int(minor), digest=digest.hex(),
     )  # fmt: skip
     return top_up
+
+
+def _key(reference: str) -> str:
+    return "".join(plain_digits(clean(reference)).casefold().split())
 
 
 def accept(session: Session, actor: Actor, top_up_id: UUID, code: str) -> TopUp:

@@ -32,12 +32,15 @@ class Who:
     max_size: int | None = None
 
     def concerned(self, size: int, area: str, needs: Mapping[str, int], bands: Bands = ()) -> int:
-        """How many members of such a household it concerns; 0 when it is not for this household."""
+        """How many members of such a household it concerns; 0 when it is not for this household.
+
+        `area`: the folded words of the areas that it lives in, one in the other, with spaces between.
+        """
         if self.min_size is not None and size < self.min_size:
             return 0
         if self.max_size is not None and size > self.max_size:
             return 0
-        if self.areas is not None and area not in self.areas:
+        if self.areas is not None and self.areas.isdisjoint(area.split()):
             return 0
         if self.bands is not None and not any(
             band in self.bands and self.scorecard in (None, scorecard) for scorecard, band in bands

@@ -89,7 +89,7 @@ def cost(session: Session, programme: Programme, before: Definition, after: Defi
         .order_by(Cycle.starts_on.desc())
         .limit(1)
     )
-    left = list(_left(session, programme, after))
+    left = list(periods_left(session, programme, after))
     if last is None:
         period = left[0] if left else after.schedule.last
         counted, whom = _now(session, programme, after, period), NOW
@@ -99,17 +99,17 @@ def cost(session: Session, programme: Programme, before: Definition, after: Defi
     now = then = Money.zero(after.currency)
     households = 0
     for facts, count in counted:
-        paid = [_owed(facts, period.days, rules) for rules in (before, after)]
+        paid = [owed_in(facts, period.days, rules) for rules in (before, after)]
         now, then = now + paid[0] * count, then + paid[1] * count
         households += count if paid[1].minor else 0
     return Cost(
         whom=whom, households=households, now=now, then=then, cycles_left=len(left),
-        available=_held(session, programme, BUDGET.code, after.currency),
-        unallocated=_held(session, programme, FUND.code, after.currency),
+        available=held(session, programme, BUDGET.code, after.currency),
+        unallocated=held(session, programme, FUND.code, after.currency),
     )  # fmt: skip
 
 
-def _owed(facts: Facts, days: int, rules: Definition) -> Money:
+def owed_in(facts: Facts, days: int, rules: Definition) -> Money:
     total = Money.zero(rules.currency)
     for owed in judge(facts, days, rules, {}).owed:
         total += owed.amount
@@ -137,7 +137,7 @@ def _now(
 ) -> list[tuple[Facts, int]]:
     """The same for every household as it is now."""
     opening = Opening(uuid4(), programme.id, period, programme.version, rules)
-    facts = as_facts(session, observed(opening).subquery("observed"), rules)
+    facts = as_facts(session, observed(opening, forecast=True).subquery("observed"), rules)
     names = [each.name for each in facts.c if each.name != "household_id"]
     columns = [facts.c[name] for name in names]
     with db.planned_for_sets(session):
@@ -154,7 +154,7 @@ def _without_arrears(told: Mapping[str, Any]) -> Facts:
     return replace(Facts.of(told), missed=())
 
 
-def _left(session: Session, programme: Programme, rules: Definition) -> Iterator[Period]:
+def periods_left(session: Session, programme: Programme, rules: Definition) -> Iterator[Period]:
     """The periods of the schedule that are not over and that no cycle has been opened for."""
     opened = set(session.scalars(select(Cycle.period).where(Cycle.programme_id == programme.id)))
     today = clock.today(office_of(session).timezone)
@@ -165,7 +165,7 @@ def _left(session: Session, programme: Programme, rules: Definition) -> Iterator
         period = period.next
 
 
-def _held(session: Session, programme: Programme, code: str, currency: str) -> Money:
+def held(session: Session, programme: Programme, code: str, currency: str) -> Money:
     """What the programme's budget holds, or what the funds it draws on have not given to anybody yet."""
     whose = (
         Account.programme_id == programme.id

@@ -16,12 +16,13 @@ from cbi.audit.record import record
 from cbi.errors import Conflict, Forbidden, Invalid
 from cbi.money import Money
 from cbi.offices import Office, office_of
-from cbi.programmes import work_queries, work_sheets, work_tokens
+from cbi.programmes import work_queries, work_sheets
 from cbi.programmes.work_layout import Filled, Paper, find_columns, token_columns
 from cbi.programmes.work_models import WorkRow, WorkSheet, WorkVersion
 from cbi.programmes.work_pay import Done, earned
 from cbi.programmes.work_reading import Context, Entry, Reader, noted
 from cbi.programmes.work_results import Entered, SheetRefused, summary
+from cbi.registry import row_tokens
 from cbi.registry.intake.facts import Outcome
 from cbi.registry.intake.files import File, Table, opened
 from cbi.registry.intake.mapping import missing_columns
@@ -126,7 +127,7 @@ def _find_table(session: Session, file: File) -> tuple[Table, int]:
         votes: dict[int, int] = {}
         for line in table.lines:
             for place in places:
-                given = work_tokens.read(line.cells[place]) if place < len(line.cells) else None
+                given = row_tokens.read(line.cells[place]) if place < len(line.cells) else None
                 if given is not None:
                     votes[given.sheet] = votes.get(given.sheet, 0) + 1
         if votes:

@@ -16,7 +16,6 @@ from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.worksheet import Worksheet
 
 from cbi.keys import Keyring
-from cbi.programmes import work_tokens
 from cbi.programmes.work_layout import (
     DAY,
     DAYS_WORKED,
@@ -31,10 +30,10 @@ from cbi.programmes.work_layout import (
 )
 from cbi.programmes.work_models import Basis
 from cbi.programmes.work_terms import MOST_PIECES
-from cbi.registry.intake.reports import FORMULA_SIGNS, text_cell
+from cbi.registry import row_tokens
+from cbi.registry.intake.reports import RIGHT_TO_LEFT, harmless, text_cell
 
 ABOUT, SHEET = "About", "Sheet"
-RIGHT_TO_LEFT = frozenset({"ar"})
 _ABOUT = {
     "en": (
         "How to fill this in", "Sheet", "Work", "From – to", "Pays",
@@ -104,7 +103,7 @@ def _value(column: Column, paper: Paper, keys: Keyring, worker: Worker) -> str:
     if column.holds in fixed:
         return fixed[column.holds]
     if column.holds == TOKEN:
-        return work_tokens.token(
+        return row_tokens.token(
             keys, paper.sheet, paper.version, worker.number, len(paper.workers), worker.person_id
         )
     if filled is None:
@@ -188,8 +187,3 @@ def _bold(sheet: Worksheet, text: str) -> Cell:
     cell = text_cell(sheet, text)
     cell.font = _BOLD
     return cell
-
-
-def harmless(text: str) -> str:
-    """The text with a mark in front where a spreadsheet would take it for a formula."""
-    return f"'{text}" if text.startswith(FORMULA_SIGNS) else text

@@ -75,7 +75,7 @@ def candidates(session: Session, registrations: Iterable[str]) -> dict[str, list
     rows = session.execute(
         select(Household.source_id, Household.id, Person.id, Person.is_recipient)
         .join(Person, Person.household_id == Household.id)
-        .where(Household.source_id == wanted)
+        .where(Household.source_id == wanted, Person.gone.is_(None))
     ).all()
     names = personal.names(session, [person_id for _, _, person_id, _ in rows])
     found: dict[str, list[_Candidate]] = {}

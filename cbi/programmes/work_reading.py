@@ -7,7 +7,6 @@ from decimal import Decimal, InvalidOperation
 from uuid import UUID
 
 from cbi.keys import Keyring
-from cbi.programmes import work_tokens
 from cbi.programmes.work_layout import (
     DAY,
     DAYS_WORKED,
@@ -22,6 +21,7 @@ from cbi.programmes.work_layout import (
 from cbi.programmes.work_models import Basis
 from cbi.programmes.work_pay import Done, below_minimum, days, earned
 from cbi.programmes.work_terms import MOST_PIECES
+from cbi.registry import row_tokens
 from cbi.registry.intake.cells import cell
 from cbi.registry.intake.checks import Reason, Unusable, refuse_shortened
 from cbi.registry.intake.facts import Row
@@ -91,7 +91,7 @@ class Reader:
     def _worker(self, row: Row) -> Worker | None:
         """Whose row it is: the token says so, and number and name must agree with it."""
         text = self._text(row, TOKEN)
-        given = work_tokens.read(text)
+        given = row_tokens.read(text)
         if given is None:
             _note(row, TOKEN, "no_token" if not text else "wrong_token", *_NO_TOKEN)
             return None
@@ -109,7 +109,7 @@ class Reader:
             )  # fmt: skip
             return None
         worker = self._by_number.get(given.number)
-        if worker is None or not work_tokens.is_ours(self._context.keys, given, worker.person_id):
+        if worker is None or not row_tokens.is_ours(self._context.keys, given, worker.person_id):
             _note(row, TOKEN, "wrong_token", *_NO_TOKEN)
             return None
         if self.expected and given.of != self.expected:

@@ -32,8 +32,9 @@ from cbi.programmes.work_models import (
 )
 from cbi.programmes.work_pay import Done
 from cbi.programmes.work_reading import Elsewhere
-from cbi.registry import personal
+from cbi.registry import personal, viewing
 from cbi.registry.models import Household
+from cbi.registry.purposes import Purpose
 
 
 class NoWorkThen(Invalid):
@@ -269,6 +270,8 @@ def export(
         group = session.get_one(WorkGroup, sheet.group_id)
         title = f"{programme.name}: {activity.name} ({activity.area}), {group.name}"
         work_files.write_workbook(made, keys, target, language=language, title=title)
+    people = [worker.person_id for worker in made.workers]
+    viewing.noted(session, actor, people, [viewing.Field.NAME], Purpose.WORK)
     record(
         session, actor, "work.sheet_taken_out", "work_sheet", sheet.id, form=form,
         version=made.version, rows=len(made.workers),

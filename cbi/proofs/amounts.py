@@ -6,7 +6,7 @@ from cbi.proofs.parts import sent
 from cbi.proofs.promise import none_of
 
 _OF_AMOUNT = ", ".join(f"'{kind}'" for kind in OF_AMOUNT)
-_FOUND = "f.confirmed_by IS NOT NULL AND f.confirmed_by <> f.reported_by"
+_FOUND = "f.confirmed_by IS NOT NULL AND f.confirmed_by <> f.reported_by AND NOT f.again"
 _DELIVERED_BY = (
     "(SELECT e.attempt FROM payment_events e WHERE e.payment_id = p.id AND e.after = 'paid'"
     " ORDER BY e.id DESC LIMIT 1)"
@@ -73,7 +73,7 @@ taken_as_booked = (
         "payment {payment_id}: attempt {attempt} took {more} more than was sent, and {owed} is owed back",
         "SELECT coalesce(r.payment_id, f.payment_id) AS payment_id, coalesce(r.attempt, f.attempt) AS attempt,"
         " coalesce(f.more, 0) AS more, coalesce(r.amount_minor, 0) AS owed FROM (SELECT payment_id, attempt,"
-        " amount_minor FROM receivables WHERE excess) r FULL JOIN (SELECT f.payment_id, f.attempt,"
+        " amount_minor FROM receivables WHERE excess AND finding_id IS NULL) r FULL JOIN (SELECT f.payment_id, f.attempt,"
         f" f.paid_minor - {_SENT} AS more FROM amount_findings f JOIN payments p ON p.id = f.payment_id"
         f" WHERE {_FOUND} AND f.paid_minor > {_SENT} AND EXISTS (SELECT 1 FROM payment_events e"
         " WHERE e.payment_id = f.payment_id AND e.attempt = f.attempt AND e.after = 'paid')) f"

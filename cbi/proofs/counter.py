@@ -125,7 +125,9 @@ settled_once = (
         "line {line_id} settles {amount_minor}, and says otherwise or is not there",
         "SELECT m.line_id, m.amount_minor FROM matches m LEFT JOIN statement_lines l ON l.id = m.line_id"
         " LEFT JOIN payments p ON p.id = m.payment_id LEFT JOIN amount_findings f ON f.payment_id = m.payment_id"
-        " AND f.attempt = m.attempt AND f.confirmed_by IS NOT NULL AND f.paid_minor > 0"
+        " AND f.attempt = m.attempt AND f.paid_minor > 0 AND NOT f.again"
+        # What was found later is in a line of its own, or the match is undone.
+        " AND f.confirmed_at <= m.matched_at"
         # Of a provider that settles net the line holds the fee as well.
         " LEFT JOIN fee_charges c ON c.line_id = m.line_id"
         f" WHERE {STANDS} AND (p.id IS NULL"

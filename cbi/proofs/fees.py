@@ -9,11 +9,12 @@ from sqlalchemy.orm import Session
 from cbi.audit.models import AuditEntry
 from cbi.offices import office_of
 from cbi.payments.fees import tariffs
-from cbi.payments.fees.fee_models import FeeCharge, RunFees, TariffVersion
+from cbi.payments.fees.fee_models import FeeCharge, MonthlyFee, RunFees, TariffVersion
 from cbi.payments.fees.tariff import stored
 from cbi.payments.models import Payment, PaymentRun
 from cbi.payments.outcomes.known import expected_minor
 from cbi.payments.recovery.amount_models import AmountFinding
+from cbi.programmes.models import Programme
 from cbi.proofs.promise import Breaches, none_of
 from cbi.proofs.suspense import STANDS
 
@@ -139,6 +140,26 @@ def expected_fees_are_the_tariffs(session: Session) -> Breaches:
         yield f"payment {payment_id}: attempt {attempt} was expected to cost {was}, and its tariff says {right}"
 
 
+def monthly_fees_are_the_tariffs(session: Session) -> Breaches:
+    """Each fee for a month is what the accepted tariff said that it costs, borne by the programme that it names."""
+    rows = session.execute(
+        select(MonthlyFee, TariffVersion, Programme.code)
+        .join(
+            TariffVersion,
+            (TariffVersion.provider == MonthlyFee.provider) & (TariffVersion.currency == MonthlyFee.currency)
+            & (TariffVersion.version == MonthlyFee.tariff_version),
+        )
+        .join(Programme, Programme.id == MonthlyFee.programme_id)
+        .order_by(MonthlyFee.month, MonthlyFee.provider)
+    )  # fmt: skip
+    for fee, row, programme in rows:
+        said = stored(row.rules).monthly
+        if said is None or row.accepted_at is None or (said.amount.minor, said.programme) != (
+            fee.amount_minor, programme,
+        ):  # fmt: skip
+            yield f"the monthly fee of {fee.provider} for {fee.month:%Y-%m} is not what its tariff says"
+
+
 _TAKEN = "('approved', 'releasing', 'released', 'closed')"
 
 tariffs_are_what_was_accepted = (accepted_tariffs_are_said,)
@@ -194,6 +215,23 @@ fees_as_booked = (
         "transfer {id} books a fee of which no line says anything",
         "SELECT t.id FROM transfers t WHERE t.entry IN ('fee', 'fee_unreserved') AND NOT EXISTS"
         " (SELECT 1 FROM fee_charges c WHERE c.line_id = t.source_id)",
+    ),
+    monthly_fees_are_the_tariffs,
+    none_of(
+        "transfer {id} books a fee for no payment, and neither a tariff nor two people say so",
+        "SELECT t.id FROM transfers t WHERE t.entry IN ('fee_suspense', 'fee_back') AND NOT EXISTS (SELECT 1"
+        " FROM monthly_fees g WHERE g.line_id = t.source_id AND g.amount_minor = t.amount_minor) AND NOT EXISTS"
+        " (SELECT 1 FROM line_findings f WHERE f.line_id = t.source_id AND f.verdict = 'fee'"
+        " AND f.confirmed_by <> f.reported_by)",
+    ),
+    none_of(
+        "the monthly fee of line {line_id} is not what the line says, or the books do not hold it",
+        "SELECT g.line_id FROM monthly_fees g LEFT JOIN statement_lines l ON l.id = g.line_id"
+        " WHERE (l.kind, l.provider, l.currency, l.amount_minor, date_trunc('month', l.value_date)::date)"
+        " IS DISTINCT FROM ('fee', g.provider, g.currency, g.amount_minor, g.month) OR NOT EXISTS (SELECT 1"
+        " FROM transfers t JOIN accounts a ON a.id = t.debit_account_id WHERE t.source_id = g.line_id"
+        " AND t.entry = 'fee_suspense' AND t.leg = 1 AND t.amount_minor = g.amount_minor"
+        " AND (a.programme_id, a.fund_id) = (g.programme_id, g.fund_id))",
     ),
     none_of(
         "fee {line_id} of {charged_minor} is not what its line says",

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from cbi.audit.models import AuditEntry
 from cbi.ledger.request_models import Decision, FundRequest
 from cbi.payments.models import Payment, PaymentRun
-from cbi.payments.runs import digest, funding
+from cbi.payments.runs import costs, digest, funding
 from cbi.payments.runs.funding_models import RunFunding
 from cbi.programmes import fund_requests, queries
 from cbi.programmes.funding import grants
@@ -49,10 +49,12 @@ def _of_run(
     if own is None or own.fund.id != run.fund_id:
         yield f"run {run.number} is paid from another fund than the one that was kept"
         return
+    charged = costs.as_kept(session, kept.facts.get("tariffs", {}), run.currency)
+    cost = charged.of(Payment.provider, Payment.amount_minor)
     before = or_(
         false(),
         *(
-            and_(found[each["fund"]].fits, Payment.amount_minor <= each["left"])
+            and_(found[each["fund"]].fits, cost <= each["left"])
             for each in kept.facts["before"]
             if each["valid"]
         ),

@@ -35,10 +35,12 @@ owed_as_booked = (
         "SELECT r.id, r.amount_minor, r.state FROM receivables r LEFT JOIN LATERAL (SELECT"
         f" count(*) FILTER (WHERE entry = {_KIND} AND amount_minor = r.amount_minor) AS opened,"
         " count(*) FILTER (WHERE entry = 'adopt') AS adopted,"
+        " count(*) FILTER (WHERE entry = 'owed_mistaken') AS unfounded,"
         f" count(*) FILTER (WHERE entry IN ({_RECOVERED}) AND leg = 1) AS recovered,"
         " count(*) FILTER (WHERE entry = 'write_off' AND leg = 1) AS written_off"
         " FROM transfers WHERE source_id = r.id) t ON true"
         " WHERE t.opened <> 1 OR t.adopted <> (r.state = 'delivered')::int"
+        " OR t.unfounded <> (r.state = 'unfounded')::int"
         " OR t.recovered <> (r.state = 'recovered')::int"
         " OR t.written_off <> (EXISTS (SELECT 1 FROM receivable_events e WHERE e.receivable_id = r.id"
         " AND e.after = 'written_off'))::int",
@@ -51,6 +53,19 @@ owed_as_booked = (
     ),
     receivables_move_as_allowed,
     none_of(
+        "receivable {id} came in a line of its own, and no two people found so",
+        "SELECT r.id FROM receivables r WHERE r.finding_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM line_findings f"
+        " JOIN statement_lines l ON l.id = f.line_id WHERE f.id = r.finding_id AND f.verdict = 'more' AND r.excess"
+        " AND f.confirmed_by <> f.reported_by AND (f.payment_id, f.attempt, l.currency, l.provider)"
+        " = (r.payment_id, r.attempt, r.currency, r.provider) AND abs(l.amount_minor) = r.amount_minor"
+        " AND (f.taken_back_by IS NOT NULL) = (r.state = 'unfounded'))",
+    ),
+    none_of(
+        "two people found that line {line_id} is more of payment {payment_id}, and nobody owes it",
+        "SELECT f.line_id, f.payment_id FROM line_findings f WHERE f.verdict = 'more' AND f.confirmed_by IS NOT NULL"
+        " AND NOT EXISTS (SELECT 1 FROM receivables r WHERE r.finding_id = f.id)",
+    ),
+    none_of(
         "receivable {receivable_id} was written off, and no two people decided so",
         "SELECT e.receivable_id FROM receivable_events e WHERE e.after = 'written_off' AND NOT EXISTS"
         " (SELECT 1 FROM write_offs w WHERE w.receivable_id = e.receivable_id AND w.confirmed_by <> w.proposed_by)",
@@ -60,7 +75,7 @@ owed_as_booked = (
         "SELECT r.payment_id, r.attempt FROM receivables r JOIN payments p ON p.id = r.payment_id"
         " WHERE r.state = 'open' AND p.state = 'paid' AND NOT EXISTS (SELECT 1 FROM discrepancies d"
         f" WHERE d.kind = {_KIND} AND d.payment_id = r.payment_id AND d.settled_at IS NULL"
-        " AND d.subject = concat('payment:', r.payment_id, ':', r.attempt))",
+        " AND d.subject = concat('payment:', r.payment_id, ':', r.attempt, ':' || r.finding_id))",
     ),
     none_of(
         "programme {programme_id}: written off {written_off}, losses {losses}",

@@ -7,14 +7,28 @@ from cbi.proofs.promise import none_of
 from cbi.reconciliation.line_booking import RULE
 from cbi.reconciliation.models import Verdict
 
-_OPENED = f"'{Entry.SUSPEND_DEBIT}', '{Entry.SUSPEND_CREDIT}'"
+_OPENED = ", ".join(
+    f"'{entry}'"
+    for entry in (
+        Entry.SUSPEND_DEBIT, Entry.SUSPEND_CREDIT, Entry.REFUND_MISTAKEN, Entry.LOSS_MISTAKEN, Entry.FEE_MISTAKEN,
+        Entry.FEE_BACK_MISTAKEN,
+    )
+)  # fmt: skip
 _ENDED = ", ".join(
     f"'{entry}'"
-    for entry in (Entry.EXPLAIN_DEBIT, Entry.EXPLAIN_CREDIT, Entry.REFUND_SUSPENSE, Entry.LOSE_SUSPENSE)
+    for entry in (
+        Entry.EXPLAIN_DEBIT, Entry.EXPLAIN_CREDIT, Entry.REFUND_SUSPENSE, Entry.LOSE_SUSPENSE, Entry.FEE_SUSPENSE,
+        Entry.FEE_BACK,
+    )
 )  # fmt: skip
 _EFFECT = "CASE WHEN l.kind IN ('payment', 'fee') THEN -l.amount_minor ELSE l.amount_minor END"
 _FOUND = "f.confirmed_by IS NOT NULL AND f.confirmed_by <> f.reported_by"
-_LEAVES_IT = f"'{Verdict.NOT_OURS}', '{Verdict.UNMATCHED}'"
+_LEAVES_IT = ", ".join(
+    f"'{verdict}'"
+    for verdict in (
+        Verdict.NOT_OURS, Verdict.UNMATCHED, Verdict.MISTAKEN, Verdict.FIRST_STORY, Verdict.LATER_STORY,
+    )
+)  # fmt: skip
 STANDS = "(m.line_id, m.undone) NOT IN (SELECT line_id, undone FROM undone_matches)"
 """Whether the match `m` was not undone."""
 
@@ -22,7 +36,8 @@ _MATCHED = f"EXISTS (SELECT 1 FROM matches m WHERE m.line_id = l.id AND {STANDS}
 _BOOKED = (
     "(l.kind = 'top_up' AND EXISTS (SELECT 1 FROM fund_movements b WHERE b.kind = 'prefunding'"
     " AND b.provider = l.provider AND b.reference = l.provider_reference AND b.amount_minor = l.amount_minor))"
-    " OR (l.kind = 'fee' AND EXISTS (SELECT 1 FROM fee_charges c WHERE c.line_id = l.id))"
+    " OR (l.kind = 'fee' AND (EXISTS (SELECT 1 FROM fee_charges c WHERE c.line_id = l.id)"
+    " OR EXISTS (SELECT 1 FROM monthly_fees g WHERE g.line_id = l.id)))"
 )
 """Our books hold the movement of a line by its own kind: money that we placed, a fee."""
 
@@ -75,6 +90,18 @@ suspended_as_booked = (
         "SELECT f.line_id FROM line_findings f WHERE f.confirmed_by IS NOT NULL"
         f" AND f.verdict NOT IN ({_LEAVES_IT}) AND NOT EXISTS"
         " (SELECT 1 FROM suspended_lines s WHERE s.line_id = f.line_id AND s.ended_by = 'finding:' || f.id)",
+    ),
+    none_of(
+        "what two people found of line {line_id} was taken back, and the line is not in suspense since",
+        "SELECT s.line_id FROM line_findings f JOIN suspended_lines s ON s.ended_by = 'finding:' || f.id"
+        " WHERE f.taken_back_by IS NOT NULL AND NOT EXISTS (SELECT 1 FROM suspended_lines n"
+        " WHERE n.line_id = s.line_id AND n.number = s.number + 1)",
+    ),
+    none_of(
+        "line {line_id} came back to suspense, and what two people found of it stands",
+        "SELECT s.line_id FROM line_findings f JOIN suspended_lines s ON s.ended_by = 'finding:' || f.id"
+        f" WHERE f.taken_back_by IS NULL AND f.verdict NOT IN ('{Verdict.ATTEMPT}') AND EXISTS (SELECT 1"
+        " FROM suspended_lines n WHERE n.line_id = s.line_id AND n.number > s.number)",
     ),
 )
 
@@ -130,6 +157,18 @@ matched_by_two = (
         f"SELECT m.line_id FROM matches m WHERE {STANDS} GROUP BY m.line_id HAVING count(*) > 1",
     ),
     none_of(
+        "finding {id} of line {line_id} was taken back, and no two people found that; or it stands, and two did",
+        "SELECT f.id, f.line_id FROM line_findings f LEFT JOIN line_findings m ON m.finding_id = f.id"
+        f" AND m.line_id = f.line_id AND m.verdict = '{Verdict.MISTAKEN}' AND m.confirmed_by <> m.reported_by"
+        " WHERE f.taken_back_by IS DISTINCT FROM m.id AND (m.id IS NULL OR m.confirmed_by IS NOT NULL)",
+    ),
+    none_of(
+        "line {line} corrects another, and no two people found that a later file is right",
+        "SELECT l.line_id AS line FROM statement_lines l JOIN discrepancies d ON d.line_id = l.id"
+        " AND d.details ? 'corrects' WHERE NOT EXISTS (SELECT 1 FROM line_findings f"
+        f" WHERE f.verdict = '{Verdict.LATER_STORY}' AND {_FOUND} AND f.line_id::text = d.details ->> 'corrects')",
+    ),
+    none_of(
         "the audit log does not say who found what line {line_id} is",
         "SELECT f.line_id FROM line_findings f WHERE f.confirmed_by IS NOT NULL AND NOT EXISTS (SELECT 1"
         " FROM audit_entries e WHERE e.subject_kind = 'statement_line' AND e.subject_id = f.line_id::text"
@@ -139,7 +178,8 @@ matched_by_two = (
     none_of(
         "the constraint {name} is missing or not valid",
         "SELECT name FROM (VALUES ('pk_matches'), ('uq_matches_payment_id_attempt_kind_again'),"
-        " ('uq_suspended_lines_open'), ('uq_line_findings_booked')) guards(name) WHERE NOT EXISTS (SELECT 1"
+        " ('uq_suspended_lines_open'), ('uq_line_findings_booked'), ('uq_line_findings_confirmed'),"
+        " ('uq_line_findings_taken_back')) guards(name) WHERE NOT EXISTS (SELECT 1"
         " FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE c.relname = name"
         " AND c.relnamespace = current_schema()::regnamespace AND i.indisunique AND i.indisvalid)",
     ),

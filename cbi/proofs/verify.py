@@ -8,15 +8,21 @@ from sqlalchemy.orm import Session
 
 from cbi.db import planned_for_sets
 from cbi.proofs import (
+    assessments,
     books,
     counter,
     decisions,
     exchange,
     fees,
     funding,
+    households,
+    intake,
+    linkage,
     months,
     payments,
+    places,
     programmes,
+    protection,
     record,
     suspense,
     values,
@@ -26,7 +32,15 @@ from cbi.proofs import (
 from cbi.proofs.promise import SHOWN, Promise, Verdict
 
 PROMISES: tuple[Promise, ...] = (
-    Promise(1, "Nobody is paid twice", payments.paid_once + programmes.owed_once + work.paid_once),
+    Promise(
+        1,
+        "Nobody is paid twice",
+        payments.paid_once
+        + programmes.owed_once
+        + work.paid_once
+        + linkage.on_record_once
+        + households.one_collects,
+    ),
     Promise(
         2,
         "Nothing leaves without approval",
@@ -36,7 +50,9 @@ PROMISES: tuple[Promise, ...] = (
         + work.signed
         + values.accepted
         + exchange.approved
-        + funding.by_two,
+        + funding.by_two
+        + assessments.by_two
+        + households.by_two,
     ),
     Promise(3, "Spending never exceeds the fund", books.never_overspent + funding.by_the_rules),
     Promise(
@@ -57,9 +73,14 @@ PROMISES: tuple[Promise, ...] = (
         8,
         "The record is append-only, and shows alterations",
         record.append_only
+        + places.seen
         + months.append_only
         + exchange.append_only
-        + fees.tariffs_are_what_was_accepted,
+        + fees.tariffs_are_what_was_accepted
+        + protection.destroyed_by_two
+        + assessments.as_answered
+        + households.as_recorded
+        + intake.as_brought,
     ),
     Promise(
         9,

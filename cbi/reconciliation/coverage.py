@@ -23,9 +23,10 @@ from sqlalchemy.orm import Session
 from cbi.fsp.messages import DeliveryMechanism
 from cbi.offices import office_of
 from cbi.payments.models import Attempt, Discrepancy, Payment, PaymentEvent, PaymentRun
-from cbi.payments.outcomes.discrepancies import open_set, settle_set
+from cbi.payments.outcomes.discrepancies import UNKNOWN_PAYMENT, open_set, settle_set
 from cbi.payments.outcomes.known import HANDED_OVER, expected_minor
 from cbi.payments.states import ON_ITS_WAY, RunState
+from cbi.reconciliation import balances
 from cbi.reconciliation.models import STANDS, Match, StatementFile, StatementLine
 from cbi.reconciliation.rules import DiscrepancyKind, once_more
 from cbi.reconciliation.scratch import unexplained
@@ -122,7 +123,34 @@ def _time_to_be_paid() -> ColumnElement[timedelta]:
 
 def settle(session: Session, provider: str) -> int:
     """Settle what a line, or the payment's own progress, has explained since."""
-    return _settle_listed(session, provider) + _settle_collected(session, provider)
+    return (
+        _settle_listed(session, provider)
+        + _settle_collected(session, provider)
+        + _settle_told(session, provider)
+    )
+
+
+POSTED_WITHIN = timedelta(days=1)
+"""How much later than it says that it paid a provider's statement may list it."""
+
+
+def _settle_told(session: Session, provider: str) -> int:
+    """Settle news of payments that are none of ours once statements without a gap tell of the days since."""
+    until = covered_until(session, provider)
+    currencies = session.scalars(
+        select(StatementFile.currency).where(StatementFile.provider == provider).distinct()
+    ).all()
+    gaps = [balances.missing(session, provider, each) for each in currencies]
+    if until is None or any(gap.minor for gap in gaps if gap is not None):
+        return 0
+    words = "The provider's statements tell of the days since: whatever moved is a line of theirs."
+    return settle_set(
+        session,
+        select(Discrepancy.id, literal(words)).where(
+            Discrepancy.provider == provider, Discrepancy.kind == UNKNOWN_PAYMENT,
+            Discrepancy.settled_at.is_(None), Discrepancy.opened_at <= until - POSTED_WITHIN,
+        ),
+    )  # fmt: skip
 
 
 _ATTEMPT = cast(Discrepancy.details["attempt"].astext, Integer)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import Select, func, literal, null, select, union_all
+from sqlalchemy import Select, exists, func, literal, null, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from cbi.access.actor import Actor
@@ -13,8 +13,8 @@ from cbi.access.permissions import Permission
 from cbi.ledger.chart import FEE_RESERVE
 from cbi.ledger.models import Account
 from cbi.money import Money
-from cbi.payments.fees.fee_models import FeeCharge
-from cbi.reconciliation.models import LineFinding, StatementFile, StatementLine
+from cbi.payments.fees.fee_models import FeeCharge, MonthlyFee
+from cbi.reconciliation.models import FOUND, LineFinding, StatementFile, StatementLine, Verdict
 from cbi.reconciliation.rules import DiscrepancyKind as Kind
 
 ABOUT_FEES = (
@@ -63,7 +63,9 @@ def compared(
     session: Session, first: date, last: date, provider: str | None = None, *, by_statement: bool = False
 ) -> list[Compared]:  # fmt: skip
     """The same, for other stages, which ask for the permission themselves."""
-    lines = union_all(_explained(first, last), _unexplained(first, last)).subquery("lines")
+    lines = union_all(
+        _explained(first, last), _of_months(first, last), _unexplained(first, last)
+    ).subquery("lines")
     of = lines.c
     file = (of.statement_id, StatementFile.filename) if by_statement else (null(), null())
     groups = (of.provider, of.currency, *(file if by_statement else ()))
@@ -103,11 +105,32 @@ def _explained(first: date, last: date) -> Select[str, str, UUID, int, int, int]
     )  # fmt: skip
 
 
+def _of_months(first: date, last: date) -> Select[str, str, UUID, int, int, int]:
+    """Fees for a month, which are the tariff's."""
+    return (
+        select(
+            MonthlyFee.provider, MonthlyFee.currency, StatementLine.statement_id, MonthlyFee.amount_minor,
+            MonthlyFee.amount_minor, literal(None, MonthlyFee.amount_minor.type),
+        )
+        .join(StatementLine, StatementLine.id == MonthlyFee.line_id)
+        .where(StatementLine.value_date.between(first, last))
+    )  # fmt: skip
+
+
+_SAYS_NOTHING = (
+    Verdict.UNMATCHED.value, Verdict.MISTAKEN.value, Verdict.FIRST_STORY.value, Verdict.LATER_STORY.value,
+)  # fmt: skip
+"""What two people may find of a line without saying what it is."""
+
+
 def _unexplained(first: date, last: date) -> Select[str, str, UUID, int, int, int]:
     """Fees that are not booked as such; what two people found one to be is explained."""
-    booked = select(FeeCharge.line_id).where(FeeCharge.line_id == StatementLine.id).exists()
+    booked = or_(
+        exists().where(FeeCharge.line_id == StatementLine.id),
+        exists().where(MonthlyFee.line_id == StatementLine.id),
+    )
     found = select(LineFinding.id).where(
-        LineFinding.line_id == StatementLine.id, LineFinding.confirmed_by.is_not(None)
+        LineFinding.line_id == StatementLine.id, FOUND, LineFinding.verdict.not_in(_SAYS_NOTHING)
     )
     return select(
         StatementLine.provider, StatementLine.currency, StatementLine.statement_id,

@@ -33,7 +33,7 @@ from cbi.ledger.chart import FEE_RESERVE, Entry
 from cbi.ledger.models import Account
 from cbi.ledger.posting import NotCovered, post_each
 from cbi.payments.fees import tariffs
-from cbi.payments.fees.fee_models import FeeCharge
+from cbi.payments.fees.fee_models import FeeCharge, MonthlyFee
 from cbi.payments.fees.tariffs import Accepted
 from cbi.payments.models import Payment, PaymentRun
 from cbi.payments.moves import book_of
@@ -95,7 +95,8 @@ def book(session: Session, provider: str) -> int:
 
 def is_booked() -> ColumnElement[bool]:
     """Whether an open line is a fee that our books hold."""
-    return and_(open_lines.c.kind == "fee", _is_charged(open_lines.c.id))
+    of_the_month = exists().where(MonthlyFee.line_id == open_lines.c.id)
+    return and_(open_lines.c.kind == "fee", or_(_is_charged(open_lines.c.id), of_the_month))
 
 
 def _is_charged(line_id: ColumnElement[UUID]) -> ColumnElement[bool]:

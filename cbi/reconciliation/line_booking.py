@@ -14,10 +14,15 @@ from cbi.money import Money
 from cbi.payments.models import Attempt, Discrepancy, Payment
 from cbi.payments.moves import move_one
 from cbi.payments.outcomes import late, suspense
-from cbi.payments.outcomes.discrepancies import LINE_CHANGED, open_discrepancy, settle_set
+from cbi.payments.outcomes.discrepancies import (
+    LINE_CHANGED,
+    PAID_MORE,
+    open_discrepancy,
+    settle_set,
+)
 from cbi.payments.outcomes.known import found_minor, known_paid, known_returned, sent_minor
 from cbi.payments.outcomes.suspense_models import SuspendedLine
-from cbi.payments.recovery import amounts
+from cbi.payments.recovery import amounts, receivables
 from cbi.payments.recovery.amounts import StillOpen
 from cbi.payments.recovery.receivables import note_paid_twice
 from cbi.payments.runs.runs import find
@@ -64,12 +69,14 @@ def check(session: Session, line: StatementLine, stay: SuspendedLine, found: Lin
                     next_step="See which are: cbi statement line",
                 )
         case Verdict.OPPOSITE:
-            other = suspense.stay(session, found.other_line_id) if found.other_line_id else None
-            told = None if other is None else (other.provider, other.currency, -other.effect_minor)
-            if told != (stay.provider, stay.currency, stay.effect_minor):
+            _check_opposite(session, stay, found)
+        case Verdict.MORE:
+            _check_more(session, line, stay, found)
+        case Verdict.FEE:
+            if line.kind in {"payment", "top_up"}:
                 raise DoesNotFit(
-                    "The other line is not in suspense, or does not move the same amount the other way.",
-                    next_step="Wait for the line by which the provider takes it back.",
+                    "This line is a payment, or money that was placed, and no fee.",
+                    next_step="Report whose it is.",
                 )
         case Verdict.REFUNDED | Verdict.LOST:
             if stay.effect_minor > 0:
@@ -77,7 +84,7 @@ def check(session: Session, line: StatementLine, stay: SuspendedLine, found: Lin
                     "This line brought money in, so nothing of it can be refunded or lost.",
                     next_step="Report whose money came back, or wait until the provider takes it back.",
                 )
-        case Verdict.NOT_OURS | Verdict.UNMATCHED:
+        case _:
             pass
 
 
@@ -88,6 +95,9 @@ def book(session: Session, line: StatementLine, found: LineFinding) -> None:
         case Verdict.UNMATCHED:
             _undo(session, line, found)
             return
+        case Verdict.MORE:
+            suspense.explain(session, line.provider, own, by)
+            _book_more(session, line, found)
         case Verdict.ATTEMPT:
             _book_attempt(session, line, found)
             suspense.explain(session, line.provider, own, by)
@@ -100,13 +110,35 @@ def book(session: Session, line: StatementLine, found: LineFinding) -> None:
             book_ = Book(line.currency, provider=line.provider)
             suspense.end(session, Entry.REFUND_SUSPENSE, book_, (own,), by)
         case Verdict.LOST:
-            bearer = Book(
-                line.currency, provider=line.provider, programme_id=found.programme_id, fund_id=found.fund_id
-            )  # fmt: skip
-            suspense.end(session, Entry.LOSE_SUSPENSE, bearer, (own,), by)
-        case Verdict.NOT_OURS:
+            suspense.end(session, Entry.LOSE_SUSPENSE, bearer(line, found), (own,), by)
+        case Verdict.FEE:
+            entry = Entry.FEE_BACK if came_in(line) else Entry.FEE_SUSPENSE
+            suspense.end(session, entry, bearer(line, found), (own,), by)
+        case _:
             pass
     _settle(session, found)
+
+
+def bearer(line: StatementLine, found: LineFinding) -> Book:
+    """The books of the programme that bears a line, or that it is given back to."""
+    return Book(
+        line.currency, provider=line.provider, programme_id=found.programme_id, fund_id=found.fund_id
+    )  # fmt: skip
+
+
+def came_in(line: StatementLine) -> bool:
+    """Whether a line brought money in."""
+    return line.kind not in {"payment", "fee"} and line.amount_minor > 0
+
+
+def _check_opposite(session: Session, stay: SuspendedLine, found: LineFinding) -> None:
+    other = suspense.stay(session, found.other_line_id) if found.other_line_id else None
+    told = None if other is None else (other.provider, other.currency, -other.effect_minor)
+    if told != (stay.provider, stay.currency, stay.effect_minor):
+        raise DoesNotFit(
+            "The other line is not in suspense, or does not move the same amount the other way.",
+            next_step="Wait for the line by which the provider takes it back.",
+        )
 
 
 def _check_attempt(
@@ -144,6 +176,50 @@ def _check_attempt(
             "The code of this payment may still be cashed.",
             next_step="Wait until it is cashed or has expired.",
         )
+
+
+def _check_more(
+    session: Session, line: StatementLine, stay: SuspendedLine, found: LineFinding
+) -> None:
+    payment, sent = _locked(session, found)
+    if sent is None or sent.provider != line.provider or payment.currency != line.currency:
+        raise DoesNotFit(
+            f"{line.provider} was given no such attempt in {line.currency}.",
+            next_step="Look at the payment's attempts: cbi payment show",
+        )
+    listed = select(Match.line_id).where(
+        Match.payment_id == payment.id, Match.attempt == sent.number, Match.kind == "payment", STANDS
+    )  # fmt: skip
+    claimed = select(is_claimed(literal(payment.id), literal(sent.number), literal("payment")))
+    if session.scalar(listed) is None and not session.scalar(claimed):
+        raise DoesNotFit(
+            "No other line lists this attempt, so this one is not more of it.",
+            next_step="Report the line as the payment itself; if it took another amount, that is found with it.",
+        )
+    less = sent_minor(session, payment, sent.number) - _taken(session, payment, sent.number)
+    if stay.effect_minor > 0 or less > 0:
+        raise DoesNotFit(
+            "This line brought money in, or the attempt took less than was sent, so nothing is owed back.",
+            next_step="Report what came back as what it is; what was missing as lost to the programme that bears it.",
+        )
+
+
+def _book_more(session: Session, line: StatementLine, found: LineFinding) -> None:
+    """What an attempt took in a line of its own, after another had listed it, is owed back."""
+    payment, _ = _locked(session, found)
+    assert found.attempt is not None
+    receivables.open_excess(session, payment, found.attempt, SOURCE, line_minor(line), found.id)
+    open_discrepancy(
+        session, PAID_MORE, f"payment:{payment.id}:{found.attempt}:{found.id}", provider=line.provider,
+        payment_id=payment.id, amount=Money(line_minor(line), line.currency), attempt=found.attempt,
+        state=payment.state.value, claimed=PaymentState.PAID.value, source=SOURCE,
+        provider_reference=line.provider_reference,
+    )  # fmt: skip
+
+
+def line_minor(line: StatementLine) -> int:
+    """How much a line moved, whichever way."""
+    return abs(line.amount_minor)
 
 
 def _locked(session: Session, found: LineFinding) -> tuple[Payment, Attempt | None]:
@@ -247,4 +323,6 @@ _WORDS = {
     Verdict.NOT_OURS: "not ours; it stays in suspense until the provider takes it back",
     Verdict.REFUNDED: "refunded to our bank",
     Verdict.LOST: "lost, and a programme bears it",
+    Verdict.MORE: "more of a payment that another line lists; it is owed back",
+    Verdict.FEE: "a fee that names no payment, or one given back",
 }

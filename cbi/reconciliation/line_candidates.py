@@ -22,7 +22,7 @@ from cbi.ledger.models import Account, FundMovement, Transfer
 from cbi.payments.outcomes import suspense
 from cbi.payments.outcomes.suspense_models import SuspendedLine
 from cbi.payments.recovery.receivable_models import Receivable, ReceivableEvent
-from cbi.reconciliation.models import STANDS, LineFinding, Match, StatementLine
+from cbi.reconciliation.models import FOUND, STANDS, LineFinding, Match, StatementLine
 from cbi.reconciliation.suspending import effect
 
 
@@ -39,7 +39,9 @@ def booked_alike(stay: SuspendedLine) -> Select[int]:
             (Transfer.payment_id.is_not(None), Transfer.attempt), else_=func.coalesce(came.attempt, owed.attempt)
         ),
     )  # fmt: skip
-    whole = or_(Transfer.entry.in_(_WHOLE), owed.id.is_not(None))
+    # What came in a line of its own is no part of what another line lists.
+    whole = or_(Transfer.entry.in_(_WHOLE), owed.id.is_not(None) & owed.finding_id.is_(None))
+    own = (Transfer.entry == Entry.PAID_MORE.value) & owed.finding_id.is_not(None)
     return (
         select(Transfer.id)
         .join(ours, ours.id == side)
@@ -50,10 +52,9 @@ def booked_alike(stay: SuspendedLine) -> Select[int]:
         .where(
             ours.code == FLOAT.code, ours.provider == stay.provider, ours.currency == stay.currency,
             Transfer.amount_minor == abs(stay.effect_minor), Transfer.entry.not_in(_OF_LINES), ~(whole & listed),
+            ~func.coalesce(own, literal(value=False)),
             Transfer.id.not_in(
-                select(LineFinding.transfer_id).where(
-                    LineFinding.confirmed_by.is_not(None), LineFinding.transfer_id.is_not(None)
-                )
+                select(LineFinding.transfer_id).where(FOUND, LineFinding.transfer_id.is_not(None))
             ),
             ~_placed_and_listed(stay.provider),
         )
@@ -67,7 +68,7 @@ _OF_LINES = [
     entry.value
     for entry in (
         Entry.SUSPEND_DEBIT, Entry.SUSPEND_CREDIT, Entry.EXPLAIN_DEBIT, Entry.EXPLAIN_CREDIT, Entry.FEE,
-        Entry.FEE_UNRESERVED,
+        Entry.FEE_UNRESERVED, Entry.OWED_MISTAKEN,
     )
 ]  # fmt: skip
 """Entries that are made from a line: each has its own."""
@@ -109,8 +110,8 @@ def is_claimed(
         .outerjoin(owed, owed.id == Transfer.source_id)
         .outerjoin(came, (came.receivable_id == owed.id) & (came.after == "recovered"))
         .where(
-            LineFinding.confirmed_by.is_not(None),
-            Transfer.entry.in_(_WHOLE) | owed.id.is_not(None),
+            FOUND,
+            Transfer.entry.in_(_WHOLE) | (owed.id.is_not(None) & owed.finding_id.is_(None)),
         )
     )
     # Nothing is claimed by a line that names no attempt: NULL IN (...) would be neither true nor false.

@@ -43,7 +43,9 @@ class SuspendedOut(BaseModel):
 
 
 class LineFindingOut(BaseModel):
-    """What one person reports a line to be. It counts once `confirmed_by` is somebody else."""
+    """What one person reports a line to be. It counts once `confirmed_by` is somebody else, until `taken_back_by` names
+    the finding by which two people took it back.
+    """
 
     id: UUID
     line_id: UUID
@@ -53,11 +55,14 @@ class LineFindingOut(BaseModel):
     transfer_id: int | None
     other_line_id: UUID | None
     programme_id: UUID | None
+    finding_id: UUID | None
+    discrepancy_id: UUID | None
     proof: str
     reported_by: UUID
     reported_at: datetime
     confirmed_by: UUID | None
     confirmed_at: datetime | None
+    taken_back_by: UUID | None
 
     @classmethod
     def of(cls, found: LineFinding) -> "LineFindingOut":
@@ -115,6 +120,9 @@ class LineReport(BaseModel):
     `attempt`: it is this payment's (its present attempt, when none is given). `booked`: our books hold the movement
     `transfer_id`. `opposite`: `other_line_id` takes it back. `not_ours`: it stays in suspense. `refunded`: our bank has the
     money back. `lost`: a programme bears it (of `fund`, or its first). `unmatched`: the match that stands is wrong.
+    `more`: more of this payment, which another line lists: it is owed back. `fee`: a fee that names no payment, or one
+    that was given back, of a programme. `mistaken`: what two people found (`finding_id`) was wrong. `first_story`,
+    `later_story`: which of the two is right that `discrepancy_id` tells of.
     """
 
     verdict: Verdict
@@ -125,6 +133,8 @@ class LineReport(BaseModel):
     other_line_id: UUID | None = None
     programme: str | None = Field(default=None, max_length=64)
     fund: str | None = Field(default=None, max_length=64)
+    finding_id: UUID | None = None
+    discrepancy_id: UUID | None = None
 
     def said(self) -> Said:
         """The same, as the engine takes it."""

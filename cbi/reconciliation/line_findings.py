@@ -23,8 +23,9 @@ from cbi.payments.outcomes.suspense_models import SuspendedLine
 from cbi.payments.unpaid.unpaid import OwnReport
 from cbi.programmes.budget import fund_of
 from cbi.programmes.models import Programme
-from cbi.reconciliation import line_booking
+from cbi.reconciliation import line_booking, line_corrections
 from cbi.reconciliation.line_booking import DoesNotFit
+from cbi.reconciliation.line_corrections import CORRECTIONS
 from cbi.reconciliation.models import STANDS, LineFinding, Match, StatementLine, Verdict
 from cbi.reconciliation.statements import one_at_a_time
 
@@ -61,7 +62,8 @@ class SaysTooLittle(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a line is said to be, and what that needs to be named: an attempt, a booked movement, another line, who bears it.
+    """What a line is said to be, and what that needs to be named: an attempt, a booked movement, another line, who bears
+    it, which finding was mistaken, which discrepancy says that it is told in two ways.
 
     `fund` may be left out where the programme's first fund bears it.
     """
@@ -73,6 +75,8 @@ class Said:
     other_line_id: UUID | None = None
     programme: str | None = None
     fund: str | None = None
+    finding_id: UUID | None = None
+    discrepancy_id: UUID | None = None
 
 
 def report(session: Session, actor: Actor, line_id: UUID, said: Said, proof: str) -> LineFinding:
@@ -131,7 +135,10 @@ def confirm(session: Session, actor: Actor, finding_id: UUID, code: str) -> Line
     if confirmed is None:
         raise AlreadyConfirmed("This report has been confirmed.", next_step="Look at the line.")
     session.refresh(finding)
-    line_booking.book(session, line, finding)
+    if finding.verdict in CORRECTIONS:
+        line_corrections.book(session, line, finding)
+    else:
+        line_booking.book(session, line, finding)
     record(
         session, actor, "statement_line.confirmed", "statement_line", line.id, verdict=finding.verdict,
         finding=str(finding.id),
@@ -149,6 +156,7 @@ def reported(session: Session, line_id: UUID) -> list[LineFinding]:
 
 _NAMES = (
     "line_id", "verdict", "payment_id", "attempt", "transfer_id", "other_line_id", "programme_id", "fund_id",
+    "finding_id", "discrepancy_id",
 )  # fmt: skip
 
 
@@ -162,13 +170,25 @@ def _line(session: Session, actor: Actor, line_id: UUID, permission: Permission)
 
 def _named(session: Session, line: StatementLine, said: Said) -> dict[str, object]:
     """The columns of a finding for what is said, with all that must be named."""
-    named: dict[str, object] = dict.fromkeys(_NAMES)
-    named |= {"line_id": line.id, "verdict": said.verdict.value}
+    told: dict[str, object] = dict.fromkeys(_NAMES)
+    told |= {"line_id": line.id, "verdict": said.verdict.value}
+    if said.verdict in {Verdict.NOT_OURS, Verdict.REFUNDED}:
+        return told
+    named = told | _names_of(session, line, said)
+    if all(named[name] is None for name in _NAMES[3:]):  # a payment without an attempt says nothing
+        raise SaysTooLittle(
+            "The report does not name the attempt, the booked movement or the other line that it is about.",
+            next_step="Name it, or report that the line is not ours.",
+        )
+    return named
+
+
+def _names_of(session: Session, line: StatementLine, said: Said) -> dict[str, object]:
     match said.verdict:
-        case Verdict.ATTEMPT:
+        case Verdict.ATTEMPT | Verdict.MORE:
             present = select(Payment.attempts).where(Payment.id == said.payment_id)
             attempt = said.attempt if said.attempt is not None else session.scalar(present)
-            named |= {"payment_id": said.payment_id, "attempt": attempt}
+            return {"payment_id": said.payment_id, "attempt": attempt}
         case Verdict.UNMATCHED:
             stands = select(Match).where(Match.line_id == line.id, STANDS)
             match_ = session.scalars(stands).one_or_none()
@@ -176,21 +196,21 @@ def _named(session: Session, line: StatementLine, said: Said) -> dict[str, objec
                 raise Explained(
                     "This line is not matched with anything.", next_step="Look at the line."
                 )
-            named |= {"payment_id": match_.payment_id, "attempt": match_.attempt}
-        case Verdict.BOOKED:
-            named |= {"transfer_id": said.transfer_id}
-        case Verdict.OPPOSITE:
-            named |= {"other_line_id": said.other_line_id}
-        case Verdict.LOST:
-            named |= _bearer(session, said)
-        case Verdict.NOT_OURS | Verdict.REFUNDED:
-            return named
-    if all(named[name] is None for name in _NAMES[3:]):  # a payment without an attempt says nothing
-        raise SaysTooLittle(
-            "The report does not name the attempt, the booked movement or the other line that it is about.",
-            next_step="Name it, or report that the line is not ours.",
-        )
-    return named
+            return {"payment_id": match_.payment_id, "attempt": match_.attempt}
+        case Verdict.LOST | Verdict.FEE:
+            return _bearer(session, said)
+        case _:
+            name = _ONE_NAME[said.verdict]
+            return {name: getattr(said, name)}
+
+
+_ONE_NAME = {
+    Verdict.BOOKED: "transfer_id",
+    Verdict.OPPOSITE: "other_line_id",
+    Verdict.MISTAKEN: "finding_id",
+    Verdict.FIRST_STORY: "discrepancy_id",
+    Verdict.LATER_STORY: "discrepancy_id",
+}
 
 
 def _bearer(session: Session, said: Said) -> dict[str, object]:
@@ -211,6 +231,10 @@ def _programme(session: Session, named: dict[str, object]) -> str | None:
     if named["payment_id"] is not None:
         about = about.join(Payment, Payment.programme_id == Programme.id)
         return session.scalar(about.where(Payment.id == named["payment_id"]))
+    if named["finding_id"] is not None:
+        mistaken = session.get(LineFinding, named["finding_id"])
+        named = {name: getattr(mistaken, name, None) for name in _NAMES}
+        return _programme(session, named | {"finding_id": None})
     if named["programme_id"] is not None:
         return session.scalar(about.where(Programme.id == named["programme_id"]))
     return None
@@ -232,6 +256,9 @@ def _check(session: Session, line: StatementLine, named: dict[str, object]) -> N
                 next_step="Report what the payment took instead: cbi payment report-amount",
             )
         return
+    if named["verdict"] in CORRECTIONS:
+        line_corrections.check(session, line, LineFinding(**named))
+        return
     stay = suspense.stay(session, line.id)
     if stay is None:
         raise Explained(
@@ -246,6 +273,7 @@ def _check_found_once(session: Session, stay: SuspendedLine, named: dict[str, ob
     again = select(LineFinding.id).where(
         LineFinding.line_id == stay.line_id,
         LineFinding.verdict == Verdict.NOT_OURS.value,
+        LineFinding.taken_back_by.is_(None),
         LineFinding.confirmed_at >= stay.since,
     )
     if named["verdict"] == Verdict.NOT_OURS and session.scalar(again) is not None:

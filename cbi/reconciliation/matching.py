@@ -38,7 +38,7 @@ from cbi.payments.recovery.receivable_models import Receivable
 from cbi.payments.runs.runs import find
 from cbi.payments.sending import providers
 from cbi.payments.states import ON_ITS_WAY, PaymentState, ReceivableState
-from cbi.reconciliation import coverage, fees, leftovers, suspending
+from cbi.reconciliation import coverage, fees, leftovers, monthly_fees, suspending
 from cbi.reconciliation.line_candidates import is_claimed
 from cbi.reconciliation.models import STANDS, Match, StatementFile, StatementLine, UndoneMatch
 from cbi.reconciliation.rules import LADDER, REVISITED, contradicts, reached
@@ -87,6 +87,7 @@ def reconcile(session: Session, actor: Actor, provider: str) -> Reconciled:
     charged = fees.book(session, provider)
     leftovers.judge(session, provider)
     suspended = suspending.book(session, provider)
+    charged += monthly_fees.book(session, provider)
     owner_id = actor.id if actor.kind == "user" else None
     settled = leftovers.settle(session, provider) + coverage.settle(session, provider)
     opened = leftovers.open_all(session, provider, owner_id) + coverage.open_all(

@@ -135,7 +135,7 @@ STANDS = stands()
 
 
 class Verdict(StrEnum):
-    """What two people find of a line that nothing explains, or of one that was matched wrongly."""
+    """What two people find of a line: that nothing explains, that was matched or found wrongly, or is told in two ways."""
 
     ATTEMPT = "attempt"
     BOOKED = "booked"
@@ -144,39 +144,57 @@ class Verdict(StrEnum):
     REFUNDED = "refunded"
     LOST = "lost"
     UNMATCHED = "unmatched"
+    MORE = "more"
+    FEE = "fee"
+    MISTAKEN = "mistaken"
+    FIRST_STORY = "first_story"
+    LATER_STORY = "later_story"
 
 
 class LineFinding(Base):
     """One person's report of what a line is, with the proof they saw; a finding once another has confirmed it.
 
-    A report that was mistaken stays unconfirmed and another is made. What was found of a line is found once; only that it
-    is not ours, or was matched wrongly, leaves it open for another.
+    A report that was mistaken stays unconfirmed and another is made. What was found of a line is found once, until two
+    people take it back by a finding that names it; only that it is not ours, or was matched wrongly, leaves it open for
+    another.
     """
 
     __tablename__ = "line_findings"
     __table_args__ = (
         Index(
             "uq_line_findings_confirmed", "line_id", unique=True,
-            postgresql_where=text("confirmed_by IS NOT NULL AND verdict NOT IN ('attempt', 'not_ours', 'unmatched')"),
+            postgresql_where=text(
+                "confirmed_by IS NOT NULL AND taken_back_by IS NULL"
+                " AND verdict IN ('booked', 'opposite', 'refunded', 'lost', 'more', 'fee')"
+            ),
+        ),
+        Index(
+            "uq_line_findings_taken_back", "finding_id", unique=True,
+            postgresql_where=text("confirmed_by IS NOT NULL AND finding_id IS NOT NULL"),
         ),
         Index("ix_line_findings_line_id", "line_id"),
         Index(
             "uq_line_findings_booked", "transfer_id", unique=True,
-            postgresql_where=text("confirmed_by IS NOT NULL AND transfer_id IS NOT NULL"),
+            postgresql_where=text("confirmed_by IS NOT NULL AND taken_back_by IS NULL AND transfer_id IS NOT NULL"),
         ),
         CheckConstraint("confirmed_by <> reported_by", name="two_people"),
         CheckConstraint("(confirmed_by IS NULL) = (confirmed_at IS NULL)", name="confirmed_whole"),
         CheckConstraint(
-            "(verdict IN ('attempt', 'unmatched')) = (payment_id IS NOT NULL AND attempt IS NOT NULL)"
+            "(verdict IN ('attempt', 'unmatched', 'more')) = (payment_id IS NOT NULL AND attempt IS NOT NULL)"
             " AND (verdict = 'booked') = (transfer_id IS NOT NULL)"
             " AND (verdict = 'opposite') = (other_line_id IS NOT NULL)"
-            " AND (verdict = 'lost') = (programme_id IS NOT NULL AND fund_id IS NOT NULL)",
+            " AND (verdict IN ('lost', 'fee')) = (programme_id IS NOT NULL AND fund_id IS NOT NULL)"
+            " AND (verdict = 'mistaken') = (finding_id IS NOT NULL)"
+            " AND (verdict IN ('first_story', 'later_story')) = (discrepancy_id IS NOT NULL)",
             name="says_which",
         ),
         CheckConstraint(
-            "verdict IN ('attempt', 'booked', 'opposite', 'not_ours', 'refunded', 'lost', 'unmatched')", name="verdict"
+            "verdict IN ('attempt', 'booked', 'opposite', 'not_ours', 'refunded', 'lost', 'unmatched', 'more', 'fee',"
+            " 'mistaken', 'first_story', 'later_story')",
+            name="verdict",
         ),
-        {"info": may_update("confirmed_by", "confirmed_at")},
+        CheckConstraint("taken_back_by IS NULL OR confirmed_by IS NOT NULL", name="taken_back_once_found"),
+        {"info": may_update("confirmed_by", "confirmed_at", "taken_back_by")},
     )  # fmt: skip
 
     id: Mapped[Key]
@@ -190,10 +208,20 @@ class LineFinding(Base):
     """The movement of our float that is the same, booked by another name."""
     programme_id: Mapped[UUID | None] = mapped_column(Uuid)
     fund_id: Mapped[UUID | None] = mapped_column(Uuid)
-    """Who bears it when it is lost."""
+    """Who bears it when it is lost, or a fee that names no payment."""
+    finding_id: Mapped[UUID | None] = mapped_column(Uuid)
+    """The finding that was mistaken, and is taken back by this one."""
+    discrepancy_id: Mapped[UUID | None] = mapped_column(Uuid)
+    """Where a later file tells the line in another way: what says so."""
     proof: Mapped[str]
     """Where the provider's word can be found: a letter, a message, a ticket."""
     reported_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
     reported_at: Mapped[Instant]
     confirmed_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
     confirmed_at: Mapped[datetime | None]
+    taken_back_by: Mapped[UUID | None] = mapped_column(Uuid)
+    """The finding by which two people took this one back; None: it stands."""
+
+
+FOUND = LineFinding.confirmed_by.is_not(None) & LineFinding.taken_back_by.is_(None)
+"""Whether what was reported of a line was found by two people, and stands."""

@@ -134,6 +134,7 @@ class DiscrepancyKind(StrEnum):
     OTHER_LINE = "other_line"
     LINE_CHANGED = "line_changed"
     MATCH_UNDONE = "match_undone"
+    FINDING_MISTAKEN = "finding_mistaken"
     PAID_NOT_SETTLED = "paid_not_settled"
     NOT_COLLECTED = "not_collected"
 
@@ -164,6 +165,7 @@ MEANS: dict[DiscrepancyKind, str] = {
     _K.OTHER_LINE: "The line is of no kind that we know.",
     _K.LINE_CHANGED: "A later file tells something else about a line that we had.",
     _K.MATCH_UNDONE: "Two people found that the line is not about the payment that it was matched with.",
+    _K.FINDING_MISTAKEN: "Two people took back what two people had found of the line.",
     _K.PAID_NOT_SETTLED: "Our books say that it was paid; the provider's statements do not list it.",
     _K.NOT_COLLECTED: "It was sent on or before the last day of the statements, and is not paid yet.",
 }

@@ -1,11 +1,13 @@
 """After a reconciliation: what nothing explains goes to suspense (account 1900), and what is explained by now leaves it."""
 
-from sqlalchemy import ColumnElement, case, select
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, CompoundSelect, case, select
 from sqlalchemy.orm import Session
 
 from cbi.payments.outcomes import suspense
 from cbi.payments.outcomes.suspense_models import SuspendedLine
-from cbi.reconciliation.models import LineFinding, StatementLine
+from cbi.reconciliation.models import LineFinding, StatementLine, Verdict
 from cbi.reconciliation.scratch import unexplained
 
 
@@ -17,11 +19,17 @@ def effect() -> ColumnElement[int]:
 
 def found_by_people() -> ColumnElement[bool]:
     """Whether two people have found what a line is: the ladder leaves it alone from then on."""
-    confirmed = LineFinding.confirmed_by.is_not(None)
-    others = select(LineFinding.other_line_id).where(
-        confirmed, LineFinding.other_line_id.is_not(None)
+    return StatementLine.id.in_(_looked_into())
+
+
+def _looked_into() -> CompoundSelect[UUID]:
+    """The lines of which two people found anything, be it that an earlier finding was mistaken."""
+    found = (
+        LineFinding.confirmed_by.is_not(None),
+        LineFinding.verdict.not_in([Verdict.FIRST_STORY.value, Verdict.LATER_STORY.value]),
     )
-    return StatementLine.id.in_(select(LineFinding.line_id).where(confirmed).union_all(others))
+    others = select(LineFinding.other_line_id).where(*found, LineFinding.other_line_id.is_not(None))
+    return select(LineFinding.line_id).where(*found).union_all(others)
 
 
 def book(session: Session, provider: str) -> int:
@@ -30,10 +38,7 @@ def book(session: Session, provider: str) -> int:
     cleared = suspense.explain(
         session,
         provider,
-        SuspendedLine.line_id.not_in(select(u.id))
-        & SuspendedLine.line_id.not_in(
-            select(LineFinding.line_id).where(LineFinding.confirmed_by.is_not(None))
-        ),
+        SuspendedLine.line_id.not_in(select(u.id)) & SuspendedLine.line_id.not_in(_looked_into()),
         suspense.LADDER,
     )
     lines = select(StatementLine.id, effect(), StatementLine.currency).join(

@@ -28,6 +28,7 @@ from cbi.payments.models import Payment
 from cbi.payments.outcomes import outcomes
 from cbi.payments.outcomes.disputes import owed_back
 from cbi.payments.outcomes.part_models import PaymentPart
+from cbi.payments.sending.recipients import payee_stands
 from cbi.payments.states import PaymentState
 from cbi.redemption import notices, part_terms, refusals
 from cbi.redemption.codes import Code, Mistyped, SecretDigits, read, same
@@ -45,6 +46,7 @@ from cbi.redemption.till import (
     open_till,
     refusal,
 )
+from cbi.registry.linkage.staff import is_own
 
 DO_NOT_PAY = "Do not pay. Call the supervisor."
 
@@ -179,6 +181,8 @@ def _paying() -> Select[Any]:
             Payment.id == CodeIssue.payment_id,
             Payment.state == PaymentState.ACCEPTED,
             Payment.entitlement_id.not_in(owed_back()),
+            payee_stands(),
+            ~is_own("teller", Authorisation.teller_id, Payment.household_id),
             CounterOffice.id == Authorisation.office_id,
         )
         .values(state=CodeState.PAID, hold_id=None, held_until=None, closed_at=now)

@@ -18,7 +18,7 @@ from cbi.payments.models import Payment
 from cbi.payments.outcomes import outcomes
 from cbi.payments.runs.runs import find
 from cbi.payments.sending import dispatch
-from cbi.payments.sending.recipients import goes_where_approved, hold_back
+from cbi.payments.sending.recipients import hold_back
 from cbi.payments.states import PaymentState
 from cbi.redemption import locators, notices
 from cbi.redemption.codes import SecretDigits, compose
@@ -44,7 +44,8 @@ def issue_chunk(session: Session, run_id: UUID, provider: str, size: int = CHUNK
     """Release the next payments of a releasing run's route to codes; returns how many were handled, 0 when none is left.
 
     Everything about a payment happens in this transaction or not at all: attempt, books, code issue, text. A payment
-    whose telephone is no longer the one that was approved gets no code: it fails, with a discrepancy. Raises
+    whose telephone is no longer the one that was approved, or whose collector is gone, gets no code: it fails, with a
+    discrepancy. Raises
     LocatorsScarce, OneOfficeOnly.
     """
     chunk = dispatch.next_chunk(session, run_id, provider, size)
@@ -58,9 +59,7 @@ def issue_chunk(session: Session, run_id: UUID, provider: str, size: int = CHUNK
             next_step="Set ANY_OFFICE in the provider's settings.",
         )
     started = dispatch.start_chunk(session, chunk)
-    hold_back(
-        session, run, and_(chunk.within, ~goes_where_approved()), provider=provider, source=SOURCE
-    )
+    hold_back(session, run, chunk.within, provider=provider, source=SOURCE)
     accepted = outcomes.accept_chunk(session, chunk, SOURCE)
     if accepted:
         _close_earlier(session, chunk.within)

@@ -23,6 +23,7 @@ from cbi.payments.outcomes import parts as booked
 from cbi.payments.outcomes.disputes import owed_back
 from cbi.payments.outcomes.part_models import PaymentPart
 from cbi.payments.sending import providers
+from cbi.payments.sending.recipients import payee_stands
 from cbi.payments.states import PaymentState
 from cbi.redemption import counter, notices, part_terms
 from cbi.redemption.counter import DO_NOT_PAY, Receipt, UnknownAuthorisation
@@ -111,7 +112,7 @@ def _held(
     hold, issue, payment, office, partial = row
     owed = session.scalar(
         select(Payment.id).where(
-            Payment.id == payment.id, Payment.entitlement_id.not_in(owed_back())
+            Payment.id == payment.id, Payment.entitlement_id.not_in(owed_back()), payee_stands()
         )
     )
     mine = issue.hold_id == hold.id and issue.held_until is not None and issue.held_until > now

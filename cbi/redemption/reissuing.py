@@ -180,8 +180,12 @@ def check_telephone(session: Session, payment: Payment) -> None:
         PaymentAccount.person_id == payment.person_id,
         PaymentAccount.replaced_at > clock.now() - timedelta(hours=hours),
     )
+    # A second person had whoever it is before them when the new one was confirmed.
+    vouched = exists().where(
+        PaymentAccount.id == Payment.account_id, PaymentAccount.vouched_at.is_not(None)
+    )
     as_approved, lately = session.execute(
-        select(goes_where_approved(), changed).where(Payment.id == payment.id)
+        select(goes_where_approved(), changed & ~vouched).where(Payment.id == payment.id)
     ).one()
     if not as_approved:
         raise TelephoneChanged(

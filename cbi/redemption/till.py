@@ -7,7 +7,19 @@ from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, Text, and_, bindparam, case, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Text,
+    Uuid,
+    and_,
+    bindparam,
+    case,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from cbi import clock
@@ -19,6 +31,7 @@ from cbi.offices import office_of
 from cbi.payments.models import Payment
 from cbi.payments.outcomes.disputes import owed_back
 from cbi.payments.outcomes.part_models import PaymentPart
+from cbi.payments.sending.recipients import payee_stands
 from cbi.payments.states import PaymentState
 from cbi.redemption import limits, refusals
 from cbi.redemption.counters import rules_of
@@ -33,6 +46,7 @@ from cbi.redemption.models import (
 from cbi.redemption.part_terms import PARTIAL, with_rules
 from cbi.redemption.refusals import Refused
 from cbi.redemption.states import CodeState, TryResult
+from cbi.registry.linkage.staff import is_own
 from cbi.registry.models import FactorKind, Person
 
 
@@ -99,6 +113,8 @@ class Found(NamedTuple):
     currency: str
     owed_back: bool
     """Another payment for the same entitlement turned out to be paid."""
+    payee_stands: bool
+    """Whether the person still collects for the household, and the household still receives."""
     partial: Mapping[str, Any] | None
     """What the programme's file says of handing it over in parts."""
 
@@ -130,6 +146,12 @@ _AT_A_COUNTER = (
 )
 
 
+def _stands_for_this_teller() -> ColumnElement[bool]:
+    # Who may be paying themselves is refused as if nobody could be paid; somebody else at the counter can.
+    teller = bindparam("teller", type_=Uuid)
+    return and_(payee_stands(), ~is_own("teller", teller, Payment.household_id))
+
+
 def _looking_up() -> Select[Any]:
     mine = and_(CounterTry.teller_id == bindparam("teller"), CounterTry.at >= bindparam("since"))
     unlocked = (
@@ -148,7 +170,7 @@ def _looking_up() -> Select[Any]:
             wrong_at, CodeIssue.id, CodeIssue.counter, CodeIssue.state, CodeIssue.wrong_factors, CodeIssue.hold_id,
             CodeIssue.held_until, CodeIssue.vouched_until, CodeIssue.expires_on, Payment.provider, Payment.state,
             Payment.id, Payment.person_id, Person.factor_kind, Payment.rest_minor, Payment.currency,
-            Payment.entitlement_id.in_(owed_back()), PARTIAL,
+            Payment.entitlement_id.in_(owed_back()), _stands_for_this_teller(), PARTIAL,
         )
         .select_from(asked)
         .outerjoin(CodeIssue, and_(CodeIssue.locator == asked.c.locator, CodeIssue.live))
@@ -204,7 +226,8 @@ def refusal(till: Till, found: Found) -> Refused | None:
         return refusals.LOCKED
     if found.state is CodeState.REPLACED:
         return refusals.REPLACED
-    if found.payment_state is not PaymentState.ACCEPTED or found.owed_back:
+    held = found.payment_state is not PaymentState.ACCEPTED or found.owed_back
+    if held or not found.payee_stands:
         return refusals.ON_HOLD
     return None
 

@@ -1,4 +1,4 @@
-"""What assessments made of households: bands by scorecard, noted with day and source; the latest word of each counts."""
+"""What assessments made of households: bands by scorecard, noted with day and source; the latest assessment counts."""
 
 from collections.abc import Collection
 from datetime import date
@@ -17,6 +17,7 @@ from cbi.errors import Invalid
 from cbi.offices import office_of
 from cbi.registry.intake import checks
 from cbi.registry.models import USUAL_SCORECARD, Band, Household
+from cbi.registry.scorecards import versions
 from cbi.registry.text import clean, folded
 
 LONGEST_SOURCE = 100
@@ -63,6 +64,11 @@ def note(
         name, version = checks.scorecard(clean(scorecard))
     except checks.Unusable as problem:
         raise UnusableBand(problem.message, next_step=problem.next_step) from None
+    if versions.is_kept(session, name):
+        raise UnusableBand(
+            f"The scorecard {name} is kept here: its bands come of what households answered.",
+            next_step="Assess the household: cbi assess one HOUSEHOLD --scorecard NAME",
+        )
     today = clock.today(office_of(session).timezone)
     if on is not None and on > today:
         raise UnusableBand(
@@ -91,11 +97,15 @@ def words_of(session: Session, household_id: UUID) -> list[tuple[str, int, str, 
 
 
 def _latest(whose: ColumnElement[bool]) -> Subquery:
+    """The band of the latest day of each household and scorecard; of two of one day the one that was written down later.
+
+    A form that comes in late says nothing of what was found since.
+    """
     return (
         select(Band.household_id, Band.scorecard, Band.scorecard_version, Band.band, Band.word)
         .ext(distinct_on(Band.household_id, Band.scorecard))
         .where(whose)
-        .order_by(Band.household_id, Band.scorecard, Band.id.desc())
+        .order_by(Band.household_id, Band.scorecard, Band.assessed_on.desc(), Band.id.desc())
         .subquery()
     )
 

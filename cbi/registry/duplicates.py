@@ -6,7 +6,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import Select, func, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Uuid,
+    any_,
+    bindparam,
+    func,
+    literal,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -20,6 +31,7 @@ from cbi.registry import queries
 from cbi.registry.models import DuplicateFlag, Household, PaymentAccount, Person
 from cbi.registry.personal import PHONE
 from cbi.registry.text import clean
+from cbi.scope import seeing_all
 
 
 class Kind(StrEnum):
@@ -60,10 +72,22 @@ def flag(session: Session, import_id: UUID) -> Mapping[Kind, int]:
     Repeating it changes nothing. The caller makes sure that no other import is between its own rows and its commit:
     neither would see what the other brings.
     """
+    with seeing_all(session):
+        return _flag(session, Household.import_id == import_id)
+
+
+def flag_households(session: Session, household_ids: Sequence[UUID]) -> Mapping[Kind, int]:
+    """The same for these households, which are new, or whose people or telephones have changed."""
+    these = any_(bindparam(None, list(household_ids), ARRAY(Uuid)))
+    with seeing_all(session):
+        return _flag(session, Household.id == these)
+
+
+def _flag(session: Session, brought: ColumnElement[bool]) -> Mapping[Kind, int]:
     found: Counter[Kind] = Counter()
     for kind, groups in (
-        (Kind.SHARED_PHONE, _by_phone(import_id)),
-        (Kind.SAME_DOCUMENT, _by_document(import_id)),
+        (Kind.SHARED_PHONE, _by_phone(brought)),
+        (Kind.SAME_DOCUMENT, _by_document(brought)),
     ):
         shared = groups.subquery()
         new = session.scalars(
@@ -85,12 +109,12 @@ def flag(session: Session, import_id: UUID) -> Mapping[Kind, int]:
     return found
 
 
-def _by_phone(import_id: UUID) -> Select[bytes, int]:
+def _by_phone(which: ColumnElement[bool]) -> Select[bytes, int]:
     brought = (
         select(PaymentAccount.value_index)
         .join(Person, Person.id == PaymentAccount.person_id)
         .join(Household, Household.id == Person.household_id)
-        .where(Household.import_id == import_id, PaymentAccount.kind == PHONE)
+        .where(which, PaymentAccount.kind == PHONE)
     )
     households = func.count(Person.household_id.distinct())
     return (
@@ -103,11 +127,11 @@ def _by_phone(import_id: UUID) -> Select[bytes, int]:
     )
 
 
-def _by_document(import_id: UUID) -> Select[bytes | None, int]:
+def _by_document(which: ColumnElement[bool]) -> Select[bytes | None, int]:
     brought = (
         select(Person.document_index)
         .join(Household, Household.id == Person.household_id)
-        .where(Household.import_id == import_id, Person.document_index.is_not(None))
+        .where(which, Person.document_index.is_not(None))
     )
     households = func.count(Person.household_id.distinct())
     return (

@@ -1,9 +1,9 @@
-"""The registry over HTTP: lists come in, masked households go out, possible duplicates are decided."""
+"""The registry over HTTP: masked households go out, needs and bands are noted, possible duplicates are decided."""
 
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, File, Form, Response, UploadFile
+from fastapi import Depends
 
 from cbi.access.actor import Actor
 from cbi.access.guards import may
@@ -12,17 +12,12 @@ from cbi.http.pages import Cursor, Limit, Page, page
 from cbi.http.requests import OfficeSession
 from cbi.http.routing import Router
 from cbi.registry import bands, duplicates, naming, needs, queries
-from cbi.registry.intake import importing
-from cbi.registry.intake.mapping import TEMPLATE
-from cbi.registry.intake.mapping_files import load_mapping
 from cbi.registry.models import DuplicateFlag, Household
 from cbi.registry.schemas import (
     BandsOut,
     DecideDuplicate,
     FlagOut,
     HouseholdOut,
-    ImportedOut,
-    ImportOut,
     NeedsOut,
     NoteBand,
     NoteNeed,
@@ -32,40 +27,6 @@ router = Router(tags=["registry"])
 Importer = Annotated[Actor, Depends(may(Permission.REGISTRY_IMPORT))]
 Reader = Annotated[Actor, Depends(may(Permission.REGISTRY_READ))]
 Decider = Annotated[Actor, Depends(may(Permission.REGISTRY_DECIDE))]
-
-
-@router.post(
-    "/registry/imports", status_code=201, summary="Take in a list of households (CSV or XLSX)"
-)
-def import_list(
-    session: OfficeSession,
-    actor: Importer,
-    response: Response,
-    file: Annotated[UploadFile, File(description="The list.")],
-    mapping: Annotated[
-        str | None, Form(description="A mapping file (YAML) for other column names.")
-    ] = None,
-    *,
-    dry_run: Annotated[
-        bool, Form(description="Say what would come of it, and change nothing.")
-    ] = False,
-) -> ImportedOut:
-    result = importing.import_file(
-        session,
-        actor,
-        file.file,
-        filename=file.filename or "list",
-        mapping=load_mapping(mapping) if mapping else TEMPLATE,
-        dry_run=dry_run,
-    )
-    if result.repeated or result.dry_run:
-        response.status_code = 200
-    return ImportedOut.of(result)
-
-
-@router.get("/registry/imports/{import_id}", summary="What came of an import")
-def show_import(session: OfficeSession, actor: Reader, import_id: UUID) -> ImportOut:
-    return ImportOut.of(queries.import_of(session, actor, import_id))
 
 
 @router.get("/households", summary="Households, with their recipients masked")

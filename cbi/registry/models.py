@@ -2,60 +2,22 @@
 
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, Uuid
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    UniqueConstraint,
+    Uuid,
+    false,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cbi.db import Base, Instant, Key, Ordinal, may_update
 from cbi.messaging.choices import Level
-
-
-class Import(Base):
-    """One file that was taken in: which, by whom, and what came of its rows."""
-
-    __tablename__ = "imports"
-    __table_args__ = (
-        Index(None, "source", "file_digest"),
-        {
-            "info": may_update(
-                "rows_total",
-                "rows_landed",
-                "rows_rejected",
-                "rows_unchanged",
-                "rows_warned",
-                "people_landed",
-            )
-        },
-    )
-
-    id: Mapped[Key]
-    file_digest: Mapped[bytes] = mapped_column(LargeBinary)
-    filename: Mapped[str]
-    source: Mapped[str]
-    imported_by: Mapped[UUID | None] = mapped_column(Uuid)
-    imported_at: Mapped[Instant]
-    rows_total: Mapped[int]
-    rows_landed: Mapped[int]
-    rows_rejected: Mapped[int]
-    rows_unchanged: Mapped[int]
-    rows_warned: Mapped[int]
-    people_landed: Mapped[int]
-
-
-class RejectedRow(Base):
-    """A row that could not land, with the reasons. What stood in it is sealed under the office's key."""
-
-    __tablename__ = "rejected_rows"
-
-    id: Mapped[Ordinal]
-    import_id: Mapped[UUID] = mapped_column(ForeignKey("imports.id"), index=True)
-    sheet: Mapped[str | None]
-    line: Mapped[int]
-    reasons: Mapped[list[Any]] = mapped_column(JSONB)
-    cells: Mapped[bytes] = mapped_column(LargeBinary)
+from cbi.registry.import_models import Import
 
 
 class Household(Base):
@@ -65,7 +27,7 @@ class Household(Base):
     __table_args__ = (
         CheckConstraint("size BETWEEN 1 AND 60", name="size"),
         UniqueConstraint("source", "source_id"),
-        {"info": may_update("status")},
+        {"info": may_update("status", "version", "size", "area", "language")},
     )
 
     id: Mapped[Key]
@@ -77,9 +39,11 @@ class Household(Base):
     status: Mapped[str] = mapped_column(default="active")
     fingerprint: Mapped[bytes] = mapped_column(LargeBinary)
     """A keyed hash of the row's facts: the same row again is recognised, a different one is shown to a person."""
-    import_id: Mapped[UUID] = mapped_column(ForeignKey("imports.id"), index=True)
+    import_id: Mapped[UUID] = mapped_column(ForeignKey(Import.id), index=True)
     line: Mapped[int]
     registered_at: Mapped[Instant]
+    version: Mapped[int] = mapped_column(default=1, server_default="1")
+    """How many states it has been in: each change counts on from the one that it saw."""
 
 
 class Need(Base):
@@ -111,7 +75,7 @@ USUAL_SCORECARD = "assessment"
 
 
 class Band(Base):
-    """What an assessment made of a household. The latest row of a household and scorecard counts. Append-only.
+    """What an assessment made of a household. Of a household and scorecard the latest day counts. Append-only.
 
     `scorecard` and `band` are folded words; `word` is the band as it was written.
     """
@@ -133,6 +97,8 @@ class Band(Base):
     source: Mapped[str]
     noted_by: Mapped[UUID | None] = mapped_column(Uuid)
     noted_at: Mapped[Instant]
+    assessment_id: Mapped[int | None] = mapped_column(unique=True)
+    """The assessment that it comes of, where the scorecard is kept here."""
 
 
 class Sex(StrEnum):
@@ -140,6 +106,15 @@ class Sex(StrEnum):
     MALE = "male"
     OTHER = "other"
     UNKNOWN = "unknown"
+
+
+class Gone(StrEnum):
+    """Why somebody is no member of their household any more. The words are stored."""
+
+    DIED = "died"
+    LEFT = "left"
+    SAME = "same"
+    """They were on record twice; `same_as` is the record that stays."""
 
 
 class FactorKind(StrEnum):
@@ -157,16 +132,58 @@ class Person(Base):
     __table_args__ = (
         CheckConstraint("(factor_kind IS NULL) = (factor IS NULL)", name="factor_whole"),
         CheckConstraint("prefers ~ '^[a-z_]+$'", name="prefers"),
+        CheckConstraint(
+            "gone IS NULL OR NOT (is_head OR is_recipient OR is_alternate)",
+            name="gone_does_nothing",
+        ),
+        CheckConstraint("NOT (is_recipient AND is_alternate)", name="one_way_to_collect"),
+        CheckConstraint(
+            "(gone IS NOT DISTINCT FROM 'same') = (same_as IS NOT NULL)", name="same_as"
+        ),
+        CheckConstraint("born_year BETWEEN 1850 AND 2200", name="born_year"),
         Index("uq_persons_recipient", "household_id", unique=True, postgresql_where="is_recipient"),
+        Index("uq_persons_head", "household_id", unique=True, postgresql_where="is_head"),
+        Index("uq_persons_alternate", "household_id", unique=True, postgresql_where="is_alternate"),
+        Index("ix_persons_same_as", "same_as", postgresql_where="same_as IS NOT NULL"),
         Index(None, "household_id"),
         Index(None, "document_index"),
-        {"info": may_update("data_key")},
+        {
+            "info": may_update(
+                "data_key",
+                "household_id",
+                "is_head",
+                "is_recipient",
+                "is_alternate",
+                "gone",
+                "same_as",
+                "name",
+                "born_on",
+                "born_year",
+                "document",
+                "document_index",
+                "sex",
+                "factor_kind",
+                "factor",
+            )
+        },
     )
 
     id: Mapped[Key]
     household_id: Mapped[UUID] = mapped_column(Uuid)
     is_head: Mapped[bool]
     is_recipient: Mapped[bool]
+    """Whether this is the primary collector: the one whom the household's money goes to."""
+    is_alternate: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether this is who may collect in the primary collector's place."""
+    gone: Mapped[Gone | None]
+    """Why the person is no member of `household_id` any more, the last household there was; NULL: is one."""
+    same_as: Mapped[UUID | None] = mapped_column(Uuid)
+    registered_in: Mapped[UUID] = mapped_column(
+        Uuid, default=lambda context: context.get_current_parameters()["household_id"]
+    )
+    """The household that the person was registered in, which stays whatever changes."""
+    born_year: Mapped[int | None]
+    """All that stands in clear of a day of birth: enough to tell an age band, too little to tell who it is."""
     data_key: Mapped[bytes | None] = mapped_column(LargeBinary)
     name: Mapped[bytes | None] = mapped_column(LargeBinary)
     born_on: Mapped[bytes | None] = mapped_column(LargeBinary)
@@ -179,6 +196,9 @@ class Person(Base):
     prefers: Mapped[str | None]
     """The delivery mechanism that the recipient asked for, which a programme follows where it offers it."""
     registered_at: Mapped[Instant]
+    sheet: Mapped[str | None]
+    line: Mapped[int | None]
+    """Where the person stood in the file that their household came in."""
 
 
 class PaymentAccount(Base):
@@ -194,7 +214,7 @@ class PaymentAccount(Base):
             postgresql_where="replaced_at IS NULL",
         ),
         Index(None, "value_index"),
-        {"info": may_update("replaced_at")},
+        {"info": may_update("replaced_at", "value", "value_index")},
     )
 
     id: Mapped[Key]
@@ -205,6 +225,8 @@ class PaymentAccount(Base):
     """A keyed hash of the number: finds shared telephones, and fixes in an approved run where each code goes."""
     created_at: Mapped[Instant]
     replaced_at: Mapped[datetime | None]
+    vouched_at: Mapped[datetime | None]
+    """When a second person confirmed it with its holder before them; NULL: nobody did."""
 
 
 class Consent(Base):

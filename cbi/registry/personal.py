@@ -1,12 +1,13 @@
 """What identifies a person, sealed under a key of that person's own and opened only for a purpose.
 
-The person's key is itself sealed under the office's key; destroying it erases the person and keeps the books. What has
+The person's key is itself sealed (`cbi/wrapping.py`); destroying it erases the person and keeps the books. What has
 to be found again (a telephone, a document) is beside it as a keyed hash that says nothing without the office's key.
 """
 
 import hashlib
 import hmac
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import CollectionAggregate, ColumnElement, Uuid, any_, bindparam, select, true
@@ -19,11 +20,12 @@ from cbi.offices import office_of
 from cbi.registry.intake.facts import PersonFacts
 from cbi.registry.models import FactorKind, PaymentAccount, Person
 from cbi.registry.text import folded, plain_digits
+from cbi.wrapping import Wrapper
 
 PHONE = "phone"
 CARD = "card"
 """An account that is a card: its value is our own random name for it, under which the card's issuer keeps it."""
-_DATA_KEYS = "registry/data keys"
+DATA_KEYS = "registry/data keys"
 _FACTORS = "registry/second factors"
 _FACTOR_DIGITS = 4
 
@@ -46,14 +48,14 @@ class Sealer:
 
     def __init__(self, keys: Keyring) -> None:
         self._keys = keys
-        self._data_keys = keys.derive(_DATA_KEYS)
+        self._data_keys = Wrapper(keys, DATA_KEYS)
         self._factors = keys.derive(_FACTORS)
 
     def person(self, person_id: UUID, facts: PersonFacts) -> tuple[bytes, dict[str, object]]:
         """A new key for this person (to seal what else is theirs), and the columns that hold what identifies them."""
         key = new_key()
         columns: dict[str, object] = {
-            "data_key": seal(self._data_keys, key, f"person/{person_id}/key"),
+            "data_key": self._data_keys.wrap(key, key_place(person_id)),
             "name": seal(key, facts.name, f"person/{person_id}/name"),
             "born_on": None,
             "document": None,
@@ -81,7 +83,12 @@ class Sealer:
 
     def key_of(self, person_id: UUID, data_key: bytes) -> bytes:
         """The person's key. Raises Unreadable."""
-        return unseal(self._data_keys, data_key, f"person/{person_id}/key")
+        return self._data_keys.unwrap(data_key, key_place(person_id))
+
+
+def key_place(person_id: UUID) -> str:
+    """Where a person's own key belongs: it cannot be opened as somebody else's."""
+    return f"person/{person_id}/key"
 
 
 def _born(facts: PersonFacts) -> str | None:
@@ -154,6 +161,56 @@ def names(session: Session, person_ids: Iterable[UUID]) -> dict[UUID, str]:
         ).decode()
         for person_id, data_key, name in found
         if data_key and name
+    }
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Clear:
+    """What identifies one person, readable for the moment it is needed. None: not known, or erased."""
+
+    name: str | None = None
+    phone: str | None = None
+    document: str | None = None
+    born_on: str | None = None
+
+
+def in_clear(session: Session, people: Sequence[Person]) -> dict[UUID, Clear]:
+    """People with everything readable; whoever shows it to somebody notes the look (`viewing`). Raises Unreadable."""
+    sealer = Sealer(office_of(session).keys)
+    phones = _phones(session, [person.id for person in people])
+    found: dict[UUID, Clear] = {}
+    for person in people:
+        if person.data_key is None:
+            found[person.id] = Clear()
+            continue
+        key = sealer.key_of(person.id, person.data_key)
+
+        def read(
+            sealed: bytes | None, what: str, key: bytes = key, who: UUID = person.id
+        ) -> str | None:
+            return unseal(key, sealed, f"person/{who}/{what}").decode() if sealed else None
+
+        kind, _, number = (read(person.document, "document") or "").partition("\n")
+        found[person.id] = Clear(
+            read(person.name, "name"),
+            phones.get(person.id),
+            " ".join(filter(None, (kind, number))) or None,
+            read(person.born_on, "born_on"),
+        )
+    return found
+
+
+def _phones(session: Session, person_ids: Sequence[UUID]) -> dict[UUID, str]:
+    held = session.execute(
+        select(PaymentAccount.id, PaymentAccount.person_id).where(
+            PaymentAccount.person_id == _any_of(person_ids),
+            PaymentAccount.kind == PHONE,
+            PaymentAccount.replaced_at.is_(None),
+        )
+    )
+    owners = dict(iter(held))
+    return {
+        owners[account_id]: number for account_id, number in numbers(session, list(owners)).items()
     }
 
 

@@ -23,14 +23,10 @@ from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
 from cbi.errors import NotFound
 from cbi.registry import personal
-from cbi.registry.models import (
-    DuplicateFlag,
-    Household,
-    Import,
-    PaymentAccount,
-    Person,
-    RejectedRow,
-)
+from cbi.registry.import_models import Import, RejectedRow
+from cbi.registry.linkage import queries as linkage
+from cbi.registry.linkage.models import PairState
+from cbi.registry.models import DuplicateFlag, Gone, Household, PaymentAccount, Person
 
 ACTIVE = "active"
 
@@ -50,6 +46,12 @@ def import_of(session: Session, actor: Actor, import_id: UUID) -> Import:
             "There was no such import.", next_step="A file that was refused as a whole leaves none."
         )
     return found
+
+
+def imports(actor: Actor) -> Select[Import]:
+    """All imports."""
+    actor.require(Permission.REGISTRY_READ)
+    return select(Import)
 
 
 def rejected_rows(import_id: UUID) -> Select[RejectedRow]:
@@ -78,7 +80,7 @@ def recipients(session: Session, household_ids: Sequence[UUID]) -> Mapping[UUID,
     wanted = any_(bindparam(None, list(household_ids), ARRAY(Uuid)))
     counted = session.execute(
         select(Person.household_id, func.count())
-        .where(Person.household_id == wanted)
+        .where(Person.household_id == wanted, Person.gone.is_(None))
         .group_by(Person.household_id)
     )
     people = dict(iter(counted))
@@ -175,6 +177,8 @@ def blocked_households() -> Select[UUID]:
         select(Person.document_index)
         .join(Household, Household.id == Person.household_id)
         .where(Person.document_index.in_(flagged), Household.status == ACTIVE)
+        # Who left may be registered elsewhere. Who died may not: somebody else has the document then.
+        .where(or_(Person.gone.is_(None), Person.gone == Gone.DIED))
         .group_by(Person.document_index)
         .having(func.count(Person.household_id.distinct()) > 1)
     )
@@ -186,7 +190,7 @@ def blocked_households() -> Select[UUID]:
 
 
 def flagged_households() -> CompoundSelect[UUID]:
-    """Households with an open flag: nobody has decided yet whether they are other people."""
+    """Households with an open flag or pair: nobody has decided yet whether they are other people."""
     flags = current_flags(open_only=True).subquery()
     by_phone = (
         select(Person.household_id.label("household_id"))
@@ -199,4 +203,4 @@ def flagged_households() -> CompoundSelect[UUID]:
         .join(flags, flags.c.value_index == Person.document_index)
         .where(flags.c.kind == "same_document")
     )
-    return union(by_phone, by_document)
+    return union(by_phone, by_document, linkage.paired_households(PairState.OPEN, PairState.SAME))

@@ -7,9 +7,10 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from cbi.registry.duplicates import Decision, Flagged, Kind
+from cbi.registry.import_models import Import
 from cbi.registry.intake.checks import Reason
 from cbi.registry.intake.results import ImportResult, RowNote, count_reasons
-from cbi.registry.models import Household, Import
+from cbi.registry.models import Household
 from cbi.registry.queries import Recipient
 
 SHOWN_ROWS = 200
@@ -93,9 +94,13 @@ class ImportedOut(BaseModel):
 
 
 class ImportOut(BaseModel):
-    """An import as it was recorded."""
+    """An import as it was recorded. While it waits for the worker, the numbers are those of what was read so far."""
 
     id: UUID
+    kind: str = Field(description="list, submissions or request.")
+    state: str = Field(
+        description="arriving, waiting (for the worker, or being read), done, or refused: no row could be used."
+    )
     filename: str
     source: str
     imported_by: UUID | None
@@ -106,11 +111,19 @@ class ImportOut(BaseModel):
     rejected: int
     warnings: int
     people: int
+    expected: int | None = Field(
+        description="Households in a list that the worker reads; `total` of them are read. None: it was read at once."
+    )
+    finished_at: datetime | None
 
     @classmethod
     def of(cls, row: Import) -> "ImportOut":
         return cls(
             id=row.id,
+            kind=row.kind,
+            state=row.state,
+            expected=row.entries if row.parts else None,
+            finished_at=row.finished_at,
             filename=row.filename,
             source=row.source,
             imported_by=row.imported_by,

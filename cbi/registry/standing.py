@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, union_all
 from sqlalchemy.orm import Session
 
-from cbi.registry.models import DuplicateFlag, Household, Import
+from cbi.registry.import_models import Import
+from cbi.registry.linkage.models import Pair
+from cbi.registry.linkage.queries import open_pairs
+from cbi.registry.models import DuplicateFlag, Household
 from cbi.registry.queries import ACTIVE, current_flags
 
 LISTS = 5
@@ -42,8 +45,10 @@ def standing(session: Session) -> Standing:
 
 def undecided(session: Session) -> Undecided | None:
     """Possible duplicates that wait for a decision; None when none does."""
-    flags = current_flags(open_only=True).subquery()
+    flags = current_flags(open_only=True).with_only_columns(DuplicateFlag.flagged_at.label("at"))
+    pairs = open_pairs().with_only_columns(Pair.found_at.label("at"))
+    both = union_all(flags, pairs).subquery()
     count, since = session.execute(
-        select(func.count(), func.min(flags.c[DuplicateFlag.flagged_at.key])).select_from(flags)
+        select(func.count(), func.min(both.c.at)).select_from(both)
     ).one()
     return Undecided(count, since) if count else None

@@ -82,7 +82,7 @@ def overview(session: Session, actor: Actor) -> Overview:
         theirs = board.of(actor.programmes(Permission.RUN_READ))
         cycles = _cycles(session, theirs)
         lately = _lately(session, actor, theirs)
-    funds = _funds(session, actor) if actor.may_somewhere(Permission.FUND_READ) else None
+    funds = known_funds(session, actor) if actor.may_somewhere(Permission.FUND_READ) else None
     registry = standing(session) if actor.may(Permission.REGISTRY_IMPORT) else None
     staff = tuple(colleagues(session)) if actor.may(Permission.USER_MANAGE) else None
     waivers = None
@@ -137,7 +137,7 @@ def uncollected(session: Session, board: Board) -> tuple[Uncollected, ...]:
     )
 
 
-def _funds(session: Session, actor: Actor) -> tuple[FundPosition, ...]:
+def known_funds(session: Session, actor: Actor) -> tuple[FundPosition, ...]:
     """Where each fund's money is: of all funds, or of those that the actor's programmes are paid from."""
     found: Sequence[FundPosition] = ledger.fund_positions(session)
     programmes = actor.programmes(Permission.FUND_READ)

@@ -151,14 +151,15 @@ def _runs(session: Session, actor: Actor, board: Board) -> Iterator[Stuck]:
             run=line.number, run_id=line.id, programme=line.programme, period=line.period, who=wait.who,
             link=f"/approvals/{line.id}",
         )  # fmt: skip
-    for route in stalled.stalled_routes(session, board):
+    standing, holding = stalled.standing_routes(session, board)
+    for route in standing:
         refused, run = route.until is not None, route.run
         yield Stuck(
             Reason.PROVIDER_TAKES_NOTHING if refused else Reason.NOT_HANDED_OVER, route.left.payments,
             route.left.total, route.since, route.until, run.number, run.id, run.programme, run.period,
             route.provider, command="cbi doctor",
         )  # fmt: skip
-    for held in stalled.held_routes(session, board):
+    for held in holding:
         run = held.run
         yield Stuck(
             Reason.HELD, held.left.payments, held.left.total, held.since, None, run.number, run.id, run.programme,

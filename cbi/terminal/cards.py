@@ -92,7 +92,7 @@ def issue_all(
                 use.issue, actor=actor, provider=provider, household_id=each.household_id, currency=currency
             )  # fmt: skip
             try:
-                offices.transact(code, one)
+                offices.transact(code, one, seen_by=actor)
                 made += 1
             except CbiError as error:
                 refused.append((each.registration_number, error.message, error.next_step))

@@ -58,17 +58,28 @@ def rate(
 
 @fx.command("confirm-rate")
 def confirm_rate(
-    rate_id: RateId, code: OneTimeCode = None, office: Office = None, user: User = None
+    rate_id: RateId,
+    rate: Annotated[
+        str, typer.Option(help="The rate typed once more, where it is far from the last one.")
+    ] = "",
+    code: OneTimeCode = None,
+    office: Office = None,
+    user: User = None,
 ) -> None:
     """Let a colleague's rate count from now on. Example: cbi fx confirm-rate 5f… --user karim"""
     from cbi.ledger import reference_rates
-    from cbi.terminal.output import say
+    from cbi.payments.signing import rate_limits
+    from cbi.terminal.output import say, show
 
+    with reading(office) as session:
+        compared = _compared(session, rate_id)
+    if compared:
+        show(compared)
     typed = one_time_code(code)
     counts = working(
         office, user,
         lambda session, actor: str(
-            reference_rates.rate_of(reference_rates.confirm(session, actor, rate_id, typed))
+            reference_rates.rate_of(rate_limits.confirm(session, actor, rate_id, typed, rate))
         ),
     )  # fmt: skip
     say(f"It counts from now on: {counts}")
@@ -252,6 +263,19 @@ def _heads(
     return [
         name.replace("_", " ").capitalize() + ("#" if name in numbers else "") for name in names
     ]
+
+
+def _compared(session: "Session", rate_id: UUID) -> dict[str, object]:
+    """What the second person has before them: the rate, the last one, and how far apart they are."""
+    from cbi.ledger import reference_rates
+    from cbi.ledger.fx_models import ReferenceRate
+
+    row = session.get(ReferenceRate, rate_id)
+    if row is None:
+        return {}
+    found = reference_rates.change(session, row)
+    last = {"Last rate": found.last, "Change": found.percent} if found else {"Last rate": "none"}
+    return {"Rate": reference_rates.rate_of(row), **last}
 
 
 def _rate_row(row: "ReferenceRate", names: dict[UUID, str]) -> dict[str, object]:

@@ -74,7 +74,10 @@ def line(line: LineId, office: Office = None, user: User = None, json: Json = Fa
         "Reported",
         ["Finding", "It is", "Payment", "Confirmed"],
         [
-            (each.id, each.verdict.replace("_", " "), each.payment_id or "", "yes" if each.confirmed_by else "no")
+            (
+                each.id, each.verdict.replace("_", " "), each.payment_id or "",
+                "taken back" if each.taken_back_by else "yes" if each.confirmed_by else "no",
+            )
             for each in found.findings
         ],
     )  # fmt: skip
@@ -100,8 +103,19 @@ def report_line(
     not_ours: Annotated[bool, typer.Option("--not-ours", help="It stays in suspense.")] = False,
     refunded: Annotated[bool, typer.Option("--refunded", help="Our bank has it back.")] = False,
     lost_to: Annotated[str | None, typer.Option(help="Lost: this programme bears it.")] = None,
-    fund: Annotated[str | None, typer.Option(help="With --lost-to: from this fund.")] = None,
+    fund: Annotated[str | None, typer.Option(help="With --lost-to, --fee-of: this fund's.")] = None,
     unmatch: Annotated[bool, typer.Option("--unmatch", help="Its match is wrong.")] = False,
+    more_of: Annotated[UUID | None, typer.Option(help="More of this payment: owed back.")] = None,
+    fee_of: Annotated[
+        str | None, typer.Option(help="A fee of this programme, or given back.")
+    ] = None,
+    mistaken: Annotated[UUID | None, typer.Option(help="This finding was mistaken.")] = None,
+    first_story: Annotated[
+        UUID | None, typer.Option(help="Of this discrepancy: it stands.")
+    ] = None,
+    later_story: Annotated[
+        UUID | None, typer.Option(help="Of this discrepancy: it is right.")
+    ] = None,
     office: Office = None,
     user: User = None,
 ) -> None:
@@ -119,12 +133,18 @@ def report_line(
         Verdict.REFUNDED: refunded,
         Verdict.LOST: lost_to is not None,
         Verdict.UNMATCHED: unmatch,
+        Verdict.MORE: more_of is not None,
+        Verdict.FEE: fee_of is not None,
+        Verdict.MISTAKEN: mistaken is not None,
+        Verdict.FIRST_STORY: first_story is not None,
+        Verdict.LATER_STORY: later_story is not None,
     }
     verdicts = [verdict for verdict, is_said in said.items() if is_said]
     if len(verdicts) != 1:
         raise typer.BadParameter("Say one thing that the line is; see --help.")
     report = Said(
-        verdicts[0], payment, attempt, transfer_id=booked, other_line_id=opposite, programme=lost_to, fund=fund
+        verdicts[0], payment or more_of, attempt, transfer_id=booked, other_line_id=opposite,
+        programme=lost_to or fee_of, fund=fund, finding_id=mistaken, discrepancy_id=first_story or later_story,
     )  # fmt: skip
     finding = working(
         office,

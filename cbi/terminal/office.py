@@ -73,6 +73,14 @@ def _look_around(session: "Session") -> None:
     covered_by(waiver_register.cover(session))
 
 
+def _cover_for(session: "Session", actor: "Actor") -> None:
+    """In front of what somebody is shown stands what is waived of the programmes that they work for, no other's."""
+    from cbi.payments.signing import waiver_register
+    from cbi.terminal.output import covered_by
+
+    covered_by(waiver_register.cover(session, actor))
+
+
 def working(
     office: str | None, user: str | None, work: "Callable[[Session, Actor], Result]"
 ) -> Result:
@@ -87,8 +95,9 @@ def working(
     with offices.transaction(code) as session:
         _look_around(session)
         actor = users.actor_with_password(session, name, password)
+        _cover_for(session, actor)
 
-    return offices.transact(code, lambda session: work(session, actor))
+    return offices.transact(code, lambda session: work(session, actor), seen_by=actor)
 
 
 def one_time_code(given: str | None) -> str:

@@ -75,6 +75,69 @@ def authenticator(office: Office = None, user: User = None) -> None:
     say(secret)
 
 
+Programme = Annotated[str | None, typer.Option(help="Only for this programme.")]
+Areas = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--area", help="Only for the households of this area and of all below it; may be repeated."
+    ),
+]
+
+
+@users.command("grant")
+def grant(
+    username: str,
+    role: Annotated[str, typer.Argument(help="Such as registration_officer.")],
+    programme: Programme = None,
+    area: Areas = None,
+    office: Office = None,
+    user: User = None,
+) -> None:
+    """Give a role. Example: cbi user grant amina registration_officer --area DZ31 --user root"""
+    _change("grant_role", "has", office, user, username, role, programme, area)
+
+
+@users.command("revoke")
+def revoke(
+    username: str,
+    role: Annotated[str, typer.Argument(help="Such as registration_officer.")],
+    programme: Programme = None,
+    area: Areas = None,
+    office: Office = None,
+    user: User = None,
+) -> None:
+    """Take a role back. Example: cbi user revoke amina registration_officer --area DZ31 --user root"""
+    _change("revoke_role", "no longer has", office, user, username, role, programme, area)
+
+
+def _change(
+    change: str,
+    now: str,
+    office: str | None,
+    user: str | None,
+    username: str,
+    role: str,
+    programme: str | None,
+    area: list[str] | None,
+) -> None:
+    from cbi.access import roles, users
+    from cbi.access.permissions import named_roles
+    from cbi.terminal.output import say
+
+    (named,) = named_roles([role])
+    act = getattr(roles, change)
+
+    def work(session: "Session", actor: "Actor") -> bool:
+        user_id = users.id_of(session, username)
+        places: list[str | None] = [*area] if area else [None]
+        done = [act(session, actor, user_id, named, programme, where) for where in places]
+        return any(done)
+
+    changed = working(office, user, work)
+    held = f"{named}{f' ({programme})' if programme else ''}{f' in {chr(44).join(area)}' if area else ''}"
+    say(f"{username} {now} the role {held}." if changed else "It was so before: nothing changed.")
+
+
 @users.command("list")
 def list_users(office: Office = None, json: Json = False) -> None:
     """Who works here. Example: cbi user list"""

@@ -32,28 +32,59 @@ def import_list(
     report: Annotated[
         Path | None, typer.Option(help="Write a copy of the list with the reasons beside each row.")
     ] = None,
+    language: Annotated[
+        str, typer.Option(help="The language of that copy: en, fr, ar or es.")
+    ] = "en",
+    form: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="The XLSForm, for the labels of choices."),
+    ] = None,
+    background: Annotated[
+        bool, typer.Option("--background", help="Leave it to the worker: for long lists.")
+    ] = False,
     office: Office = None,
     user: User = None,
     json: Json = False,
 ) -> None:
-    """Take in a list of households (CSV or XLSX); the same file again changes nothing.
+    """Take in a list of households (CSV, XLSX) or submissions of a form (JSON); the same file again changes nothing.
 
     Example: cbi registry import list.xlsx --dry-run --report list-checked.xlsx
     """
-    from cbi.registry.intake import importing, reports
+    from cbi.offices import office_of
+    from cbi.registry.intake import importing, reports, waiting
     from cbi.registry.intake.mapping import TEMPLATE
     from cbi.registry.intake.mapping_files import load_mapping
-    from cbi.terminal.output import as_json, cover, progress
+    from cbi.registry.intake.xlsforms import read_form, with_form
+    from cbi.terminal.output import as_json, cover, progress, say
 
     rules = (
         load_mapping(mapping.read_bytes().decode("utf-8-sig", errors="replace"))
         if mapping
         else TEMPLATE
     )
+    if form:
+        questions = read_form(form)
+        usual = working(office, user, lambda session, _: office_of(session).languages[0])
+        rules = with_form(rules, questions, usual)
+    if background:
+        if dry_run or report:
+            raise typer.BadParameter("--background goes neither with --dry-run nor with --report")
+        import_id = working(
+            office, user,
+            lambda session, actor: waiting.store(
+                session, actor, file, filename=file.name, mapping=rules
+            ),
+        )  # fmt: skip
+        as_json({"import_id": import_id}) if json else say(
+            f"The worker takes it in as {import_id}. How far it is: cbi registry imports"
+        )
+        return
 
     def write_report(result: "ImportResult") -> None:
         if report:
-            reports.write_report(result, file, report, mapping=rules, cover=cover())
+            reports.write_report(
+                result, file, report, mapping=rules, cover=cover(), language=language
+            )
 
     with progress("households") as bar:
 

@@ -33,7 +33,8 @@ def print_sheet(sheet: "RunSheet") -> None:
             "Spread": f"{facts.smallest} smallest, {facts.median} median, {facts.largest} largest",
             "Fund": f"{money.fund}, until {money.valid_to}",
             **_funding(sheet),
-            "Budget": f"{money.budget_now} now, {money.budget_after} after",
+            "Budget": f"{money.budget_now} now, {money.budget_after} after"
+            + (f", and {money.promised} wait in other runs" if money.promised else ""),
             **{
                 f"Changed from {each.sold.currency}": f"{each.sold} for {each.bought}: {each.average.about}"
                 for each in sheet.changed
@@ -133,16 +134,19 @@ def _changed(facts: "Summary") -> dict[str, str]:
 
 
 def print_totals(totals: "list[StateTotal]") -> None:
-    """The payments by state, with their sum."""
+    """The payments by state, with their sum; where some were handed over in parts, with what was and the rest."""
     from functools import reduce
-    from operator import add
+    from operator import add, attrgetter
 
     from cbi.terminal.output import table
 
-    whole = reduce(add, (line.total for line in totals)) if totals else ""
+    columns = {"Total#": attrgetter("total")}
+    if any(0 < line.handed_over.minor < line.total.minor for line in totals):
+        columns |= {"Handed over#": attrgetter("handed_over"), "Rest#": attrgetter("rest")}
+    sums = (reduce(add, map(of, totals)) if totals else "" for of in columns.values())
     table(
         "Payments",
-        ["State", "Payments#", "Total#"],
-        [(line.state, line.payments, line.total) for line in totals],
-        totals=("all", sum(line.payments for line in totals), whole),
+        ["State", "Payments#", *columns],
+        [(line.state, line.payments, *(of(line) for of in columns.values())) for line in totals],
+        totals=("all", sum(line.payments for line in totals), *sums),
     )

@@ -18,6 +18,7 @@ from cbi.payments.sending import inbox, providers
 from cbi.registry.intake import importing
 from cbi.registry.models import Household
 from cbi.settings import settings
+from tests import made_up
 from tests.adapters.cards_bench import SETTINGS
 from tests.factories import EVERYTHING, phone_of
 from tests.peers.stripe_issuing import StripeIssuing, stripe_issuing
@@ -45,8 +46,8 @@ def recipients(session: Session, sizes: Sequence[int]) -> list[UUID]:
     """Households of these sizes whose recipients ask to be paid by card."""
     lines = ["Registration number,Name,Phone,Language,Household size,Paid by"]
     lines += [
-        f"C-9000-{at:06d},Amina Haddad,{phone_of(f'C-9000-{at:06d}')},fr,{size},card"
-        for at, size in enumerate(sizes)
+        f"{number},{made_up.name(number)},{phone_of(number)},fr,{size},card"
+        for number, size in ((f"C-9000-{at:06d}", size) for at, size in enumerate(sizes))
     ]
     content = io.BytesIO("\n".join(lines).encode())
     result = importing.import_file(session, EVERYTHING, content, filename="cards.csv")

@@ -49,7 +49,7 @@ def tariff(session: Session, people: House, text: str) -> TariffVersion:
 
 def charging(
     session: Session, *, fixed: str = "10.00", settlement: str = "gross", days: int = 31,
-    first: date = DAY - timedelta(days=60), budgeted: str = "500000.00", accepted: bool = True,
+    first: date = DAY - timedelta(days=60), budgeted: str = "500000.00", accepted: bool = True, monthly: str = "",
 ) -> House:  # fmt: skip
     """The house, a programme whose provider charges, and its tariff."""
     people = house(session, policy=None)
@@ -60,7 +60,7 @@ def charging(
         provider="sandbox", first=first, fixed=fixed, settlement=settlement, days=days
     )
     if accepted:
-        tariff(session, people, text)
+        tariff(session, people, text + monthly)
     return people
 
 

@@ -59,6 +59,17 @@ def test_a_top_up_is_for_those_whom_an_assessment_put_into_its_band(session: Ses
         assert replaying.replay(session, OFFICER, "winter-2026", period).differing == 0
 
 
+def test_what_is_written_down_late_says_nothing_of_what_was_found_since(session: Session) -> None:
+    this = household(session)
+    for band, day in (("low", 10), ("severe", 5), ("high", 10)):
+        bands.note(
+            session, OFFICER, session.get_one(Household, this), band, scorecard="vulnerability",
+            on=date(2026, 1, day),
+        )  # fmt: skip
+        found = bands.words_of(session, this)
+        assert [word for _, _, word, _ in found] == ["high" if band == "high" else "low"]
+
+
 def test_a_grant_is_enhanced_for_a_band(session: Session) -> None:
     applying.apply(session, OFFICER, kind_file(GRANT, kind="grant"))
     severe, other = assessed(session, household(session), "severe"), household(session)

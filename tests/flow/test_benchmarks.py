@@ -13,7 +13,7 @@ from benchmarks.measure import Figure, Target, percentile
 ROOT = Path(__file__).parents[2]
 WITHOUT_FLOOR = {"certify", "authorise", "cbi registry import"}
 STEPS = {
-    "import a list", "open, build, lock", "certify", "authorise", "release to codes", "text the codes",
+    "import a list", "compare", "open, build, lock", "certify", "authorise", "release to codes", "text the codes",
     "redeem, 4 tellers", "redeem over HTTP, 1 at once", "redeem over HTTP, 3 at once", "book in bulk", "reconcile",
     "verify", "send over HTTP, 16 at once", "cbi registry import", "cbi --help",
 } | ({"text over Kannel", "text in, 8 at once"} if sms.is_possible() else set())  # fmt: skip

@@ -20,6 +20,7 @@ from cbi.programmes.eligibility import ACCOUNT_KINDS, Facts, decide
 from cbi.programmes.models import EligibilityDecision, Entitlement
 from cbi.programmes.transfer_value import compute
 from cbi.registry.queries import blocked_households
+from cbi.registry.text import folded
 from tests.programme_factory import OFFICER, household, programme_file, same_document
 
 
@@ -141,7 +142,7 @@ def test_the_set_based_opening_decides_as_the_pure_rules_do(
                     active=row["status"] == "active",
                     possible_duplicate=this in blocked,
                     size=row["size"],
-                    in_area=criteria.covers(row["area"]),
+                    in_area=criteria.covers({folded(row["area"] or "")}),
                     has_recipient=row["recipient"],
                     has_consent=row["consent"],
                     at_counter=usual is DeliveryMechanism.CASH_OVER_COUNTER,

@@ -24,7 +24,7 @@ from cbi.payments.runs import queries as run_queries
 from cbi.payments.runs import runs
 from cbi.payments.runs.schemas import RunSheetOut
 from cbi.payments.sending import dispatch
-from cbi.programmes import applying, budget, cycles
+from cbi.programmes import applying, budget, cycles, fund_requests
 from cbi.programmes.applying import FixedForGood, FundDiffers
 from cbi.programmes.budget import OtherCurrency
 from cbi.terminal.run_sheets import print_sheet
@@ -185,6 +185,33 @@ def test_what_is_left_in_dinars_goes_back_into_euros(session: Session, people: D
     assert adds_up(dinars)
     (one, other) = fx_positions.changed(session)
     assert (one.sold.currency, other.sold.currency) == ("DZD", "EUR")
+    nothing_is_broken(session)
+
+
+def test_what_exchange_has_gained_goes_back_to_the_donor_too(
+    session: Session, people: Dealers
+) -> None:
+    grant(session)
+    rate(session, people)
+    dealt(session, people)
+    dealt(session, people, ticket("1452000.00", "10100.00", "FX-2", None, ("DZD", "EUR")))
+    held = by_currency(session)["EUR"]
+    assert (held.received.decimal, held.unallocated.decimal) == ("20000.00", "20100.00")
+    treasurer, finance = people
+    with later():
+        asked = fund_requests.ask_refund(
+            session, treasurer.actor, "eu-26", "20100.00", "LETTER-1", "the grant has ended"
+        )
+        fund_requests.confirm(session, finance.actor, asked.number, finance.code())
+    held = by_currency(session)["EUR"]
+    assert (held.received.decimal, held.unallocated.decimal) == ("-100.00", "0.00")
+    assert adds_up(held)
+    with later():
+        more = fund_requests.ask_refund(
+            session, treasurer.actor, "eu-26", "0.01", "LETTER-2", "a slip"
+        )
+        with pytest.raises(NotCovered), session.begin_nested():
+            fund_requests.confirm(session, finance.actor, more.number, finance.code())
     nothing_is_broken(session)
 
 

@@ -238,7 +238,8 @@ def test_a_recipient_without_a_usable_number_fails_alone(bank: Bank, owner: Engi
     lost = payments(bank.run_id)[2]
     with owner.begin() as connection:
         connection.execute(
-            text("UPDATE persons SET data_key = NULL WHERE id = :id"), {"id": lost.person_id}
+            text("UPDATE payment_accounts SET value = 'x' WHERE person_id = :id"),
+            {"id": lost.person_id},
         )
     bank.send()
     expected = [PaymentState.PAID] * 6

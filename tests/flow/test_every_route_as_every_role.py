@@ -1,15 +1,13 @@
 """Every route, visited as every role: in exactly where the role has the permission that the route declares."""
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Annotated
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
-from fastapi import APIRouter, Depends, FastAPI, Request
-from fastapi.routing import iter_route_contexts
+from fastapi import APIRouter, Depends
 from httpx import Response
 from sqlalchemy import URL
 
@@ -19,55 +17,14 @@ from cbi.access import clients, passwords, tokens, totp, users
 from cbi.access.actor import Actor
 from cbi.access.guards import may
 from cbi.access.permissions import ROLE_PERMISSIONS, Permission, Role
-from cbi.app import PUBLIC, UnguardedRoute, create_app, guard_of, refuse_unguarded
-from cbi.console import cookies, forms
+from cbi.app import UnguardedRoute, create_app, refuse_unguarded
 from cbi.console.pages import Pages
-from cbi.http.routing import API, Router
+from cbi.http.routing import Router
 from cbi.models import redemption
-from tests.flow.browsing import Browsing
+from tests.flow.every_route import guarded_routes, is_page, visit
 from tests.flow.people import ADMINISTRATOR, PASSWORD, Caller, make_user, token_for
 
-Visit = tuple[str, str, str | None]
 NewToken = Callable[[], str]
-
-
-def guarded_routes(app: FastAPI) -> Iterator[Visit]:
-    """Method, path and declared permission (None: anybody with a token) of every route that is not public."""
-    for route in iter_route_contexts(app.routes):
-        guard = guard_of(route.original_route)
-        for method in sorted((route.methods or set()) - {"HEAD"}):
-            if (method, route.path) not in PUBLIC:
-                assert guard is not None, f"{method} {route.path} declares no permission"
-                yield method, route.path or "", guard.permission
-
-
-def is_page(path: str) -> bool:
-    """Whether people come here with a browser; the rest is for programs."""
-    return not path.startswith(API)
-
-
-def visit(app: FastAPI, method: str, path: str, token: str | None) -> Response:
-    """Ask with ids that nothing has, and an empty body or form."""
-    filled = re.sub(r"\{\w+\}", str(uuid4()), path)
-    if is_page(path):
-        return look_at(app, method, filled, token)
-    options: dict[str, object] = {} if method == "GET" else {"json": {}}
-    return Caller(app, token).ask(
-        method, filled, headers={"Idempotency-Key": str(uuid4())}, **options
-    )
-
-
-def look_at(app: FastAPI, method: str, path: str, token: str | None) -> Response:
-    """Ask as a browser does: with a cookie and, for a form, with what every form of ours holds."""
-    visitor = Browsing(app, token)
-    office = token.split("_")[1] if token else None
-    form = {
-        forms.TOKEN: forms.token_for(
-            Request({"type": "http", "headers": []}), office, token or "x"
-        ),
-        forms.ONCE: cookies.fresh(),
-    }
-    return visitor.ask(method, path, **({} if method == "GET" else {"data": form}))
 
 
 def turned_away(answer: Response) -> bool:
@@ -131,10 +88,10 @@ def test_every_route_lets_in_exactly_the_roles_that_have_its_permission(database
     assert len(routes) > 30
     wrong: list[str] = []
     for role, new_token in holders_of_every_role().items():
-        held = ROLE_PERMISSIONS[role]
-        # Signing out goes last: those whose token is not renewed need it until then.
+        held, token = ROLE_PERMISSIONS[role], new_token()
+        # Signing out goes last: the token is needed until then, and then once more.
         for method, path, permission in sorted(routes, key=lambda route: "sign-out" in route[1]):
-            answer = visit(app, method, path, new_token())
+            answer = visit(app, method, path, new_token() if "sign-out" in path else token)
             allowed = permission is None or permission in held
             if role is Role.INTEGRATOR and is_page(path):
                 # The key of a program is not a sign-in: it opens no page at all.

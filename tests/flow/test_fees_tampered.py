@@ -9,6 +9,7 @@ from cbi import offices
 from cbi.payments.runs import closing
 from cbi.payments.signing import recall
 from tests.flow.charging import (
+    DAY,
     FEES,
     charging,
     fee_lines,
@@ -26,7 +27,7 @@ from tests.flow.tampering import intruding
 
 @pytest.fixture(scope="module")
 def story(server: URL, template: str, point_at: PointAt) -> Iterator[URL]:
-    """A run that is closed, with fees by the tariff and above it, and one that was called off."""
+    """A run that is closed, with fees by the tariff, above it and for a month, and one that was called off."""
     name = "charged_story"
     admin = create_engine(server, isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
@@ -36,10 +37,11 @@ def story(server: URL, template: str, point_at: PointAt) -> Iterator[URL]:
     with pytest.MonkeyPatch.context() as patch:
         point_at(patch, server.set(database=name))
         with offices.transaction("dz") as session:
-            people = charging(session)
+            people = charging(session, monthly='monthly: {amount: "25.00", programme: wallets}\n')
             run = sent(session, people)
             taken = fee_lines(keys(session, run), (*FEES[:2], FEES[2] + 5_00))
-            statement(session, *paid_lines(session, run), *taken)
+            a_month = {"id": "month", "minor": -25_00, "type": "CHARGE", "date": DAY.isoformat()}
+            statement(session, *paid_lines(session, run), *taken, a_month)
             with later(hours=5):
                 closing.close_settled(session)
             other = signed(session, people, poor(session, "500000.00"))
@@ -93,6 +95,10 @@ def test_what_nobody_touched_is_kept(intruder: Connection) -> None:
         (4, "was expected to cost 4500", "UPDATE fee_charges SET expected_minor = 4500 WHERE expected_minor = 4000"),
         (4, "goes by version 2 of the tariff, and 1 counted then", "UPDATE fee_charges SET tariff_version = 2"),
         (4, "is not the tariff's, and no discrepancy says so", "DELETE FROM discrepancies WHERE kind = 'fee_above_tariff'"),
+        (4, "monthly fee of sandbox for", "UPDATE monthly_fees SET amount_minor = amount_minor - 1"),
+        (4, "is not what the line says", "UPDATE monthly_fees SET fund_id = gen_random_uuid()"),
+        (4, "is not what the line says", "UPDATE monthly_fees SET month = month + interval '1 month'"),
+        (4, "books a fee for no payment", "DELETE FROM monthly_fees"),
         (
             4, "fees consumed",
             """UPDATE accounts SET credits_minor = credits_minor - 100 WHERE code = '2910'""",

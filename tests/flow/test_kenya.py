@@ -36,6 +36,10 @@ from cbi.redemption.holding import Authorised
 from cbi.registry import duplicates, numbers
 from cbi.registry.intake import importing
 from cbi.registry.intake.mapping_files import load_mapping
+from cbi.registry.linkage import deciding, finding
+from cbi.registry.linkage.models import PairState
+from cbi.registry.linkage.queries import open_pairs
+from cbi.registry.linkage.telling import sentence
 from cbi.settings import settings
 from tests.factories import START, colleague, locked_run, look, team
 
@@ -167,6 +171,20 @@ def register(file: Path) -> None:
     assert [len(flag.households) for flag in flags] == [2, 2]
 
 
+def tell_namesakes_apart() -> None:
+    """Two of them have the same name, sex and age: somebody who registered neither looks before they are paid."""
+    with offices.transaction(OFFICE) as session:
+        assert finding.catch_up(session).people == HOUSEHOLDS
+        [pair] = session.scalars(open_pairs())
+        assert sentence(pair.levels) == (
+            "the same name; only a year or an age is known, and it agrees; the same sex; another place, and no telephone"
+            " in common; another document of the same kind"
+        )
+        officer = colleague(session, Role.REGISTRATION_OFFICER).actor
+        met = deciding.say(session, officer, pair.id, "different", "Met both of them")
+        assert met.state is PairState.DIFFERENT
+
+
 def approve() -> UUID:
     """Funds, a cycle, a run of exactly what is owed, and two signatures; returns the run."""
     with clock.frozen(START), offices.transaction(OFFICE) as session:
@@ -232,6 +250,7 @@ def test_999_kenyan_households_are_paid_3_955_000_shillings_to_the_last_one(
     file = shared_data / "registrations" / "kenya-households-999.csv"
     open_office()
     register(file)
+    tell_namesakes_apart()
     run_id = approve()
     telephones = release(run_id)
     receipts = redeem(recipients(file), open_counters(), telephones)

@@ -79,6 +79,7 @@ class Telling:
         self.lines = lines
         lines.tried, lines.start = self.tried, self.tried.books()
         self.authorisers = list(lines.authorisers)
+        self.found: tuple[str, object] | None = None
 
     def word(self, word: str, what: object, number: int) -> None:
         payment = self.tried.payment
@@ -105,10 +106,13 @@ class Telling:
         """Two people find something of the last line, if it can be that."""
         name = self.names[-1]
         named: dict[str, Any] = {}
-        if verdict is V.ATTEMPT:
+        if verdict in {V.ATTEMPT, V.MORE}:
             named = {"payment_id": self.tried.id, "attempt": number}
-        elif verdict is V.LOST:
+        elif verdict in {V.LOST, V.FEE}:
             named = {"programme": "wallets"}
+        elif verdict is V.MISTAKEN:
+            name = self.found[0] if self.found else name
+            named = {"finding_id": self.found[1] if self.found else None}
         elif verdict is V.OPPOSITE:
             named = {"other_line_id": self.lines.line(self.names[0])}
         elif verdict is V.BOOKED:
@@ -116,6 +120,7 @@ class Telling:
         with suppress(CbiError), self.session.begin_nested():
             self.lines.report(name, verdict, **named)
             self.lines.confirm(self.authorisers.pop())
+            self.found = (name, self.lines.finding)
 
     def is_as_the_provider_says(self) -> None:
         """1100 moved by every line but those that left suspense for the bank or a loss, and by what no line lists."""

@@ -167,9 +167,9 @@ def test_a_run_waits_for_the_end_of_its_recall_window(
             dispatch.begin_release(session, people.authoriser.actor, run.id).state
             is RunState.RELEASING
         )
-    assert session.info["wanted"] == {
-        "releases"
-    }  # a worker is asked at the commit, not half a minute later
+    assert (
+        "releases" in session.info["wanted"]
+    )  # a worker is asked at the commit, not half a minute later
 
 
 def test_a_chunk_is_sent_once_with_attempts_events_and_books(

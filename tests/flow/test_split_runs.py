@@ -24,6 +24,7 @@ from cbi.programmes.problems import ProgrammeFileErrors
 from cbi.redemption.models import CodeIssue
 from cbi.registry.intake import importing
 from cbi.registry.models import PaymentAccount
+from tests import made_up
 from tests.factories import (
     EVERYTHING,
     PERIOD,
@@ -47,7 +48,8 @@ def registered(session: Session, wishes: list[str]) -> None:
         "Registration number,Name,Phone,Language,Household size,Document type,Document number,Paid by"
     ]
     lines += [
-        f"W-{at},Somebody {at},+21355500{at:04d},ar,{at + 1},passport,DOC{at:04d},{wish}"
+        f"W-{at},{made_up.name(f'W{at}')},+21355500{at:04d},ar,{at + 1},passport,"
+        f"{made_up.document(f'W{at}', f'{at:04d}')},{wish}"
         for at, wish in enumerate(wishes)
     ]
     content = io.BytesIO("\n".join(lines).encode())

@@ -163,6 +163,9 @@ def test_nobody_is_topped_up_twice_by_one_list_or_one_decision(story: Story) -> 
         story.propose("MEMO-15", first="150.00")
     second = story.propose("MEMO-15", second="10.00")
     assert refusal(lambda: story.propose("MEMO-16", second="10.00")) == "top_up.proposed_before"
+    for spelt in ("memo-15", " MEMO - 15", "MEMO-\u0661\u0665", "\uff2dEMO-15\u200f"):
+        assert refusal(lambda r=spelt: story.propose(r, third="10.00")) == "top_up.proposed_before"  # type: ignore[misc]
+    assert story.propose("MEMO-1/5", third="10.00").reference == "MEMO-1/5", "another decision"
     top_ups.refuse(story.session, story.people.authoriser.actor, second.id, "not that one")
     story.accept(story.propose("MEMO-16", second="10.00"))
     assert sorted(minor for minor, _ in story.owed().values()) == [1_000, 15_000]

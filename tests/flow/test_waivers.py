@@ -15,8 +15,8 @@ from sqlalchemy.exc import IntegrityError, ProgrammingError
 from sqlalchemy.orm import Session
 
 from cbi import clock, db, offices
-from cbi.access.actor import NotPermitted
-from cbi.access.permissions import Role
+from cbi.access.actor import Actor, NotPermitted
+from cbi.access.permissions import Permission, Role
 from cbi.access.totp import WrongCode
 from cbi.audit.models import AuditEntry
 from cbi.errors import CbiError
@@ -120,6 +120,25 @@ def test_a_waiver_is_over_on_the_day_after_its_last(session: Session, people: To
         with later(days=days):
             assert state(session, made) is then
             assert len(waiver_register.cover(session)) == (then is State.OPEN)
+
+
+def test_an_open_waiver_stands_before_whoever_works_for_its_programme_or_for_all(
+    session: Session, people: Town
+) -> None:
+    people.waived(session, "inactive")
+    run = Permission.RUN_READ
+    theirs, others, everybodys, nobodys = (
+        Actor("user", None, "", grants)
+        for grants in (
+            frozenset({(run, "winter")}), frozenset({(run, "school")}),
+            frozenset({(run, "school"), (Permission.REGISTRY_READ, None)}), frozenset[tuple[Permission, str | None]](),
+        )
+    )  # fmt: skip
+    (sentence,) = waiver_register.cover(session)
+    assert waiver_register.cover(session, theirs) == (sentence,)
+    assert waiver_register.cover(session, others) == waiver_register.cover(session, nobodys) == ()
+    assert waiver_register.cover(session, everybodys) == (sentence,)
+    assert waiver_register.cover(session, programme="school") == ()
 
 
 def test_it_is_refused_or_revoked_once_and_by_whom_it_concerns(

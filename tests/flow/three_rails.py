@@ -28,6 +28,7 @@ from cbi.redemption.counter import Receipt
 from cbi.registry.intake import importing
 from cbi.registry.models import Household
 from cbi.settings import settings
+from tests import made_up
 from tests.adapters.benches import settlement
 from tests.adapters.cards_bench import SETTINGS
 from tests.factories import EVERYTHING, PROGRAMME, START, approved_run, funded_programme, team
@@ -161,8 +162,8 @@ def registered(session: Session, sizes: Sequence[int]) -> None:
         "Registration number,Name,Phone,Language,Household size,Document type,Document number,Paid by"
     ]
     lines += [
-        f"T-{size:04d},Amina Haddad,{telephone(size)},{LANGUAGES[place // 3 % 3]},{size},passport,DOC{size:04d},"
-        f"{WISHES[place % 3]}"
+        f"T-{size:04d},{made_up.name(f'T{size}')},{telephone(size)},{LANGUAGES[place // 3 % 3]},{size},passport,"
+        f"{made_up.document(f'T{size}', f'{size:04d}')},{WISHES[place % 3]}"
         for place, size in enumerate(sizes)
     ]
     content = io.BytesIO("\n".join(lines).encode())

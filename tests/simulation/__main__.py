@@ -33,6 +33,7 @@ def main() -> int:
         default=os.cpu_count() or 2,
         help="processes side by side (one for each core)",
     )
+    parser.add_argument("--minutes", type=float, help="end after so many, however many are left")
     parser.add_argument("--json", action="store_true", help="the sum as JSON")
     parser.add_argument("-v", "--verbose", action="store_true", help="every step of the one life")
     chosen = parser.parse_args()
@@ -51,6 +52,8 @@ def main() -> int:
             total.add(outcome)
             if outcome.wrong and len(total.broken) <= SHOWN:
                 _show(outcome)
+            if chosen.minutes and time.monotonic() > began + 60 * chosen.minutes:
+                break
     seconds = int(time.monotonic() - began)
     if chosen.json:
         sys.stdout.write(json.dumps(_as_json(total, seconds), indent=2) + "\n")

@@ -6,7 +6,7 @@ It keeps no state. The provider of the present life is found here, where the lif
 import hmac
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from cbi.fsp.adapter import check_payable
@@ -37,6 +37,7 @@ from tests.simulation.provider import (
     TooManyRequests,
     sign,
 )
+from tests.simulation.truth import Moves
 
 CURRENCY = "DZD"
 _PROFILE = FspProfile(
@@ -51,7 +52,12 @@ _OUTCOMES = {
     "DECLINED": Outcome.FAILED,
     "REVERSED": Outcome.RETURNED,
 }
-_LINES = {"PAYOUT": LineKind.PAYMENT, "REVERSAL": LineKind.RETURN}
+_LINES = {
+    Moves.PAYOUT: LineKind.PAYMENT,
+    Moves.REVERSAL: LineKind.RETURN,
+    Moves.FEE: LineKind.FEE,
+    Moves.TOP_UP: LineKind.TOP_UP,
+}
 
 
 @dataclass
@@ -60,6 +66,8 @@ class Line:
 
     provider: ModelProvider | None = None
     passing: Callable[[str], None] = lambda _: None
+    at_once: int = 1
+    """How many payments the provider of this life takes at the same time."""
 
     def open(self) -> ModelProvider:
         assert self.provider is not None, "no life is lived"
@@ -74,7 +82,7 @@ class ModelAdapter:
 
     @property
     def profile(self) -> FspProfile:
-        return _PROFILE
+        return replace(_PROFILE, at_once=LINE.at_once)
 
     def redact(self, text: str) -> str:
         return text
@@ -127,10 +135,11 @@ def _update(answer: Answer) -> ProviderUpdate:
 
 def _line(number: int, row: str, ids: LineIds) -> StatementLine:
     of = json.loads(row)
+    kind = _LINES.get(of["type"], LineKind.OTHER)
     return StatementLine(
         line_id=ids.name(of["id"]),
-        kind=_LINES.get(of["type"], LineKind.OTHER),
-        amount=Money(abs(of["minor"]), CURRENCY),
+        kind=kind,
+        amount=Money(of["minor"] if kind is LineKind.OTHER else abs(of["minor"]), CURRENCY),
         value_date=date.fromisoformat(of["date"]),
         idempotency_key=of["reference"] or None,
         provider_reference=of["transaction"] or None,

@@ -1,8 +1,11 @@
 """Where a life is cut: at every commit and every call of the provider, by a power cut, a lost connection or a conflict."""
 
+import random
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Self
 
 import psycopg
 import pytest
@@ -10,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from cbi import db, offices
+from cbi.payments.sending import answers
 from tests.simulation.adapter import LINE
 from tests.simulation.faults import RATES, Weather
 from tests.simulation.first_day import OFFICE
@@ -101,6 +105,49 @@ def _cut(
         yield session
         cutter.before_commit()
     cutter.after_commit()
+
+
+class _Together:
+    """Does in one thread, in an order of its own, what threads would do side by side: the same each time."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self._chance = chance
+        self._waiting: list[tuple[Future[Any], Callable[[], Any]]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._run()
+
+    def submit(self, run: Callable[..., Any], *given: Any) -> "Future[Any]":
+        made: Future[Any] = Future()
+        self._waiting.append((made, lambda: run(*given)))
+        plain = made.result
+
+        def result(timeout: float | None = None) -> Any:
+            self._run()
+            return plain(timeout)
+
+        made.result = result  # type: ignore[method-assign]
+        return made
+
+    def _run(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        self._chance.shuffle(waiting)
+        for made, run in waiting:
+            try:
+                made.set_result(run())
+            except BaseException as error:  # noqa: BLE001 - a power cut, too, is met by whoever waits for the answers
+                made.set_exception(error)
+
+
+@contextmanager
+def leaving_together(chance: random.Random) -> Iterator[None]:
+    """What the engine does in threads is done one after the other within the block, in an order drawn by chance."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(answers, "ThreadPoolExecutor", lambda _: _Together(chance))
+        yield
 
 
 def start_again() -> None:

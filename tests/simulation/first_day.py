@@ -2,7 +2,7 @@
 
 import io
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import select
@@ -12,9 +12,10 @@ from cbi import clock, offices
 from cbi.access.actor import Actor
 from cbi.access.models import User
 from cbi.access.permissions import Role
-from cbi.ledger import funds
+from cbi.ledger import deals, funds, reference_rates
+from cbi.ledger.deals import Ticket
 from cbi.money import Money
-from cbi.programmes import applying, budget, work_arranging
+from cbi.programmes import applying, baskets, budget, work_arranging
 from cbi.programmes.work_arranging import Place
 from cbi.programmes.work_models import Basis
 from cbi.programmes.work_people import Named
@@ -31,16 +32,39 @@ FIRST_DAY = datetime(2027, 1, 28, 8, 0, tzinfo=UTC)
 """So near to the end of a month that every life sees another begin."""
 PREFUNDED = 50_000_000
 """What each provider holds of ours in the beginning, in minor units."""
-RECEIVED = 200_000_000
+FUNDS = {
+    # code: (what the file says of it, what the donor has given by the first day)
+    "donor": ('amount: "5000000.00"', Money(200_000_000, "DZD")),
+    "large": ('amount: "500000.00", pays: {for: {household_size: {min: 9}}}', Money(1_000_000, "DZD")),
+    "last": ('amount: "500000.00", last_resort: yes', Money(20_000_000, "DZD")),
+    "euros": ('currency: EUR, amount: "50000.00"', Money(2_000_000, "EUR")),
+}  # fmt: skip
+SOLD, BOUGHT = Money(100_000, "EUR"), Money(14_600_000, "DZD")
+"""What was changed on the first day, so that the programme paid from euros has a budget."""
+BUDGETS = {
+    ("wallets-12", "large"): "600.00", ("wallets-12", "donor"): "1500.00", ("wallets-12", "last"): "100000.00",
+    ("euros-3", "euros"): "100000.00",
+}  # fmt: skip
+"""By programme and fund; the others have 100,000 from the donor."""
 
 WALLET = "model, mechanism: mobile_money"
 STIPEND = 'stipend: {base: "100", per_member: "10.00"}'
+BASKET = """
+basket: {code: basket, name: What a household needs}
+currency: DZD
+household_size: 5
+markets: [{code: market, name: The market, area: Oran}]
+lines: [{item: rice, name: Rice, category: food, unit: kg, quantity: 10}]
+"""
+BASIS = '{basket: basket, share: 100, round_to: "5.00"}'
+PARTIAL = '{smallest: "20.00", notes: "10.00", at_most: 3}'
 PROGRAMMES = {
     # code: (delivery, smallest household, kind, what it gives); the households have 1 to 12 members
-    "wallets-3": (WALLET, 10, "stipend", STIPEND),
+    "wallets-3": (WALLET, 10, "stipend", f'stipend: {{base: "100", per_member: "10.00", basis: {BASIS}}}'),
     "wallets-6": (WALLET, 7, "stipend", STIPEND),
     "wallets-12": (WALLET, 1, "stipend", STIPEND),
-    "counters-4": ("post_office, mechanism: cash_over_counter", 9, "stipend", STIPEND),
+    "euros-3": (WALLET, 10, "stipend", STIPEND),
+    "counters-4": (f"post_office, mechanism: cash_over_counter, partial: {PARTIAL}", 9, "stipend", STIPEND),
     "both-8": (
         "post_office, mechanism: cash_over_counter, also: [{provider: model, mechanism: mobile_money}]",
         5, "stipend", STIPEND,
@@ -54,7 +78,8 @@ PROGRAMMES = {
 GRANTS, ROADS, CONDITION = "grants-4", "roads-2", "ticket"
 PROGRAMME = """
 programme: {{code: {code}, name: A programme, kind: {kind}, languages: [ar, fr, en]}}
-fund: {{code: donor, name: A donor, amount: "5000000.00", valid_from: 2027-01-01, valid_to: 2027-12-31}}
+funds:
+{funds}
 currency: DZD
 eligibility: {{household_size: {{min: {smallest}, max: 12}}}}
 {part}
@@ -76,6 +101,11 @@ _ROLES = {
     "supervisor": [Role.WORK_SUPERVISOR],
     "second supervisor": [Role.WORK_SUPERVISOR],
 }
+_NAMES = (
+    "Amina Belkacem", "Yusuf Traore", "Fatou Ndiaye", "Omar Haddad", "Grace Okafor", "Samir Cherif", "Leila Mansouri",
+    "Ibrahim Keita", "Blessing Eze", "Karim Zerrouki", "Mariam Coulibaly", "Daniel Mbeki",
+)  # fmt: skip
+"""Nobody looks like anybody else: who might have been registered twice is paid only once that is decided."""
 EVERY_ROLE = tuple(dict.fromkeys(role for roles in _ROLES.values() for role in roles))
 
 
@@ -96,28 +126,58 @@ class People:
 def told() -> People:
     """Make all of it, committed."""
     rows = [
-        f"{number_of(size)},Somebody,{phone_of(size)},ar,{size},passport,DOC{size:04d},{'mobile money' if size % 2 else ''}"
-        for size in range(1, 13)
+        f"{number_of(size)},{name},{phone_of(size)},ar,{size},passport,{size * 7919:06d}{size:04d},"
+        f"{'mobile money' if size % 2 else ''}"
+        for size, name in enumerate(_NAMES, 1)
     ]
+    lines = {
+        code: f"  - {{code: {code}, name: A donor, {said}, valid_from: 2027-01-01, valid_to: 2027-12-31}}"
+        for code, (said, _) in FUNDS.items()
+    }
     with offices.transaction(OFFICE) as session:
         staff = {name: colleague(session, *roles) for name, roles in _ROLES.items()}
         everybody = tuple(colleague(session, *EVERY_ROLE) for _ in range(5))
         listed = io.BytesIO("\n".join([_COLUMNS, *rows]).encode())
         assert importing.import_file(session, EVERYTHING, listed, filename="made.csv").landed == 12
+        baskets.apply(session, EVERYTHING, BASKET)
         for code, (delivery, smallest, kind, part) in PROGRAMMES.items():
             file = PROGRAMME.format(
-                code=code, kind=kind, delivery=delivery, smallest=smallest, part=part
-            )
+                code=code, kind=kind, delivery=delivery, smallest=smallest, part=part,
+                funds="\n".join(lines[fund] for fund in drawn_on(code)),
+            )  # fmt: skip
             applying.apply(session, EVERYTHING, file)
-        funds.receive(session, EVERYTHING, "donor", Money(RECEIVED, "DZD"), "BANK-1")
+        for code, (_, given) in FUNDS.items():
+            funds.receive(session, EVERYTHING, code, given, f"BANK-{code}")
+        _change(session, staff)
         for code in PROGRAMMES:
-            budget.allocate(session, EVERYTHING, code, "100000.00", f"MEMO-{code}")
+            for fund in drawn_on(code):
+                amount = BUDGETS.get((code, fund), "100000.00")
+                budget.allocate(session, EVERYTHING, code, amount, f"MEMO-{code}-{fund}", fund=fund)
         for provider in (COUNTER, MODEL):
             funds.prefund(session, EVERYTHING, provider, Money(PREFUNDED, "DZD"), f"VIR-{provider}")
         place, found = _counter(session)
         supervisor = colleague(session, Role.TELLER_SUPERVISOR).actor
         group = _group(session, staff["supervisor"])
         return People(staff, everybody, found, supervisor, place, group)
+
+
+def drawn_on(programme: str) -> list[str]:
+    """The funds of a programme, in their order."""
+    return [fund for code, fund in BUDGETS if code == programme] or ["donor"]
+
+
+def _change(session: Session, staff: dict[str, Colleague]) -> None:
+    """Euros were changed into dinars the hour before."""
+    one, other = staff["treasurer"], staff["head_of_finance"]
+    with clock.frozen(FIRST_DAY - timedelta(hours=1)):
+        before = FIRST_DAY.date() - timedelta(days=3)
+        rate = reference_rates.propose(
+            session, one.actor, "EUR", "DZD", "146.5", "Bank of Algeria", before
+        )
+        reference_rates.confirm(session, other.actor, rate.id, other.code())
+        deal = deals.propose(session, one.actor, "euros", Ticket("FX-1", SOLD, BOUGHT))
+    with clock.frozen(FIRST_DAY - timedelta(minutes=30)):
+        deals.confirm(session, other.actor, deal.id, other.code())
 
 
 def number_of(size: int) -> str:

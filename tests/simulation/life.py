@@ -7,25 +7,31 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import TypeVar
-from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from cbi import clock, offices
 from cbi.errors import CbiError
 from cbi.fsp.errors import UntrustedCallback
-from cbi.ledger.queries import Balance
 from cbi.payments.sending import inbox, providers
 from tests.factories import Colleague
 from tests.simulation.adapter import LINE, ModelAdapter
-from tests.simulation.cutting import ConnectionLost, Cutter, PowerCut, cutting, start_again
+from tests.simulation.cutting import (
+    ConnectionLost,
+    Cutter,
+    PowerCut,
+    cutting,
+    leaving_together,
+    start_again,
+)
 from tests.simulation.faults import Weather
 from tests.simulation.first_day import FIRST_DAY, MODEL, OFFICE
 from tests.simulation.ground import Ground
-from tests.simulation.provider import Letter, ModelProvider
+from tests.simulation.kept import Kept
+from tests.simulation.provider import ModelProvider
+from tests.simulation.truth import Letter
 
 Result = TypeVar("Result")
 
@@ -36,72 +42,6 @@ class Broken(Exception):
     def __init__(self, life: "Life") -> None:
         super().__init__(f"seed {life.seed}")
         self.life = life
-
-
-@dataclass
-class Cash:
-    """What one teller handed out against one receipt."""
-
-    payment_id: UUID
-    minor: int
-    day: str
-
-
-@dataclass
-class GivenBack:
-    """What the provider wrote that it gave back of one attempt, in minor units."""
-
-    receivable_id: UUID
-    minor: int
-    paper: str
-    to_bank: bool
-
-
-@dataclass
-class Month:
-    """What a closed month's books hold at its end."""
-
-    last: date
-    balances: list[Balance]
-
-
-@dataclass
-class Kept:
-    """What people and programs outside the engine remember; the engine must not know less."""
-
-    acknowledged: list[tuple[str, str]] = field(default_factory=list)
-    """What was answered with success: a table's name, and the key or state that must be in it."""
-    cash: dict[str, Cash] = field(default_factory=dict)
-    """What left the tellers' hands, by receipt."""
-    unanswered: list[tuple[int, UUID, UUID]] = field(default_factory=list)
-    """Confirmations that a teller waits for: teller, authorisation, payment."""
-    told_paid: dict[str, int] = field(default_factory=dict)
-    """When we first were told, and answered that we had heard, that a payment was made; by reference."""
-    runs: list[UUID] = field(default_factory=list)
-    hands: dict[tuple[str, str], dict[str, UUID]] = field(default_factory=dict)
-    """Who did which part of what takes several people: by what and which, then by part."""
-    makers: dict[UUID, set[UUID]] = field(default_factory=dict)
-    """Who made or changed a run."""
-    policy: int | None = None
-    """Which approval policy holds, where that is certain."""
-    needed: dict[tuple[UUID, int], int] = field(default_factory=dict)
-    """How many people have to sign a revision of a run at least."""
-    given_back: list["GivenBack"] = field(default_factory=list)
-    """What the provider gave back on paper, and was not booked yet as far as we were told."""
-    banked: int = 0
-    """What came to our bank of it, and was booked."""
-    months: dict[str, "Month"] = field(default_factory=dict)
-    """What the books held of a month that two people closed and nobody asked to open again."""
-    noted: dict[str, set[UUID]] = field(default_factory=dict)
-    """Who wanted to note that a household has met the condition of its next tranche; by registration number."""
-    met: set[str] = field(default_factory=set)
-    """Of whom somebody else wanted to confirm it."""
-    sheets: dict[int, dict[str, int]] = field(default_factory=dict)
-    """What each version of the work sheet says, in half days by registration number."""
-    suspended: dict[tuple[str, str], bool] = field(default_factory=dict)
-    """Households by programme: True suspended for certain, False perhaps not any more."""
-    left_out: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
-    """Who was suspended for certain when a cycle was opened first; by programme and period."""
 
 
 class Life:
@@ -115,6 +55,8 @@ class Life:
         self.kept = Kept()
         self.small = only is None and self.chance.random() < 0.25
         """A small office: everybody holds every role, and whoever is there does what is to be done."""
+        self.at_once = 1 if only is None and self.chance.random() < 0.5 else 4
+        """How many payments its provider takes at the same time."""
         self.steps: list[str] = []
         self.refusals: Counter[str] = Counter()
         self.crashes = 0
@@ -127,9 +69,13 @@ class Life:
     def lived(self) -> Iterator[None]:
         """The office is as on its first day, and the clock, the line and the points are this life's."""
         self.ground.begin(self.seed)
-        LINE.provider = self.provider
+        LINE.provider, LINE.at_once = self.provider, self.at_once
         try:
-            with clock.running(lambda: self.weather.now), cutting(self.cutter):
+            with (
+                clock.running(lambda: self.weather.now),
+                cutting(self.cutter),
+                leaving_together(self.chance),
+            ):
                 yield
         finally:
             LINE.provider = None

@@ -5,7 +5,23 @@ from datetime import timedelta
 
 from cbi import jobs
 from cbi.payments.states import RunState
-from tests.simulation import assistance, counter, finance, months, papers, signing, staff
+from tests.simulation import (
+    assistance,
+    charging,
+    counter,
+    dealing,
+    finance,
+    funding,
+    lines,
+    months,
+    papers,
+    pricing,
+    signing,
+    staff,
+    topping,
+    waiving,
+    withdrawing,
+)
 from tests.simulation.first_day import GRANTS, OFFICE, ROADS
 from tests.simulation.ground import Ground
 from tests.simulation.life import Broken, Life
@@ -14,7 +30,8 @@ MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 STEPS, FEW_STEPS = (18, 48), (8, 16)
 BOTH_RAILS = ("wallets-6", "counters-4")
 FIRST_RUNS = (
-    (), ("wallets-3",), ("wallets-6",), ("both-8",), ("counters-4",), (GRANTS,), (ROADS,), BOTH_RAILS,
+    (), ("wallets-3",), ("wallets-6",), ("wallets-12",), ("euros-3",), ("both-8",), ("counters-4",), ("counters-4",),
+    (GRANTS,), (ROADS,), BOTH_RAILS, BOTH_RAILS,
 )  # fmt: skip
 WORK: dict[str, tuple[Callable[[str], object], int]] = {
     "releases": (jobs.releases, 8),
@@ -86,11 +103,13 @@ def settle(life: Life) -> None:
     staff.find_unpaid(life)
     finance.find_amounts(life)
     _codes_end(life)
+    funding.book_arrived(life)
     papers.whole_statement(life)
     for name in ("adopt", "releases", "poll"):
         life.pass_time(2 * HOUR)
         _job(life, name)
     finance.find_amounts(life)
+    lines.find_all(life)
     for _ in range(life.chance.randint(0, 4)):
         finance.owed_back(life)
     finance.book_papers(life)
@@ -156,10 +175,10 @@ def _meanwhile(life: Life) -> None:
 _ACTS: dict[Callable[[Life], None], int] = {
     _office: 20,
     _work: 15,
-    counter.recipient_comes: 8,
+    counter.recipient_comes: 14,
     counter.ask_again: 1,
     counter.recipient_texts: 1,
-    papers.model_statement: 2,
+    papers.model_statement: 4,
     papers.counter_statement: 1,
     staff.find_unpaid: 1,
     staff.decide: 6,
@@ -174,4 +193,17 @@ _ACTS: dict[Callable[[Life], None], int] = {
     assistance.work: 2,
     assistance.suspend: 1,
     counter.cash_is_short: 1,
+    funding.arrive: 1,
+    funding.book_arrived: 1,
+    funding.fill: 1,
+    funding.move: 2,
+    dealing.quote: 1,
+    dealing.deal: 1,
+    charging.tariff: 2,
+    lines.find: 2,
+    lines.undo: 1,
+    topping.top_up: 2,
+    pricing.survey: 1,
+    waiving.waive: 1,
+    withdrawing.withdraw: 2,
 }

@@ -16,6 +16,7 @@ from tests.simulation.checking import check
 from tests.simulation.ground import Ground, opened, postgresql
 from tests.simulation.life import Broken, Life
 from tests.simulation.living import live
+from tests.simulation.truth import Moves
 from tests.simulation.wrongs import Kind, Wrong
 
 _processes = multiprocessing.get_context("spawn")
@@ -51,11 +52,13 @@ class Sum:
         return Counter(kind for outcome in self.broken for kind, _ in outcome.wrong)
 
 
-def one(ground: Ground, seed: int, only: frozenset[str] | None = None) -> Outcome:
+def one(
+    ground: Ground, seed: int, only: frozenset[str] | None = None, *, proved: bool = True
+) -> Outcome:
     """Live one life, and check it."""
     try:
         life = live(ground, seed, only)
-        found = check(life)
+        found = check(life, proved=proved)
     except Broken as broken:
         why = "".join(traceback.format_exception(broken.__cause__, limit=-4))
         return _outcome(broken.life, Counter(), ((Kind.BROKEN, why),))
@@ -67,6 +70,10 @@ def one(ground: Ground, seed: int, only: frozenset[str] | None = None) -> Outcom
             "paid twice by a provider that had called it failed": found.paid_twice,
             "payments with an open discrepancy": found.open_questions,
             "paid over the counter": len(life.kept.cash),
+            "fees that the provider took": sum(
+                each.type == Moves.FEE for each in life.provider.movements
+            ),
+            "lines that nothing explains": found.suspended,
             "acknowledged commands": len(life.kept.acknowledged),
         }
     )

@@ -14,7 +14,8 @@ from cbi.month_end import closing, reopening
 from cbi.month_end.checklist import MUST
 from tests.simulation.finance import FRESH
 from tests.simulation.first_day import OFFICE
-from tests.simulation.life import Life, Month
+from tests.simulation.kept import Month
+from tests.simulation.life import Life
 from tests.simulation.wrongs import Kind, Wrong
 
 

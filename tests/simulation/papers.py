@@ -1,6 +1,7 @@
 """The statements that reach us: true ones, cut short, overlapping, late, in another order, and with lines that are wrong."""
 
 import json
+from collections import Counter
 from dataclasses import asdict
 from datetime import date
 
@@ -9,11 +10,15 @@ from cbi.reconciliation import matching, statements
 from tests.reconciliation_factory import Line, settlement
 from tests.simulation.first_day import COUNTER, MODEL
 from tests.simulation.life import Life
+from tests.simulation.truth import OF_PAYOUTS, Moves
 
 
 def model_statement(life: Life) -> None:
     """A statement of some movements of the model provider, as the weather has it."""
-    w, all_of_them = life.weather, list(life.provider.movements)
+    w = life.weather
+    if w.strikes("F33", 0.2):
+        _for_nothing(life)
+    all_of_them = list(life.provider.movements)
     if not all_of_them:
         return
     first = w.chance.randrange(len(all_of_them))
@@ -31,19 +36,31 @@ def model_statement(life: Life) -> None:
         take_in(life, MODEL, content)
 
 
+def _for_nothing(life: Life) -> None:
+    """The provider takes money for nothing that anybody asked for, or gives some; or it takes that back."""
+    open_ = Counter(each.minor for each in life.provider.movements if each.type == Moves.OTHER)
+    back = [minor for minor in open_ if open_[minor] > open_[-minor]]
+    if back and life.chance.random() < 0.6:
+        life.provider.movement(Moves.OTHER, -back[0])
+    else:
+        life.provider.movement(Moves.OTHER, life.chance.choice((-7_00, -7_00, 9_00)))
+
+
 def _spoilt(life: Life, lines: list[dict[str, object]]) -> list[dict[str, object]]:
     """One line that is missing, there twice, of nobody, or about another amount."""
     chance, place = life.chance, life.chance.randrange(len(lines))
     one = lines[place]
-    payout = life.provider.payouts[str(one["reference"])]
-    kind = chance.choice(("missing", "twice", "unknown", "amount"))
+    payout = life.provider.payouts.get(str(one["reference"]))
+    of_payouts = payout is not None and one["type"] in OF_PAYOUTS
+    kind = chance.choice(("missing", "twice", "unknown", *(("amount",) if of_payouts else ())))
     if kind == "missing":
         return lines[:place] + lines[place + 1 :]
     if kind == "unknown":
         nobody = f"{life.provider.moment():032x}"
         other = {"id": f"MOV-X{nobody[-6:]}", "reference": f"{nobody}-01", "transaction": f"X{nobody[-6:]}"}  # fmt: skip
         return [*lines, one | other]
-    payout.lied = payout.muddled = True
+    if payout is not None and of_payouts:
+        payout.lied = payout.muddled = True
     if kind == "twice":
         return [*lines, one | {"id": f"{one['id']}-again"}]
     return [
@@ -54,6 +71,7 @@ def _spoilt(life: Life, lines: list[dict[str, object]]) -> list[dict[str, object
 def whole_statement(life: Life) -> None:
     """The truth, whole: every movement there was, and every payout at the counter."""
     if movements := life.provider.movements:
+        life.kept.listed = {each.id for each in movements}
         take_in(life, MODEL, written([asdict(movement) for movement in movements]))
     counter_statement(life)
 

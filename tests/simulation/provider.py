@@ -8,12 +8,13 @@ import hmac
 import json
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import count
 from typing import Any
 
+from tests.simulation.charges import Charges
 from tests.simulation.faults import Weather
+from tests.simulation.truth import Due, Letter, Movement, Moves, Payout
 
 Answer = dict[str, Any]
 SECRET = "a secret for callbacks"
@@ -36,73 +37,13 @@ AFTER_PAYING: dict[str, type[Exception]] = {
 """What a client meets instead of an answer, when the provider has decided already."""
 
 
-@dataclass
-class Payout:
-    """One payment as the provider knows it. `status` is what is so, `shown` what it says for now if that is another."""
-
-    reference: str
-    account: str
-    minor: int
-    transaction: str
-    heard_at: datetime
-    status: str = "QUEUED"
-    shown: str = ""
-    paid: int = 0
-    """What left the float for it and did not come back."""
-    paid_times: int = 0
-    said_failed: bool = False
-    """Whether it was ever called failed, or not paid, in any answer, message or letter."""
-    lied: bool = False
-    """Whether anything untrue was ever said of it, or another amount paid."""
-    muddled: bool = False
-    """Whether what was said of it last may never be put right: then a person has to find out."""
-    settled: bool = False
-    """Whether two people have found, by its written word, what it took."""
-
-
-@dataclass(frozen=True, slots=True)
-class Movement:
-    """One change of the float, signed."""
-
-    id: str
-    type: str
-    minor: int
-    date: str
-    reference: str
-    transaction: str
-
-
-@dataclass(order=True)
-class Due:
-    """Something that will happen."""
-
-    at: datetime
-    number: int
-    reference: str = field(compare=False)
-    act: str = field(compare=False)
-
-
-@dataclass(order=True)
-class Letter:
-    """A message that is on its way to us."""
-
-    at: datetime
-    number: int
-    headers: dict[str, str] = field(compare=False)
-    body: bytes = field(compare=False)
-
-    def paid(self) -> list[str]:
-        """The references of the payments that it calls paid."""
-        about = json.loads(self.body)["payments"]
-        return [each["reference"] for each in about if each["status"] == "DONE"]
-
-
 class ModelProvider:
     """The provider of one life."""
 
     def __init__(self, weather: Weather, deliver: Callable[[Letter], None]) -> None:
         self.weather = weather
         self.payouts: dict[str, Payout] = {}
+        self.charges = Charges(weather)
         self.movements: list[Movement] = []
         self.heard: Counter[str] = Counter()
         """Payment messages that reached it, by reference."""
@@ -205,11 +146,23 @@ class ModelProvider:
         payout.shown = ""
         if not to_bank:
             payout.paid -= minor
-            self._move(payout, "REVERSAL", minor)
+            self._move(payout, Moves.REVERSAL, minor)
             if not payout.paid:
                 payout.status = "REVERSED"
                 self._write(payout)
         return True
+
+    def last_word(self, reference: str) -> Payout | None:
+        """What it took for this payment, once and for all; nothing more happens to it, and nothing else is said of it."""
+        payout = self.payouts.get(reference)
+        if payout is not None:
+            self._close(reference)
+            payout.shown = ""
+        return payout
+
+    def moved(self, name: str) -> Movement | None:
+        """The movement of that name; None: there was none."""
+        return next((each for each in self.movements if each.id == name), None)
 
     def _close(self, reference: str) -> None:
         """Nothing more happens to it by itself."""
@@ -279,24 +232,27 @@ class ModelProvider:
             payout.status = "DONE"
             payout.paid += minor
             payout.paid_times += 1
-            self._move(payout, "PAYOUT", -minor)
+            self._move(payout, Moves.PAYOUT, -minor)
+            for fee in self.charges.of(minor):
+                self._move(payout, Moves.FEE, -fee)
             if w.strikes("F11", 0.1):
                 self._plan(payout, w.chance.choice((HOUR, 2 * DAY)), "reverse")
         elif act == "reverse":
             payout.status = "REVERSED"
-            self._move(payout, "REVERSAL", payout.paid)
+            self._move(payout, Moves.REVERSAL, payout.paid)
             payout.paid = 0
         else:
             payout.status, payout.said_failed = "DECLINED", True
         self._write(payout)
 
-    def _move(self, payout: Payout, type_: str, minor: int) -> None:
-        self.movements.append(
-            Movement(
-                f"MOV-{next(self._numbers):06d}", type_, minor, f"{self.weather.now:%Y-%m-%d}", payout.reference,
-                payout.transaction,
-            )
-        )  # fmt: skip
+    def _move(self, payout: Payout, type_: Moves, minor: int) -> None:
+        self.movement(type_, minor, payout.reference, payout.transaction)
+
+    def movement(self, type_: Moves, minor: int, reference: str = "", transaction: str = "") -> str:
+        """A change of the float: one that nobody asked for, or money that we placed; what it is called."""
+        name, day = f"MOV-{next(self._numbers):06d}", f"{self.weather.now:%Y-%m-%d}"
+        self.movements.append(Movement(name, type_, minor, day, reference, transaction))
+        return name
 
     # Telling
 
@@ -339,7 +295,8 @@ class ModelProvider:
         due = sorted(each for each in self.post if each.at <= self.weather.now)
         for letter in due:
             self._deliver(letter)
-            self.post.remove(letter)
+            if letter in self.post:  # it may have come by itself meanwhile
+                self.post.remove(letter)
         return len(due)
 
 

@@ -23,16 +23,22 @@ from tests.simulation.wrongs import Kind, Wrong
 OUT = (RunState.APPROVED, RunState.RELEASING, RunState.RELEASED, RunState.CLOSED)
 _TWO, _THREE = "[certifier, authoriser]", "[certifier, authoriser, head_of_finance]"
 _FOUR = "[certifier, authoriser, head_of_finance, country_director]"
+LARGEST = 205_00
+"""The largest payment that the last of these policies lets pass, in minor units."""
+_BOUNDS = 'controls:\n  amounts:\n    - {currency: DZD, at_most: "205.00"}\n'
 POLICIES = tuple(
-    f"rules:\n  - currency: DZD\n    bands:\n{''.join(f'      - {{{band}}}' + chr(10) for band in bands)}"
-    for bands in (
-        [f'up_to: "900.00", steps: {_TWO}', f'up_to: "90000.00", steps: {_THREE}'],
-        [f'up_to: "700.00", household_up_to: "300.00", steps: {_TWO}', f'up_to: "90000.00", steps: {_FOUR}'],
-        [f'up_to: "90000.00", steps: {_TWO}'],
+    f"rules:\n  - currency: DZD\n    bands:\n{''.join(f'      - {{{band}}}' + chr(10) for band in bands)}{controls}"
+    for bands, controls in (
+        ([f'up_to: "900.00", steps: {_TWO}', f'up_to: "90000.00", steps: {_THREE}'], ""),
+        ([f'up_to: "700.00", household_up_to: "300.00", steps: {_TWO}', f'up_to: "90000.00", steps: {_FOUR}'], ""),
+        ([f'up_to: "90000.00", steps: {_TWO}'], ""),
+        ([f'up_to: "90000.00", steps: {_TWO}'], _BOUNDS),
     )
 )  # fmt: skip
+BOUNDED = 3
+"""The place of the last."""
 
-FEWEST = ((900_00, 3), (700_00, 4), (90_000_00, 2))
+FEWEST = ((900_00, 3), (700_00, 4), (90_000_00, 2), (90_000_00, 2))
 """For each of them: up to which sum two people are enough, and how many sign what is above."""
 
 
@@ -143,6 +149,8 @@ def sign(life: Life, run_id: UUID, step: str, who: Colleague) -> None:
     life.acknowledge("signature", f"{run_id} {revision} {who.actor.id}")
     life.acknowledge("run", f"{run_id} {state}")
     life.did("run", f"{run_id} {revision}", step, who)
+    if life.kept.policy == BOUNDED:
+        life.kept.bounded.add(run_id)
 
 
 def wrong(life: Life, session: Session) -> Iterator[Wrong]:

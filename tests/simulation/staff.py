@@ -28,9 +28,11 @@ def make_run(life: Life, programme: str = "") -> None:
 
     def work() -> None:
         opened = life.transact(lambda s: cycles.open_cycle(s, maker.actor, programme, period))
-        run_id = life.transact(lambda s: runs.build(s, maker.actor, opened.id).id)
-        life.kept.runs.append(run_id)
-        _made(life, run_id, maker)
+        for run_id in life.transact(
+            lambda s: [r.id for r in runs.build_all(s, maker.actor, opened.id)]
+        ):
+            life.kept.runs.append(run_id)
+            _made(life, run_id, maker)
 
     life.step(f"build a run of {programme} for {period}", work)
 

@@ -125,3 +125,29 @@ class FeeCharge(Base):
     reserved_minor: Mapped[MinorUnits]
     value_date: Mapped[date]
     booked_at: Mapped[Instant]
+
+
+class MonthlyFee(Base):
+    """A fee for a month, as a line lists it and the tariff says: once for each provider, currency and month. Append-only.
+
+    It names no payment; the programme that the tariff names bears it.
+    """
+
+    __tablename__ = "monthly_fees"
+    __table_args__ = (
+        ForeignKeyConstraint(["provider", "currency", "tariff_version"], _OF_A_TARIFF),
+        UniqueConstraint("provider", "currency", "month"),
+        CheckConstraint("amount_minor > 0", name="amount_positive"),
+        CheckConstraint("extract(day FROM month) = 1", name="first_day"),
+    )
+
+    line_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    provider: Mapped[str]
+    currency: Mapped[CurrencyCode]
+    month: Mapped[date]
+    """The first day of the month that the line is of."""
+    tariff_version: Mapped[int]
+    amount_minor: Mapped[MinorUnits]
+    programme_id: Mapped[UUID] = mapped_column(Uuid)
+    fund_id: Mapped[UUID] = mapped_column(Uuid)
+    booked_at: Mapped[Instant]

@@ -4,18 +4,21 @@ import hashlib
 import json
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, PlainValidator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, model_validator
 from sqlalchemy import BigInteger, ColumnElement, SQLColumnExpression, case, func, literal
 
 from cbi.money import Money
 from cbi.programmes.fields import (
+    Amount,
     AmountOrNone,
+    Code,
     Currency,
     Day,
     Provider,
     Reading,
     Text,
     nearest,
+    some,
     wrong,
 )
 from cbi.registry.text import plain_digits
@@ -53,6 +56,9 @@ Rounding = Annotated[str, PlainValidator(lambda value: _word(value, tuple(_ADDED
 Settlement = Annotated[str, PlainValidator(lambda value: _word(value, ("gross", "net")))]
 
 
+CodeOrNone = Annotated[Code | None, BeforeValidator(some)]
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -63,6 +69,20 @@ class FeeBand(_Part):
     up_to: AmountOrNone = None
     fixed: AmountOrNone = None
     basis_points: Points = 0
+
+
+class Monthly(_Part):
+    """What the provider charges once a month, whatever it paid, and which programme bears it (of which fund)."""
+
+    amount: Amount
+    programme: Code
+    fund: CodeOrNone = None
+
+    @model_validator(mode="after")
+    def _is_something(self) -> Self:
+        if self.amount.minor <= 0:
+            raise wrong("That is no fee.", "Delete `monthly:`, or say how much it is.", "amount")
+        return self
 
 
 class Tariff(_Part):
@@ -81,6 +101,7 @@ class Tariff(_Part):
     minimum: AmountOrNone = None
     maximum: AmountOrNone = None
     settlement: Settlement = "gross"
+    monthly: Monthly | None = None
     billed_within_days: Days = 31
 
     @model_validator(mode="after")

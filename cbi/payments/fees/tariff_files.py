@@ -20,6 +20,8 @@ _EXAMPLES = {
     "source": "source: Contract 2026/14, annex B",
     "rounding": "rounding: nearest",
     "bands": "bands:",
+    "amount": 'amount: "2000.00"',
+    "programme": "programme: winter-2026",
 }
 """What to add where a field is missing, as in `examples/tariff.yaml`."""
 

@@ -14,10 +14,12 @@ from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
 from cbi.audit.models import AuditEntry
 from cbi.audit.record import record
-from cbi.errors import Conflict, Forbidden, NotFound
+from cbi.errors import Conflict, Forbidden, Invalid, NotFound
 from cbi.payments.fees import tariff_files
 from cbi.payments.fees.fee_models import TariffVersion
 from cbi.payments.fees.tariff import Tariff, digest_of, stored
+from cbi.programmes.budget import fund_of
+from cbi.programmes.models import Programme
 from cbi.settings import settings
 
 PROPOSED, ACCEPTED = "tariff.proposed", "tariff.accepted"
@@ -42,6 +44,12 @@ class OwnTariff(Forbidden):
     code = "tariff.own"
 
 
+class NobodyBears(Invalid):
+    """The tariff names a programme for its monthly fee that there is not, or that pays in another currency."""
+
+    code = "tariff.nobody_bears"
+
+
 class TariffAltered(Conflict):
     """The tariff is not what was accepted."""
 
@@ -59,10 +67,11 @@ class Accepted:
 def propose(session: Session, actor: Actor, text: str, code: str) -> TariffVersion:
     """Propose the tariff that a file describes, with a fresh one-time code. Nothing changes until somebody accepts it.
 
-    Raises TariffFileErrors, NothingNew, WrongCode.
+    Raises TariffFileErrors, NobodyBears, WhichFund, NothingNew, WrongCode.
     """
     actor.require(Permission.TARIFF_CHANGE)
     tariff = tariff_files.read(text, settings().providers)
+    _check_bearer(session, tariff)
     latest = session.scalar(
         _of(tariff.provider, tariff.currency).order_by(TariffVersion.version.desc()).limit(1)
     )
@@ -87,6 +96,18 @@ def propose(session: Session, actor: Actor, text: str, code: str) -> TariffVersi
         raise NothingNew("Somebody proposed a tariff at the same moment.", next_step="Look at it.")
     _note(session, actor, PROPOSED, made)
     return made
+
+
+def _check_bearer(session: Session, tariff: Tariff) -> None:
+    if tariff.monthly is None:
+        return
+    programme = session.scalar(select(Programme).where(Programme.code == tariff.monthly.programme))
+    if programme is None or programme.currency != tariff.currency:
+        raise NobodyBears(
+            f"There is no programme {tariff.monthly.programme} that pays in {tariff.currency}.",
+            next_step="Name the programme whose budget bears the monthly fee: cbi fund list",
+        )
+    fund_of(session, programme, tariff.monthly.fund)
 
 
 def accept(

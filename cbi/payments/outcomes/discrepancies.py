@@ -30,6 +30,9 @@ ANOTHER_AMOUNT = "paid_another_amount"
 OF_AMOUNT = (ANOTHER_AMOUNT, "amount_differs", "currency_differs")
 """Somebody says that money moved, and how much is not what was sent. The last two are about lines of statements."""
 
+UNKNOWN_PAYMENT = "unknown_payment"
+"""News of a payment that is none of ours, or that this provider was not given."""
+
 LINE_CHANGED = "line_changed"
 """A later file tells another story of a line: the first stands, and its own discrepancy says what becomes of it."""
 

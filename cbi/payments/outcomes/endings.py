@@ -1,10 +1,15 @@
 """What ends each kind of discrepancy: words, where nothing moved; else what finds or books what became of the money."""
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
+from cbi.fsp.adapter import ReadsStatements
+from cbi.fsp.errors import AdapterUnavailable
+from cbi.fsp.messages import Outcome
 from cbi.payments.models import Discrepancy, Payment
 from cbi.payments.outcomes import suspense
 from cbi.payments.outcomes.discrepancies import (
@@ -13,11 +18,13 @@ from cbi.payments.outcomes.discrepancies import (
     PAID_MORE,
     PAID_NOT_LISTED,
     PAID_TWICE,
+    UNKNOWN_PAYMENT,
     WITHOUT_COVER,
 )
 from cbi.payments.outcomes.disputes import SAID_TO_HAVE_FAILED, contradiction
 from cbi.payments.outcomes.known import known_paid, known_returned
 from cbi.payments.recovery.amount_models import AmountFinding
+from cbi.payments.sending import providers
 from cbi.payments.states import ON_ITS_WAY, PaymentState
 
 
@@ -33,6 +40,10 @@ class Ending(StrEnum):
     """Two people find what a line of a statement is."""
     ANSWER = "answer"
     """The provider answers, or two people find that the payment was not paid."""
+    STORY = "story"
+    """Two people find which of two stories about a line is right."""
+    STATEMENT = "statement"
+    """A statement tells of the day: whatever moved is a line of it, which stays open until something explains it."""
 
 
 BY_MONEY = (PAID_TWICE, PAID_MORE, WITHOUT_COVER)
@@ -51,6 +62,8 @@ def ending(session: Session, found: Discrepancy) -> Ending:
     |---|---|
     | paid twice, paid more, delivered without cover | money: it comes back, is covered, is written off |
     | about a line of a statement (all but `line_changed`) | what explains the line: a rule, our books, two people |
+    | a line that is told in two ways | two people find which is right; words where both moved the same |
+    | news of a payment that is none of ours | a statement of that day; words where it failed, or there are no statements |
     | another amount or currency | two people find what the attempt took, unless our books hold it as paid |
     | said to have failed | on its way: the answer; paid: two people find what the attempt took |
     | said to have come back | it comes back, or two people find that nothing stayed taken |
@@ -61,10 +74,35 @@ def ending(session: Session, found: Discrepancy) -> Ending:
         return Ending.MONEY
     if _line_is_open(session, found):
         return Ending.LINE
+    if found.kind == LINE_CHANGED:
+        apart = told_apart(found.details["before"], found.details["after"])
+        return Ending.STORY if apart else Ending.WORDS
+    if found.kind == UNKNOWN_PAYMENT:
+        return Ending.STATEMENT if _is_listed_some_day(found) else Ending.WORDS
     if found.kind not in OF_ATTEMPT or found.payment_id is None:
         return Ending.WORDS
     payment = session.get_one(Payment, found.payment_id, populate_existing=True)
     return _of_attempt(session, found, payment, attempt_of(found, payment))
+
+
+def told_apart(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, int]:
+    """What the later of two stories about a line moved on our float beyond the first, by currency, in minor units."""
+    apart: dict[str, int] = {}
+    for story, sign in ((before, -1), (after, 1)):
+        way = -1 if story["kind"] in {"payment", "fee"} else 1
+        currency = story["currency"]
+        apart[currency] = apart.get(currency, 0) + sign * way * int(story["amount_minor"])
+    return {currency: minor for currency, minor in apart.items() if minor}
+
+
+def _is_listed_some_day(found: Discrepancy) -> bool:
+    """Whether money may have moved, so that a statement of the provider's will say how much."""
+    if found.details.get("outcome") == Outcome.FAILED.value:
+        return False
+    try:
+        return isinstance(providers.adapter(found.provider), ReadsStatements)
+    except AdapterUnavailable:
+        return False
 
 
 def attempt_of(found: Discrepancy, payment: Payment) -> int:
@@ -90,11 +128,11 @@ def _line_is_open(session: Session, found: Discrepancy) -> bool:
 
 
 def _is_found(session: Session, found: Discrepancy, attempt: int) -> bool:
-    """Whether two people have found what the attempt took, and that it took nothing only after this was said."""
+    """Whether two people have found what the attempt took after this was said."""
     finding = exists().where(
         AmountFinding.payment_id == found.payment_id,
         AmountFinding.attempt == attempt,
         AmountFinding.confirmed_by.is_not(None),
-        or_(AmountFinding.paid_minor > 0, AmountFinding.reported_at >= found.opened_at),
+        AmountFinding.reported_at >= found.opened_at,
     )
     return bool(session.scalar(select(finding)))

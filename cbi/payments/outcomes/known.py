@@ -24,7 +24,9 @@ from cbi.payments.states import PaymentState, ReceivableState
 HANDED_OVER = (PaymentState.PAID.value, PaymentState.PARTLY_PAID.value)
 """What the events of an attempt that was paid may say it became."""
 
-_FOUND = AmountFinding.confirmed_by.is_not(None) & (AmountFinding.paid_minor > 0)
+_FOUND = (
+    AmountFinding.confirmed_by.is_not(None) & (AmountFinding.paid_minor > 0) & ~AmountFinding.again
+)
 
 
 def known_paid(session: Session, payment_id: UUID, attempt: int) -> bool:

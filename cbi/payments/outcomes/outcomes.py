@@ -14,7 +14,12 @@ from cbi.money import Money
 from cbi.payments.models import Attempt, Discrepancy, Payment
 from cbi.payments.moves import move, move_one
 from cbi.payments.outcomes import late
-from cbi.payments.outcomes.discrepancies import ANOTHER_AMOUNT, open_discrepancy, settle_set
+from cbi.payments.outcomes.discrepancies import (
+    ANOTHER_AMOUNT,
+    UNKNOWN_PAYMENT,
+    open_discrepancy,
+    settle_set,
+)
 from cbi.payments.outcomes.disputes import (
     EARLIER_ATTEMPT_PAID,
     SAID_TO_HAVE_FAILED,
@@ -120,7 +125,7 @@ def apply(
     payment, attempt = _named(session, news, provider)
     if payment is None:
         open_discrepancy(
-            session, "unknown_payment", f"{provider}:{news.idempotency_key}", provider=provider,
+            session, UNKNOWN_PAYMENT, f"{provider}:{news.idempotency_key}", provider=provider,
             outcome=news.outcome.value, source=source,
         )  # fmt: skip
         return Applied.DISPUTED

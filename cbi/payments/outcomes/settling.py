@@ -55,6 +55,18 @@ class EndedByAnswer(Conflict):
     code = "discrepancy.ended_by_answer"
 
 
+class EndedByStory(Conflict):
+    """Only two people's finding of which story is right settles it."""
+
+    code = "discrepancy.ended_by_story"
+
+
+class EndedByStatement(Conflict):
+    """Only a statement that tells of the day settles it."""
+
+    code = "discrepancy.ended_by_statement"
+
+
 class NoSuchOwner(Invalid):
     """The person named does not work here (any more)."""
 
@@ -65,7 +77,7 @@ def settle(session: Session, actor: Actor, discrepancy_id: UUID, resolution: str
     """Settle one discrepancy with the words of the person who explained it.
 
     Raises UnknownDiscrepancy, NotPermitted, UnusableReason, AlreadySettled, EndedByMoney, EndedByFinding, EndedByLine,
-    EndedByAnswer.
+    EndedByAnswer, EndedByStory, EndedByStatement.
     """
     found = _find(session, actor, discrepancy_id)
     if found.settled_at is None:
@@ -134,6 +146,16 @@ _REFUSED: dict[Ending, tuple[type[Conflict], str, str]] = {
         EndedByAnswer,
         "Words do not settle this: nobody knows yet whether the payment will be paid.",
         "Wait for the provider's answer, or report the payment as unpaid (cbi payment report-unpaid).",
+    ),
+    Ending.STORY: (
+        EndedByStory,
+        "Words do not settle this: the two stories of the line move different amounts.",
+        "Report which is right, by the provider's written word (cbi statement report-line); a colleague confirms it.",
+    ),
+    Ending.STATEMENT: (
+        EndedByStatement,
+        "Words do not settle this: money may have moved, and no statement tells of that day yet.",
+        "Take in the provider's statement of the days since, and compare it (cbi statement import, cbi reconcile).",
     ),
 }  # fmt: skip
 

@@ -5,7 +5,7 @@ So our float is what the provider says that it is, line by line, and the differe
 
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, literal, select, update
+from sqlalchemy import ColumnElement, Select, func, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -86,6 +86,29 @@ def end(
     )
     rows = select(ended.c.line_id, ended.c.number, func.abs(ended.c.effect_minor))
     return post_each(session, entry, book, rows).count
+
+
+def take_back(session: Session, by: str, entry: Entry | None, book: Book | None) -> list[UUID]:
+    """Bring the lines whose stays were ended `by` this into suspense again, as stays of their own; returns the lines.
+
+    By the entry in these books; where there is none, by the one that suspends. Raises NotCovered, MonthClosed.
+    """
+    ended = session.scalars(
+        select(SuspendedLine).where(SuspendedLine.ended_by == by).order_by(SuspendedLine.line_id)
+    ).all()
+    for each in ended:
+        latest = select(func.max(SuspendedLine.number)).where(SuspendedLine.line_id == each.line_id)
+        number = (session.scalar(latest) or 0) + 1
+        session.execute(
+            insert(SuspendedLine).values(
+                line_id=each.line_id, number=number, provider=each.provider, effect_minor=each.effect_minor,
+                currency=each.currency, since=clock.now(),
+            )
+        )  # fmt: skip
+        row = select(literal(each.line_id), literal(number), literal(abs(each.effect_minor)))
+        back = entry or _SUSPEND[each.effect_minor < 0]
+        post_each(session, back, book or Book(each.currency, provider=each.provider), row)
+    return [each.line_id for each in ended]
 
 
 def _groups(session: Session, found: Select[str, bool]) -> list[tuple[str, bool]]:

@@ -13,7 +13,7 @@ class AmountFinding(Base):
     """One person's report of what an attempt took, with the proof they saw; a finding once another has confirmed it.
 
     A report that was mistaken stays unconfirmed and another is made. One that an attempt took something is
-    confirmed at most once; that it took nothing ends what had been said of it by then.
+    confirmed at most once; that it took nothing, or as much as was found (`again`), ends what had been said of it by then.
     """
 
     __tablename__ = "amount_findings"
@@ -21,7 +21,7 @@ class AmountFinding(Base):
         Index("ix_amount_findings_payment_id_attempt", "payment_id", "attempt"),
         Index(
             "uq_amount_findings_confirmed", "payment_id", "attempt", unique=True,
-            postgresql_where=text("confirmed_by IS NOT NULL AND paid_minor > 0"),
+            postgresql_where=text("confirmed_by IS NOT NULL AND paid_minor > 0 AND NOT again"),
         ),
         CheckConstraint("paid_minor >= 0", name="amount_possible"),
         CheckConstraint("confirmed_by <> reported_by", name="two_people"),
@@ -35,6 +35,8 @@ class AmountFinding(Base):
     paid_minor: Mapped[MinorUnits]
     """What left our account with the provider, in the payment's currency; zero: nothing did."""
     currency: Mapped[CurrencyCode]
+    again: Mapped[bool] = mapped_column(default=False)
+    """Whether it only says once more, after later news, what two people had found before: nothing is booked for it."""
     proof: Mapped[str]
     """Where the provider's word can be found: a letter, a message, a ticket."""
     reported_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"))

@@ -114,11 +114,13 @@ def report(
             "Less than nothing cannot have been paid.", next_step="Report 0 if nothing was paid."
         )
     number = _in_question(session, payment, attempt)
-    check_bookable(session, payment, number, paid.minor)
+    again = _says_again(session, payment, number, paid.minor)
+    if not again:
+        check_bookable(session, payment, number, paid.minor)
     reported = session.scalars(
         insert(AmountFinding)
         .values(
-            payment_id=payment.id, attempt=number, paid_minor=paid.minor, currency=paid.currency,
+            payment_id=payment.id, attempt=number, paid_minor=paid.minor, currency=paid.currency, again=again,
             proof=reasons.plain(proof), reported_by=actor.id, reported_at=clock.now(),
         )
         .returning(AmountFinding)
@@ -134,7 +136,8 @@ def confirm(session: Session, actor: Actor, finding_id: UUID, code: str) -> Amou
     """Confirm a colleague's report with a fresh one-time code: what the attempt took is booked.
 
     Taken exactly, the payment is paid. Less: it is paid, and the rest is the programme's again. More: it is paid, and the
-    excess is owed back. Nothing: where our books hold it as paid, its money came back; else only the discrepancy ends.
+    excess is owed back. As much as was found before later news: only that news ends. Nothing: where our books hold it as
+    paid, its money came back; else only the discrepancy ends.
     Raises UnknownFinding, NotPermitted, WrongCode, OwnReport, AlreadyFound, BookedOtherwise, StillOpen.
     """
     finding = session.get(AmountFinding, finding_id, populate_existing=True)
@@ -150,7 +153,9 @@ def confirm(session: Session, actor: Actor, finding_id: UUID, code: str) -> Amou
             "You reported this amount, so somebody else has to confirm it.",
             next_step="Ask a colleague who may authorise payment runs.",
         )
-    check_bookable(session, payment, finding.attempt, finding.paid_minor)
+    again = _says_again(session, payment, finding.attempt, finding.paid_minor)
+    if not (finding.again and again):
+        check_bookable(session, payment, finding.attempt, finding.paid_minor)
     confirmed = session.scalar(
         update(AmountFinding)
         .where(AmountFinding.id == finding.id, AmountFinding.confirmed_by.is_(None))
@@ -159,7 +164,8 @@ def confirm(session: Session, actor: Actor, finding_id: UUID, code: str) -> Amou
     )
     if confirmed is None:
         raise AlreadyFound("This report has been confirmed.", next_step="Read the payment's story.")
-    _book(session, payment, finding)
+    if not finding.again:
+        _book(session, payment, finding)
     settle_set(session, _explained(payment, finding))
     record(
         session, actor, "payment.amount_confirmed", "payment", payment.id, attempt=finding.attempt,
@@ -206,6 +212,27 @@ def _in_question(session: Session, payment: Payment, attempt: int | None) -> int
             next_step="Read its discrepancies; a payment nobody knows of is reported unpaid instead.",
         )
     return number
+
+
+def _says_again(session: Session, payment: Payment, attempt: int, paid_minor: int) -> bool:
+    """Whether a report says what two people have found, of news that came later and is open: then nothing is booked."""
+    if paid_minor <= 0 or found_minor(session, payment.id, attempt) != paid_minor:
+        return False
+    since = (
+        select(func.max(AmountFinding.reported_at))
+        .where(
+            AmountFinding.payment_id == payment.id, AmountFinding.attempt == attempt,
+            AmountFinding.confirmed_by.is_not(None),
+        )
+        .scalar_subquery()
+    )  # fmt: skip
+    later = select(Discrepancy.id).where(
+        Discrepancy.payment_id == payment.id, Discrepancy.kind.in_(OF_ATTEMPT), Discrepancy.settled_at.is_(None),
+        func.coalesce(_attempt_of(), payment.attempts) == attempt, Discrepancy.opened_at > since,
+    )  # fmt: skip
+    return session.scalar(later.limit(1)) is not None and not known_returned(
+        session, payment.id, attempt
+    )
 
 
 def check_bookable(session: Session, payment: Payment, attempt: int, paid_minor: int) -> None:
@@ -310,7 +337,8 @@ def _explained(payment: Payment, finding: AmountFinding) -> Select[UUID, str]:
     )
     words = f"Two people have found what it took: {Money(finding.paid_minor, finding.currency)}."
     # That nothing was paid says nothing of what is claimed after it was reported.
-    until = clock.now() if finding.paid_minor else finding.reported_at
+    # Nor does that it took what it had been found to take.
+    until = clock.now() if finding.paid_minor and not finding.again else finding.reported_at
     return select(Discrepancy.id, literal(words)).where(
         Discrepancy.opened_at <= until,
         Discrepancy.payment_id == payment.id,

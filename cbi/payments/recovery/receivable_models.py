@@ -13,13 +13,15 @@ from cbi.payments.states import ReceivableState
 class Receivable(Base):
     """One attempt that was paid although its payment was, or might be, paid by another. Once for each attempt.
 
-    Or, where `excess` says so, what an attempt took more than was sent: that is never the payment. `source` is how we know
-    of it: a callback, an answer, a statement.
+    Or, where `excess` says so, what an attempt took more than was sent: that is never the payment. Once, and once more for
+    each line of its own (`finding_id`). `source` is how we know of it: a callback, an answer, a statement.
     """
 
     __tablename__ = "receivables"
     __table_args__ = (
-        UniqueConstraint("payment_id", "attempt", "excess"),
+        UniqueConstraint(
+            "payment_id", "attempt", "excess", "finding_id", postgresql_nulls_not_distinct=True
+        ),
         Index("ix_receivables_open", "entitlement_id", postgresql_where=text("state = 'open'")),
         CheckConstraint("amount_minor > 0", name="amount_positive"),
         {"info": may_update("state")},
@@ -31,6 +33,8 @@ class Receivable(Base):
     entitlement_id: Mapped[UUID] = mapped_column(Uuid)
     """What the payment is for: while the money may have reached the household, nothing more is sent for it."""
     excess: Mapped[bool] = mapped_column(default=False)
+    finding_id: Mapped[UUID | None] = mapped_column(Uuid)
+    """Where the excess came in a line of its own: the two people's finding of that line."""
     provider: Mapped[str]
     amount_minor: Mapped[MinorUnits]
     currency: Mapped[CurrencyCode]

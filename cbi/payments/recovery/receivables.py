@@ -25,6 +25,7 @@ RESOLUTIONS = {
     ReceivableState.RECOVERED: "The money came back.",
     ReceivableState.WRITTEN_OFF: "Two people have written it off.",
     ReceivableState.DELIVERED: "Nothing else was paid: this is the payment.",
+    ReceivableState.UNFOUNDED: "Two people have taken back that it was paid.",
 }
 """How the discrepancy about a receivable is settled when it ends."""
 
@@ -36,24 +37,27 @@ def open_for(session: Session, payment: Payment, attempt: int, source: str) -> b
 
 
 def open_excess(
-    session: Session, payment: Payment, attempt: int, source: str, excess_minor: int
-) -> bool:
-    """Book that somebody owes us what this attempt took more than was sent. False when that is booked already."""
-    return _open(session, payment, attempt, source, excess_minor, Entry.PAID_MORE)
+    session: Session, payment: Payment, attempt: int, source: str, excess_minor: int, finding_id: UUID | None = None
+) -> bool:  # fmt: skip
+    """Book that somebody owes us what this attempt took more than was sent. False when that is booked already.
+
+    `finding_id`: it came in a line of its own, by this finding of two people.
+    """
+    return _open(session, payment, attempt, source, excess_minor, Entry.PAID_MORE, finding_id)
 
 
 def _open(
-    session: Session, payment: Payment, attempt: int, source: str, minor: int, entry: Entry
-) -> bool:
+    session: Session, payment: Payment, attempt: int, source: str, minor: int, entry: Entry, finding_id: UUID | None = None
+) -> bool:  # fmt: skip
     run = find(session, payment.run_id)
     opened = session.scalar(
         upsert(Receivable)
         .values(
             payment_id=payment.id, attempt=attempt, entitlement_id=payment.entitlement_id, provider=payment.provider,
             excess=entry is Entry.PAID_MORE, amount_minor=minor, currency=payment.currency, state=_OPEN,
-            source=source, found_at=clock.now(),
+            finding_id=finding_id, source=source, found_at=clock.now(),
         )
-        .on_conflict_do_nothing(index_elements=["payment_id", "attempt", "excess"])
+        .on_conflict_do_nothing(index_elements=["payment_id", "attempt", "excess", "finding_id"])
         .returning(Receivable.id)
     )  # fmt: skip
     if opened is None:
@@ -102,7 +106,7 @@ def excess_comes_back(session: Session, payment: Payment, attempt: int, source: 
         select(Receivable)
         .where(
             Receivable.payment_id == payment.id, Receivable.attempt == attempt, Receivable.excess,
-            Receivable.state.in_([_OPEN, ReceivableState.WRITTEN_OFF]),
+            Receivable.finding_id.is_(None), Receivable.state.in_([_OPEN, ReceivableState.WRITTEN_OFF]),
         )
         .execution_options(populate_existing=True)
     ).first()  # fmt: skip
@@ -172,10 +176,16 @@ def end(
         session,
         select(Discrepancy.id, literal(RESOLUTIONS[after])).where(
             Discrepancy.kind == (PAID_MORE if receivable.excess else PAID_TWICE),
-            Discrepancy.subject == f"payment:{receivable.payment_id}:{receivable.attempt}",
+            Discrepancy.subject == subject_of(receivable),
         ),
     )
     session.refresh(receivable)
+
+
+def subject_of(receivable: Receivable) -> str:
+    """What the discrepancy about a receivable is about: an attempt, or a line of its own in which it took more."""
+    line = f":{receivable.finding_id}" if receivable.finding_id else ""
+    return f"payment:{receivable.payment_id}:{receivable.attempt}{line}"
 
 
 def _open_of(payment_id: UUID) -> Select[Receivable]:

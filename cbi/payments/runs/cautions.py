@@ -17,10 +17,12 @@ from cbi.payments.signing.controls import AMOUNT_BOUNDS, OLD_DAYS, OLD_DISCREPAN
 ENDS_SOON_DAYS = 30
 
 BUDGET_SHORT, FUND_NOT_VALID = "budget_short", "fund_not_valid"
+BUDGET_PROMISED = "budget_promised"
 FLOAT_SHORT, FUND_ENDING = "float_short", "fund_ending"
 
 SENTENCES: dict[str, str] = {
-    BUDGET_SHORT: "the programme's budget does not cover the run",
+    BUDGET_SHORT: "the programme's budget does not cover the run and its fees",
+    BUDGET_PROMISED: "other runs wait to be signed, and the budget does not cover all of them with their fees",
     FUND_NOT_VALID: "the fund may not be spent today",
     FLOAT_SHORT: "the float with {provider} is short",
     FUND_ENDING: "the fund ends on {day}",
@@ -91,6 +93,8 @@ def _about_money(run: PaymentRun, money: Cover) -> Iterator[Caution]:
     if run.state in cover.UNCOMMITTED:
         if money.budget_after.minor < 0:
             yield Caution(BUDGET_SHORT, 0, -money.budget_after, blocks=True)
+        if money.missing_for_all is not None:
+            yield Caution(BUDGET_PROMISED, 0, money.missing_for_all)
         if not money.is_valid:
             yield Caution(FUND_NOT_VALID, 0, None, blocks=True, day=money.valid_to)
     for line in money.floats:

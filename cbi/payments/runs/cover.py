@@ -15,10 +15,11 @@ from cbi.offices import office_of
 from cbi.payments.fees import fees
 from cbi.payments.fees.fees import RouteFees
 from cbi.payments.models import Payment, PaymentRun, RunRoute
+from cbi.payments.runs import costs
 from cbi.payments.runs.runs import routes_of
 from cbi.payments.states import PaymentState, RunState
 
-UNCOMMITTED = frozenset({RunState.DRAFT, RunState.LOCKED, RunState.CERTIFIED})
+UNCOMMITTED = frozenset(costs.NOT_COMMITTED)
 """Runs whose total is still in the programme's budget."""
 WAITING = UNCOMMITTED | {RunState.APPROVED}
 """Runs of which nothing has gone to a provider."""
@@ -55,6 +56,14 @@ class Cover:
     floats: tuple[FloatLine, ...]
     fees: tuple[RouteFees, ...] = ()
     """What the providers will charge for it; none where no tariff says so."""
+    promised: Money | None = None
+    """What other runs that nobody has signed last will take from the same budget, with their fees; None: nothing."""
+
+    @property
+    def missing_for_all(self) -> Money | None:
+        """What the budget lacks for this run and the others that wait for their last signature; None: nothing."""
+        after = self.budget_after - self.promised if self.promised else self.budget_after
+        return -after if self.promised and after.minor < 0 <= self.budget_after.minor else None
 
     @property
     def fees_expected(self) -> Money | None:
@@ -85,7 +94,15 @@ def of(session: Session, run: PaymentRun) -> Cover:
         budget_after=budget - total if run.state in UNCOMMITTED else budget,
         floats=_floats(session, run, charged),
         fees=charged,
+        promised=_promised(session, run),
     )
+
+
+def _promised(session: Session, run: PaymentRun) -> Money | None:
+    if run.state not in UNCOMMITTED:
+        return None
+    minor = costs.promised(session, run.programme_id, run.fund_id, run.currency, besides=run.id)
+    return Money(minor, run.currency) if minor else None
 
 
 def _floats(

@@ -75,7 +75,13 @@ def show(session: OfficeSession, actor: Reader, run_id: UUID) -> RunSheetOut:
 def totals(session: OfficeSession, actor: Reader, run_id: UUID) -> list[StateTotalOut]:
     runs.find_for(session, actor, run_id, Permission.RUN_READ)
     return [
-        StateTotalOut(state=line.state, payments=line.payments, total=Amount.of(line.total))
+        StateTotalOut(
+            state=line.state,
+            payments=line.payments,
+            total=Amount.of(line.total),
+            handed_over=Amount.of(line.handed_over),
+            rest=Amount.of(line.rest),
+        )
         for line in queries.state_totals(session, run_id)
     ]
 

@@ -28,7 +28,10 @@ from cbi.payments.runs.still_owed import still_owed
 from cbi.payments.states import PaymentState
 from cbi.programmes.models import Entitlement
 from cbi.programmes.routing import account_kind_of, by_route, mechanism_of
-from cbi.registry.models import PaymentAccount, Person
+from cbi.registry.linkage.models import PairState
+from cbi.registry.linkage.queries import paired_households
+from cbi.registry.models import Household, PaymentAccount, Person
+from cbi.registry.queries import ACTIVE
 
 Routes = Mapping[DeliveryMechanism, str]
 """Each way of delivery with its provider, the usual one first."""
@@ -39,9 +42,12 @@ def unpaid(
 ) -> Select[*tuple[Any, ...]]:
     """These columns of every entitlement of the cycle that could be paid now and that no live payment covers.
 
-    What was given up in an earlier run is one of them, unless the earlier payment is in dispute.
+    Not while somebody of the household may be on record twice. What was given up in an earlier run is one of them,
+    unless the earlier payment is in dispute.
     """
     covered, disputed = aliased(Payment), aliased(Payment)
+    in_pairs = paired_households(PairState.OPEN, PairState.SAME).subquery("in_pairs")
+    not_active = select(Household.id).where(Household.status != ACTIVE)  # few, so read once
     may_be_paid = select(disputed.entitlement_id).where(disputed.id.in_(disputes.in_dispute()))
     return (
         select(*columns)
@@ -57,7 +63,8 @@ def unpaid(
         .outerjoin(covered, and_(covered.entitlement_id == Entitlement.id, covered.live))
         .where(
             Entitlement.cycle_id == cycle_id, covered.id.is_(None), Entitlement.id.not_in(may_be_paid),
-            Entitlement.id.not_in(disputes.owed_back()),
+            Entitlement.id.not_in(disputes.owed_back()), Entitlement.household_id.not_in(not_active),
+            Entitlement.household_id.not_in(select(in_pairs.c.household_id)),
         )
     )  # fmt: skip
 

@@ -18,15 +18,13 @@ from cbi.db import planned_for_sets
 from cbi.ledger import queries as books
 from cbi.offices import office_of
 from cbi.payments.models import Payment, PaymentRun
+from cbi.payments.runs import costs
+from cbi.payments.runs.costs import Costs
 from cbi.payments.runs.filling import Routes, unpaid
 from cbi.payments.runs.funding_models import RunFunding
-from cbi.payments.runs.still_owed import still_owed
-from cbi.payments.states import RunState
 from cbi.programmes.fund_terms import Pays
 from cbi.programmes.funding import Grant, grants
 from cbi.programmes.models import Cycle, Entitlement, Programme
-
-_NOT_COMMITTED = (RunState.DRAFT, RunState.LOCKED, RunState.CERTIFIED)
 
 
 class Why(StrEnum):
@@ -51,7 +49,8 @@ _SENTENCES: Mapping[Why, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A fund that may pay a part of a cycle now: `left` minor units of its budget are in no run. None: no limit.
+    """A fund that may pay a part of a cycle now: `left` minor units of its budget are in no run, nor for the fees of one.
+    None: no limit.
 
     Where there is one fund alone, nobody chooses: its run says what is missing, and is not authorised while it is.
     """
@@ -122,39 +121,37 @@ def _is_valid(grant: Grant, cycle: Cycle, today: date) -> bool:
 
 def _left(session: Session, programme: Programme, grant: Grant) -> int:
     budget = books.available(session, programme.id, grant.fund.id, programme.currency)
-    promised = session.scalar(
-        select(func.coalesce(func.sum(PaymentRun.total_minor), 0)).where(
-            PaymentRun.programme_id == programme.id, PaymentRun.fund_id == grant.fund.id,
-            PaymentRun.state.in_(_NOT_COMMITTED),
-        )
-    )  # fmt: skip
-    return max(0, budget.minor - int(promised or 0))
+    promised = costs.promised(session, programme.id, grant.fund.id, programme.currency)
+    return max(0, budget.minor - promised)
 
 
 def share(
-    session: Session, source: Source, cycle: Cycle, routes: Routes
+    session: Session, source: Source, cycle: Cycle, routes: Routes, charged: Costs
 ) -> ColumnElement[bool] | None:
     """Which of the cycle's unpaid entitlements this fund pays now; None for none.
 
-    One after the other in the order of their ids: each that it is for and has enough left for.
+    One after the other in the order of their ids: each that it is for and has enough left for, with its fee.
     """
     fits = source.grant.fits
     if not source.is_valid:
         return None
     if source.left is None and source.grant.terms.pays is None:
         return fits
-    owed = unpaid(cycle.id, routes, Entitlement.id, still_owed().label("amount_minor")).where(fits)
+    cost = charged.owed(routes)
+    owed = unpaid(cycle.id, routes, Entitlement.id, cost.label("amount_minor")).where(fits)
     with planned_for_sets(session):
         if source.left is None:
             return fits if session.scalar(select(owed.exists())) else None
         taking = owed.into("fundable", temporary=True)
         session.execute(taking)
-        chosen = _within(session, taking.table, source.left)
+        chosen = _within(session, taking.table, source.left, cost)
         taking.table.drop(session.connection())
     return None if chosen is None else and_(fits, chosen)
 
 
-def _within(session: Session, owed: FromClause, left: int) -> ColumnElement[bool] | None:
+def _within(
+    session: Session, owed: FromClause, left: int, cost: ColumnElement[int]
+) -> ColumnElement[bool] | None:
     """As many as `left` covers, as ranges of ids: each ends before one that is too large, and takes smaller ones then.
 
     A range is one question, and after each of them what is asked for and what is left are less.
@@ -171,7 +168,7 @@ def _within(session: Session, owed: FromClause, left: int) -> ColumnElement[bool
             .order_by(added.c.id)
             .limit(1)
         ).one_or_none()
-        taken = _small(Entitlement.id, still_owed(), left, after)
+        taken = _small(Entitlement.id, cost, left, after)
         if too_large is None:
             if not ranges and not session.scalar(select(select(owed).where(small).exists())):
                 return None
@@ -192,11 +189,11 @@ def _small(
 
 
 def keep(
-    session: Session, run: PaymentRun, source: Source, before: Sequence[tuple[Source, int]], of: int
-) -> bytes:
+    session: Session, run: PaymentRun, source: Source, before: Sequence[tuple[Source, int]], of: int, charged: Costs
+) -> bytes:  # fmt: skip
     """Write down why a run that was just filled is paid from its fund; returns the seal.
 
-    `before`: the funds before it in the order, with what each of them gave in this build.
+    `before`: the funds before it in the order, with what each of them gave in this build, fees among it.
     """
     facts = {
         "fund": source.grant.terms.code,
@@ -204,6 +201,7 @@ def keep(
         "of": of,
         "last_resort": source.grant.terms.last_resort is not None,
         "pays": _plain(source.grant.terms.pays),
+        "tariffs": dict(charged.versions),
         "before": [
             {
                 "fund": each.grant.terms.code,

@@ -137,6 +137,7 @@ def _write_about(session: Session, sheet: Worksheet, run: PaymentRun, first: str
     programme = session.get_one(Programme, run.programme_id)
     zone = office_of(session).timezone
     used = [each.sentence for each in waiver_register.of_run(session, run)]
+    open_now = waiver_register.cover(session, programme=programme.code)
     sheet.column_dimensions["A"].width = 34
     sheet.column_dimensions["B"].width = 90
     for paragraph in (_WHAT, _HOW):
@@ -151,7 +152,7 @@ def _write_about(session: Session, sheet: Worksheet, run: PaymentRun, first: str
             (each.part.capitalize(), f"{each.name}, {each.at.astimezone(zone):%Y-%m-%d %H:%M %Z}")
             for each in signatures(session, run)
         ),
-        *(("Waived control", each) for each in dict.fromkeys((*used, *waiver_register.cover(session)))),
+        *(("Waived control", each) for each in dict.fromkeys((*used, *open_now))),
         ("Taken out", f"{clock.now().astimezone(zone):%Y-%m-%d %H:%M %Z}"),
     ]  # fmt: skip
     for name, value in facts:

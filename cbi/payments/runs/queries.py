@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session, aliased
 
 from cbi.access.actor import Actor
@@ -121,11 +121,17 @@ class RunSheet:
 
 @dataclass(frozen=True, slots=True)
 class StateTotal:
-    """How many payments are in one state, and what they add up to."""
+    """How many payments are in one state, and what they add up to: what was handed over of it, and the rest."""
 
     state: PaymentState
     payments: int
     total: Money
+    handed_over: Money
+
+    @property
+    def rest(self) -> Money:
+        """What was not handed over."""
+        return self.total - self.handed_over
 
 
 def _line(run: PaymentRun, programme: str, fund: str) -> RunLine:
@@ -257,16 +263,22 @@ def _not_handed_over(session: Session, run: PaymentRun) -> tuple[dict[str, int],
 
 
 def state_totals(session: Session, run_id: UUID) -> list[StateTotal]:
-    """The run's payments by state, with their sums."""
+    """The run's payments by state, with their sums.
+
+    Of a payment that was handed over in parts so far, the parts are handed over, and the rest is wherever its state says.
+    """
     run = session.get_one(PaymentRun, run_id)
+    whole = func.sum(Payment.amount_minor)
+    paid = case((Payment.state == PaymentState.PAID, whole), else_=func.sum(Payment.parts_minor))
     rows = session.execute(
-        select(Payment.state, func.count(), func.sum(Payment.amount_minor))
+        select(Payment.state, func.count(), whole, paid)
         .where(Payment.run_id == run_id)
         .group_by(Payment.state)
         .order_by(Payment.state)
     )
     return [
-        StateTotal(state, count, Money(int(total), run.currency)) for state, count, total in rows
+        StateTotal(state, count, Money(int(total), run.currency), Money(int(over), run.currency))
+        for state, count, total, over in rows
     ]
 
 

@@ -17,7 +17,7 @@ from cbi.errors import Conflict, Forbidden, NotFound
 from cbi.payments.fees import fees
 from cbi.payments.models import MAKER, Payment, PaymentRun, RunEvent, RunPart, RunRoute
 from cbi.payments.moves import move_one
-from cbi.payments.runs import digest, follow_ups, funding, summaries, top_ups, unfunded
+from cbi.payments.runs import costs, digest, follow_ups, funding, summaries, top_ups, unfunded
 from cbi.payments.runs.filling import Routes, add_payments, add_routes
 from cbi.payments.runs.funding import Source
 from cbi.payments.runs.payable import check_payable
@@ -106,21 +106,27 @@ def build_all(
     routes = {route.mechanism: route.provider for route in delivery.routes}
     top_ups.check(session, cycle, top_up)
     found = top_ups.only(funding.sources(session, programme, cycle), top_up)
+    charged = costs.today(session, routes.values(), programme.currency)
     made: list[PaymentRun] = []
     before: list[tuple[Source, int]] = []
     for source in found:
-        which = funding.share(session, source, cycle, routes)
+        which = funding.share(session, source, cycle, routes, charged)
         run = None
         if which is not None:
             run = _build(session, actor, cycle, programme, source, routes, which, top_up)
-            seal = funding.keep(session, run, source, before, len(found))
+            seal = funding.keep(session, run, source, before, len(found), charged)
             record(
                 session, actor, "payment_run.built", "payment_run", run.id, payments=run.payment_count,
                 funding=seal.hex(),
             )  # fmt: skip
             session.flush()
             made.append(run)
-        before.append((source, run.total_minor if run else 0))
+        gave = (
+            run.total_minor + sum(each.expected.minor for each in fees.of(session, run))
+            if run
+            else 0
+        )
+        before.append((source, gave))
     if not made:
         raise _nothing(programme, cycle, unfunded.summed(session, cycle, programme, top_up))
     return made

@@ -241,6 +241,10 @@ class RunSheetOut(RunOut):
     spread: list[BandOut]
     budget_now: Amount
     budget_after: Amount
+    promised: Amount | None = Field(
+        default=None,
+        description="What other runs that wait for their last signature will take from the budget, with their fees.",
+    )
     fees: list[FeesOut]
     funding: FundingOut | None
     changes: ChangesOut
@@ -278,6 +282,7 @@ class RunSheetOut(RunOut):
                 for band in facts.spread
             ],
             budget_now=Amount.of(sheet.money.budget_now), budget_after=Amount.of(sheet.money.budget_after),
+            promised=Amount.of(sheet.money.promised) if sheet.money.promised else None,
             fees=[FeesOut.of(each) for each in sheet.money.fees],
             funding=sheet.funding and FundingOut.of_run(sheet.funding),
             changes=ChangesOut(
@@ -300,11 +305,13 @@ class RunSheetOut(RunOut):
 
 
 class StateTotalOut(BaseModel):
-    """How many payments are in a state, and what they add up to."""
+    """How many payments are in a state, and what they add up to: what was handed over of it, and the rest."""
 
     state: str
     payments: int
     total: Amount
+    handed_over: Amount
+    rest: Amount
 
 
 class PaymentOut(BaseModel):

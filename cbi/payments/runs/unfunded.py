@@ -25,7 +25,7 @@ from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
 from cbi.db import planned_for_sets
 from cbi.money import Money
-from cbi.payments.runs import funding
+from cbi.payments.runs import costs, funding
 from cbi.payments.runs.filling import Routes, unpaid
 from cbi.payments.runs.funding import Source
 from cbi.payments.runs.still_owed import still_owed
@@ -50,7 +50,7 @@ class Reason(StrEnum):
 
 _SENTENCES = {
     Reason.CAN_BE_BUILT: "A run that is built now pays it.",
-    Reason.SPENT: "The funds that may pay it have not enough left in their budgets.",
+    Reason.SPENT: "The funds that may pay it have not enough left in their budgets, with its fee.",
     Reason.NOT_VALID: "The funds that it is for are not valid today, or not in that period.",
     Reason.NOT_FOR_IT: "No fund of the programme is for it.",
 }
@@ -135,15 +135,14 @@ def _waiting(
     delivery = queries.definition(session, programme, cycle.version).delivery
     routes: Routes = {route.mechanism: route.provider for route in delivery.routes}
     found = funding.sources(session, programme, cycle)
-    return unpaid(cycle.id, routes, *columns, _reason(found).label("reason"))
+    cost = costs.today(session, routes.values(), programme.currency).owed(routes)
+    return unpaid(cycle.id, routes, *columns, _reason(found, cost).label("reason"))
 
 
-def _reason(found: Sequence[Source]) -> ColumnElement[str]:
+def _reason(found: Sequence[Source], cost: ColumnElement[int]) -> ColumnElement[str]:
     may = [each for each in found if each.is_valid]
     enough = [
-        and_(each.grant.fits, still_owed() <= each.left)
-        if each.left is not None
-        else each.grant.fits
+        and_(each.grant.fits, cost <= each.left) if each.left is not None else each.grant.fits
         for each in may
     ]
     when = (

@@ -38,7 +38,7 @@ from cbi.payments.runs.runs import find
 from cbi.payments.sending import answers
 from cbi.payments.sending.dispatch import finish_release, next_chunk, start_chunk
 from cbi.payments.sending.naming import name_attempt
-from cbi.payments.sending.recipients import goes_where_approved, hold_back
+from cbi.payments.sending.recipients import hold_back
 from cbi.payments.states import PaymentState
 
 log = logging.getLogger(__name__)
@@ -183,9 +183,7 @@ def _start(
         return None
     start_chunk(session, chunk)
     run = find(session, run_id)
-    hold_back(
-        session, run, and_(chunk.within, ~goes_where_approved()), provider=provider, source="dispatch"
-    )  # fmt: skip
+    hold_back(session, run, chunk.within, provider=provider, source="dispatch")
     payments = session.scalars(
         select(Payment).where(chunk.within, Payment.state == PaymentState.SENDING)
     ).all()

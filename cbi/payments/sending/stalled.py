@@ -1,5 +1,6 @@
 """What should go on by itself and does not: a part of a run that its provider does not take, a message nobody can read."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -40,7 +41,21 @@ class Unread:
 
 def stalled_routes(session: Session, board: Board) -> list[StalledRoute]:
     """What is not handed over yet of the runs being released: because a provider took nothing, or for over an hour."""
-    held = {(e.run_id, e.provider): e for e in disputes.held(session, _releasing(board))}
+    return _stalled(session, board, disputes.held(session, _releasing(board)))
+
+
+def standing_routes(
+    session: Session, board: Board
+) -> tuple[list[StalledRoute], list[StalledRoute]]:
+    """The stalled routes and the held ones, for a page that shows both."""
+    held = disputes.held(session, _releasing(board))
+    return _stalled(session, board, held), _held(board, held)
+
+
+def _stalled(
+    session: Session, board: Board, holding: Sequence[disputes.Held]
+) -> list[StalledRoute]:
+    held = {(each.run_id, each.provider): each for each in holding}
     left = {
         (part.run_id, part.provider): _without(part.rest, held.get((part.run_id, part.provider)))
         for part in board.portions
@@ -69,8 +84,12 @@ def _without(tally: Tally, held: disputes.Held | None) -> Tally:
 
 def held_routes(session: Session, board: Board) -> list[StalledRoute]:
     """What of the runs being released is not sent because a discrepancy says that it may have been paid already."""
+    return _held(board, disputes.held(session, _releasing(board)))
+
+
+def _held(board: Board, holding: Sequence[disputes.Held]) -> list[StalledRoute]:
     found = []
-    for each in disputes.held(session, _releasing(board)):
+    for each in holding:
         run = board.runs[each.run_id]
         tally = Tally(each.payments, Money(each.total_minor, run.whole.total.currency))
         found.append(StalledRoute(run, each.provider, tally, run.release_began or run.since, None))

@@ -4,18 +4,30 @@ from collections.abc import Callable, Iterator, Mapping
 
 from pydantic import ValidationError
 
-from cbi.payments.signing.control_settings import Bounds, Controls, Setting, bounds_of
+from cbi.payments.signing.control_settings import (
+    Bounds,
+    Controls,
+    RateLimit,
+    Setting,
+    bounds_of,
+)
 from cbi.programmes.document import Document, Path, named
 from cbi.programmes.file_problems import told
 from cbi.programmes.problems import Problem
 
 CONTROLS = "controls"
-_LISTS: dict[str, tuple[type[Setting | Bounds], Callable[[object], Setting | Bounds]]] = {
+_Listed = Setting | Bounds | RateLimit
+_LISTS: dict[str, tuple[type[_Listed], Callable[[object], _Listed]]] = {
     "blocking": (Setting, Setting.model_validate),
     "amounts": (Bounds, bounds_of),
+    "rates": (RateLimit, RateLimit.model_validate),
 }
 """The lists below `controls:`, each with what reads one of their parts."""
-_EXAMPLES = {"control": "control: shared_account", "currency": "currency: DZD"}
+_EXAMPLES = {
+    "control": "control: shared_account",
+    "currency": "currency: DZD",
+    "at_most": "at_most: 2",
+}
 
 
 def read(document: Document, problems: list[Problem], programmes: Mapping[str, str]) -> Controls:
@@ -25,7 +37,7 @@ def read(document: Document, problems: list[Problem], programmes: Mapping[str, s
     """
     values = document.values.get(CONTROLS, {}) if isinstance(document.values, dict) else {}
     lists = values if isinstance(values, dict) else {"": values}
-    found: dict[str, list[Setting | Bounds]] = {name: [] for name in _LISTS}
+    found: dict[str, list[_Listed]] = {name: [] for name in _LISTS}
     for name, parts in lists.items():
         path: Path = (CONTROLS, name) if name else (CONTROLS,)
         if name not in _LISTS or not isinstance(parts, tuple):
@@ -51,7 +63,7 @@ def read(document: Document, problems: list[Problem], programmes: Mapping[str, s
 def _told(
     document: Document,
     error: ValidationError,
-    model: type[Setting | Bounds | Controls],
+    model: type[_Listed | Controls],
     below: Path,
 ) -> Iterator[Problem]:
     for each in error.errors(include_url=False):
@@ -61,7 +73,7 @@ def _told(
 
 
 def _strange(
-    document: Document, part: Setting | Bounds, programmes: Mapping[str, str], below: Path
+    document: Document, part: _Listed, programmes: Mapping[str, str], below: Path
 ) -> Iterator[Problem]:
     """Bounds for programmes that there are not, or in another currency: they would bind nothing."""
     for at, code in enumerate(part.programmes if isinstance(part, Bounds) else ()):

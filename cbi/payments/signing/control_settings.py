@@ -1,7 +1,8 @@
-"""What an approval policy says of controls: which of them block, from where on, and how small or large payments may be."""
+"""What an approval policy says of controls: which block, from where on, how small or large payments and rates may be."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, model_validator
@@ -33,6 +34,17 @@ def _limit(value: object) -> int:
     if not text.isdecimal() or len(text) > 9:
         raise wrong(f"{text[:50]!r} is no limit.", "Write a whole number, such as 1.")
     return int(text)
+
+
+def _times(value: object) -> str:
+    text = plain_digits(str(some(value)))
+    try:
+        times = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        times = Fraction(0)
+    if len(text) > 9 or times <= 1:
+        raise wrong(f"{text[:50]!r} is no limit.", "Write how many times, above 1, such as 1.5.")
+    return text
 
 
 class _Part(BaseModel):
@@ -70,11 +82,25 @@ class Bounds(_Part):
         return self.currency == currency and programme in (self.programmes or (programme,))
 
 
+class RateLimit(_Part):
+    """How many times the last rate between these currencies (none named: any two) one may be before it is typed again."""
+
+    currencies: Annotated[tuple[Currency, ...], BeforeValidator(some)] = ()
+    at_most: Annotated[str, PlainValidator(_times)]
+
+    @model_validator(mode="after")
+    def _names_two(self) -> Self:
+        if len(set(self.currencies)) not in {0, 2}:
+            raise wrong("A rate is between two currencies.", "Name two, or none.", "currencies")
+        return self
+
+
 class Controls(_Part):
     """Everything that the policy says of controls."""
 
     blocking: tuple[Setting, ...] = ()
     amounts: tuple[Bounds, ...] = ()
+    rates: tuple[RateLimit, ...] = ()
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:
@@ -82,6 +108,12 @@ class Controls(_Part):
         for place, name in enumerate(names):
             if name in names[:place]:
                 raise wrong(f"{name} is set twice.", "Keep one of them.", "blocking", place)
+        pairs = [frozenset(each.currencies) for each in self.rates]
+        for place, pair in enumerate(pairs):
+            if pair in pairs[:place]:
+                raise wrong(
+                    "These currencies are named twice.", "Keep one of them.", "rates", place
+                )
         return self
 
     def canonical(self) -> dict[str, Any] | None:
@@ -107,7 +139,14 @@ def stored(values: Mapping[str, Any] | None) -> Controls:
     return Controls(
         blocking=tuple(Setting.model_validate(each) for each in said.get("blocking", ())),
         amounts=tuple(bounds_of(each) for each in said.get("amounts", ())),
+        rates=tuple(RateLimit.model_validate(each) for each in said.get("rates", ())),
     )
+
+
+def rate_limit(said: Controls, one: str, other: str, ordinary: Fraction) -> Fraction:
+    """How many times the last rate between two currencies a new one may be: as said of them, of all, or ordinarily."""
+    by_pair = {frozenset(each.currencies): Fraction(each.at_most) for each in said.rates}
+    return by_pair.get(frozenset({one, other}), by_pair.get(frozenset(), ordinary))
 
 
 def bounds_of(values: Any) -> Bounds:

@@ -172,9 +172,25 @@ def for_run(session: Session, run: PaymentRun) -> list[Line]:
     return usable
 
 
-def cover(session: Session) -> tuple[str, ...]:
-    """One sentence for each waiver that is open now, in English: what stands in front of every report and export."""
-    return tuple(line.sentence for line in reversed(in_use(session)))
+def cover(
+    session: Session, actor: Actor | None = None, programme: str | None = None
+) -> tuple[str, ...]:
+    """One sentence for each waiver that is open now, in English: what stands in front of every report and export.
+
+    For an `actor` who works for some programmes only, those of these programmes; of a report about one programme, its own.
+    """
+    codes = None if actor is None else _works_for(actor)
+    return tuple(
+        line.sentence
+        for line in reversed(in_use(session))
+        if (codes is None or line.programme in codes) and programme in {None, line.programme}
+    )
+
+
+def _works_for(actor: Actor) -> set[str] | None:
+    """The programmes that somebody works for; None: for the whole office."""
+    codes = {programme for _, programme in actor.grants}
+    return None if None in codes else {code for code in codes if code}
 
 
 def held(session: Session, first: date, last: date) -> tuple[str, ...]:

@@ -54,7 +54,10 @@ class Cells:
 
     def _text(self, field: Bound) -> str:
         text = cell(self.row, field.index)
-        text = field.rule.values.get(folded(text) or text, text) if field.rule.values else text
+        words = text.split() if field.rule.several else [text]
+        if field.rule.values:
+            words = [field.rule.values.get(folded(word) or word, word) for word in words]
+        text = "; ".join(words)
         return text or field.rule.default or field.rule.constant or ""
 
 

@@ -1,6 +1,7 @@
 """What can stand in one cell: pure checks that read it, or say in the user's words why it cannot be read."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -37,6 +38,11 @@ class Reason:
     column: str
     message: str
     next_step: str
+
+    @classmethod
+    def of(cls, told: Mapping[str, str]) -> "Reason":
+        """From what `as_json` gave."""
+        return cls(told["code"], told["column"], told["message"], told["next_step"])
 
     def as_json(self) -> dict[str, str]:
         """For the rejected row and the API."""

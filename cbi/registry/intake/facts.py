@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 
@@ -85,6 +85,8 @@ class Row:
     line: Line
     reasons: list[Reason] = field(default_factory=list)
     warnings: list[Reason] = field(default_factory=list)
+    columns: tuple[str, ...] = ()
+    """The names of its sheet's columns."""
 
 
 @dataclass(slots=True, repr=False)
@@ -94,13 +96,27 @@ class Candidate:
     rows: list[Row]
     number: str | None = None
     """Its registration number as it would be kept."""
+    number_label: str = ""
+    """The column that it stands in."""
     facts: HouseholdFacts | None = None
+    names: tuple[str, ...] = ()
+    """Those that a submission has had, its own first."""
+    edited: bool = False
+    """Whether it is a submission that stands in the place of an earlier one."""
+    is_orphan: bool = False
+    """Whether it is a person whose household is not in the list."""
 
     def reject(self, reason: Reason) -> None:
         """Keep the household and its people out."""
         self.facts = None
         for row in self.rows:
             row.reasons.append(reason)
+
+    def is_called(self, number: str) -> None:
+        """Give it the registration number that it is known by."""
+        self.number = number
+        if self.facts:
+            self.facts = replace(self.facts, source_id=number)
 
     @property
     def own(self) -> Row:

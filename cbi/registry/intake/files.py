@@ -18,9 +18,12 @@ from cbi.registry.intake.tables import (
     size_of,
 )
 from cbi.registry.intake.unpacking import UnknownFileType, refuse_old_workbook
+from cbi.registry.intake.wording import SUMMARY_TITLES
 from cbi.registry.intake.workbooks import Workbook
 from cbi.registry.text import clean, folded
 
+SUMMARY = "Summary"
+"""The name of the sheet that stands in front of an annotated copy."""
 _BLOCK = 1 << 20
 _KEPT_IN_MEMORY = 8 * 1024 * 1024
 _ZIP = b"PK\x03\x04"
@@ -153,14 +156,22 @@ class File:
                 f"The workbook has no sheet {wanted!r}.",
                 next_step=f"It has: {', '.join(self._workbook.sheet_names)}.",
             )
-        if len(self.sheets) > 1:
+        sheets = [name for name in self.sheets if not self._is_our_summary(name)]
+        if len(sheets) > 1:
             raise UnknownSheet(
-                f"The workbook has {len(self.sheets)} sheets with content: {', '.join(map(str, self.sheets))}.",
+                f"The workbook has {len(sheets)} sheets with content: {', '.join(map(str, sheets))}.",
                 next_step="Say in the mapping file which one holds the households (`sheet:`).",
             )
-        if not self.sheets:
+        if not sheets:
             raise EmptyFile("There is nothing in the workbook's visible sheets.")
-        return self.sheets[0]
+        return sheets[0]
+
+    def _is_our_summary(self, name: str | None) -> bool:
+        """Whether it is the sheet that we put in front of a copy, which comes back when the copy is corrected."""
+        if name != SUMMARY:
+            return False
+        first = next(self.lines(name), None)
+        return first is not None and first.cells[0] in SUMMARY_TITLES
 
     def close(self) -> None:
         """Let go of what was opened; the user's stream stays open."""
@@ -216,7 +227,7 @@ def opened(
     content: Path | BinaryIO, *, encoding: str | None = None, delimiter: str | None = None
 ) -> Iterator[File]:
     """Open a file from disk or from a stream, and look it over. Raises UnusableFile in its kinds, FileNotFoundError."""
-    with _seekable(content) as stream:
+    with seekable(content) as stream:
         file = File(stream, encoding=encoding, delimiter=delimiter)
         try:
             yield file
@@ -225,7 +236,8 @@ def opened(
 
 
 @contextmanager
-def _seekable(content: Path | BinaryIO) -> Iterator[BinaryIO]:
+def seekable(content: Path | BinaryIO) -> Iterator[BinaryIO]:
+    """A stream of what was sent that can be read more than once. Raises FileNotFoundError."""
     if isinstance(content, Path):
         with content.open("rb") as stream:
             yield stream

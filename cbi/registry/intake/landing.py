@@ -1,6 +1,5 @@
 """Puts households into the registry thousands at a time: each once, whoever else is importing the same."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -8,17 +7,17 @@ from typing import cast
 from uuid import UUID, uuid4
 
 from psycopg import Connection
-from psycopg.types.json import Jsonb
 from sqlalchemy import any_, bindparam, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 from sqlalchemy.types import Text
 
 from cbi import clock, ids
-from cbi.db import Base
+from cbi.db import Base, soon
 from cbi.fsp.messages import DeliveryMechanism
-from cbi.keys import Keyring, seal
-from cbi.registry.intake.facts import HouseholdFacts, PersonFacts, Row
+from cbi.keys import Keyring
+from cbi.registry.households.composition import born_year
+from cbi.registry.intake.facts import HouseholdFacts, PersonFacts
 from cbi.registry.models import (
     Band,
     Consent,
@@ -26,10 +25,10 @@ from cbi.registry.models import (
     Need,
     PaymentAccount,
     Person,
-    RejectedRow,
 )
 from cbi.registry.personal import CARD, PHONE, Sealer
 from cbi.registry.text import folded
+from cbi.scope import SEEN
 
 CONSENT_SCOPE = "assistance"
 
@@ -47,11 +46,12 @@ _INSERT_HOUSEHOLDS = text(
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A household about to land, with the line it stands on and the keyed hash of its facts."""
+    """A household about to land, with the line it stands on, the keyed hash of its facts, and where its people stand."""
 
     facts: HouseholdFacts
     line: int
     fingerprint: bytes
+    people: tuple[tuple[str | None, int], ...]
 
 
 def fingerprints(session: Session, source: str, source_ids: Sequence[str]) -> Mapping[str, bytes]:
@@ -65,6 +65,17 @@ def fingerprints(session: Session, source: str, source_ids: Sequence[str]) -> Ma
     return dict(iter(found))
 
 
+def changed_since(session: Session, source: str, source_ids: Sequence[str]) -> frozenset[str]:
+    """Those of these households that have changed since they were registered, by their `source_id`."""
+    ids = bindparam(None, list(source_ids), ARRAY(Text))
+    found = session.scalars(
+        select(Household.source_id).where(
+            Household.source == source, Household.source_id == any_(ids), Household.version > 1
+        )
+    )
+    return frozenset(found)
+
+
 def land(
     session: Session,
     keys: Keyring,
@@ -75,7 +86,7 @@ def land(
     noted_by: UUID | None,
     noted_on: date,
     arrivals: Sequence[Arrival],
-) -> list[HouseholdFacts]:
+) -> dict[UUID, HouseholdFacts]:
     """Add households with their people, telephones, consents, needs and bands; returns those that were not there before.
 
     One that another transaction has added in the meantime is left alone: its `source_id` is not in what comes back.
@@ -96,9 +107,10 @@ def land(
             "lines": [arrival.line for arrival in by_id.values()],
         },
     ).all()
-    _add_people(session, Sealer(keys), notice, {each: by_id[each].facts for each in landed})
+    soon(session, "linking")
+    _add_people(session, Sealer(keys), notice, {each: by_id[each] for each in landed})
     told = {"noted_on": noted_on, "source": source, "noted_by": noted_by, "noted_at": clock.now()}
-    _copy(
+    copy_rows(
         session,
         Need,
         [
@@ -108,7 +120,7 @@ def land(
         ],
     )
     assessed = [(each, by_id[each].facts.band) for each in landed]
-    _copy(
+    copy_rows(
         session,
         Band,
         [
@@ -121,25 +133,27 @@ def land(
             if band
         ],
     )  # fmt: skip
-    return [by_id[each].facts for each in landed]
+    return {each: by_id[each].facts for each in landed}
 
 
 def _add_people(
-    session: Session, sealer: Sealer, notice: str, households: Mapping[UUID, HouseholdFacts]
+    session: Session, sealer: Sealer, notice: str, households: Mapping[UUID, Arrival]
 ) -> None:
     now = clock.now()
     persons: list[dict[str, object]] = []
     accounts: list[dict[str, object]] = []
     consents: list[dict[str, object]] = []
-    for household_id, household in households.items():
-        for facts in household.people:
+    for household_id, arrival in households.items():
+        household = arrival.facts
+        for facts, (sheet, line) in zip(household.people, arrival.people, strict=True):
             person_id = ids.fresh()
             key, sealed = sealer.person(person_id, facts)
             persons.append(
                 {
                     "id": person_id, "household_id": household_id, "is_head": facts.is_head,
                     "is_recipient": facts.is_recipient, "sex": str(facts.sex), "prefers": facts.prefers,
-                    "registered_at": now, **sealed,
+                    "registered_at": now, "registered_in": household_id, "sheet": sheet,
+                    "line": line, "born_year": born_year(facts.born_on, facts.age, now), **sealed,
                 }
             )  # fmt: skip
             for kind, plain in _accounts_of(facts):
@@ -158,9 +172,9 @@ def _add_people(
                         "given_on": household.consent_on, "recorded_at": now,
                     }
                 )  # fmt: skip
-    _copy(session, Person, persons)
-    _copy(session, PaymentAccount, accounts)
-    _copy(session, Consent, consents)
+    copy_rows(session, Person, persons)
+    copy_rows(session, PaymentAccount, accounts)
+    copy_rows(session, Consent, consents)
 
 
 def _accounts_of(facts: PersonFacts) -> Iterable[tuple[str, str]]:
@@ -173,36 +187,23 @@ def _accounts_of(facts: PersonFacts) -> Iterable[tuple[str, str]]:
         )  # says nothing to anybody, and does not change when the person's telephone does
 
 
-def keep_rejected(session: Session, keys: Keyring, import_id: UUID, rows: Iterable[Row]) -> None:
-    """Keep rows that cannot land: their reasons in clear, what stood in them sealed under the office's key."""
-    key = keys.derive("registry/rejected rows")
-    _copy(
-        session,
-        RejectedRow,
-        [
-            {
-                "import_id": import_id,
-                "sheet": row.sheet,
-                "line": row.line.number,
-                "reasons": Jsonb([reason.as_json() for reason in row.reasons]),
-                "cells": seal(
-                    key,
-                    json.dumps(row.line.cells, ensure_ascii=False),
-                    f"rejected/{import_id}/{row.sheet or ''}/{row.line.number}",
-                ),
-            }
-            for row in rows
-        ],
-    )
-
-
-def _copy(session: Session, table: type[Base], rows: Sequence[Mapping[str, object]]) -> None:
+def copy_rows(session: Session, table: type[Base], rows: Sequence[Mapping[str, object]]) -> None:
+    """Add rows to a table by COPY; all of them name the same columns."""
     if not rows:
         return
-    columns = list(rows[0])
+    columns, name = list(rows[0]), table.__tablename__
+    listed = ", ".join(columns)
+    # A table whose rows not everybody sees cannot be copied into: PostgreSQL has its rules looked at row by row.
+    landing = f"landing_{name}" if name in SEEN else name
     # Only psycopg's own connection can COPY; SQLAlchemy hands it out from inside its pool.
     driver = cast(Connection, session.connection().connection.driver_connection)
-    statement = f"COPY {table.__tablename__} ({', '.join(columns)}) FROM STDIN"
-    with driver.cursor() as cursor, cursor.copy(statement) as copy:
-        for row in rows:
-            copy.write_row([row[column] for column in columns])
+    with driver.cursor() as cursor:
+        if landing != name:
+            empty = f"SELECT {listed} FROM {name} WHERE false"  # noqa: S608 - our names
+            cursor.execute(f"CREATE TEMP TABLE {landing} AS {empty}")
+        with cursor.copy(f"COPY {landing} ({listed}) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row([row[column] for column in columns])
+        if landing != name:
+            cursor.execute(f"INSERT INTO {name} ({listed}) SELECT {listed} FROM {landing}")  # noqa: S608 - our names
+            cursor.execute(f"DROP TABLE {landing}")

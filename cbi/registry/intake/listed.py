@@ -4,15 +4,15 @@ from collections.abc import Iterator
 
 from cbi.registry.intake.cells import cell
 from cbi.registry.intake.checks import Reason, Unusable
-from cbi.registry.intake.facts import Candidate, Row
+from cbi.registry.intake.facts import Row
 from cbi.registry.intake.files import File, Table
-from cbi.registry.intake.mapping import PeopleRule, Pick, bind, column_index
-from cbi.registry.intake.tables import Line
+from cbi.registry.intake.mapping import PeopleRule, bind, column_index
+from cbi.registry.intake.tables import Line, Sheet
 
 
-def row_of(table: Table, line: Line) -> Row:
+def row_of(table: Table | Sheet, line: Line) -> Row:
     """The line as a row of its sheet, with a reason if it has more cells than the sheet has columns."""
-    row = Row(table.sheet, line)
+    row = Row(table.sheet, line, columns=table.columns)
     if any(line.cells[len(table.columns) :]):
         row.reasons.append(
             Reason(
@@ -30,47 +30,26 @@ class Listed:
 
     def __init__(self, file: File, rule: PeopleRule) -> None:
         table = file.table(rule.sheet, rule.header_row)
-        self.bound = bind(rule, table.columns, table.sheet)
-        self._link = column_index(rule.household, table.columns, table.sheet)
-        self._label = table.columns[self._link]
-        self._head = self._column(rule.head, table)
-        self._collector = self._column(rule.collector, table)
-        self._rule = rule
-        self._by_household: dict[str, list[Row]] = {}
+        bind(rule, table.columns, table.sheet)
+        self.table = Sheet(table.sheet, table.columns)
+        for pick in filter(None, (rule.head, rule.collector)):
+            column_index(pick.column, table.columns, table.sheet)
+        link = column_index(rule.household, table.columns, table.sheet)
+        self._by_household: dict[str, list[Line]] = {}
         for line in table.lines:
-            row = row_of(table, line)
-            self._by_household.setdefault(self._text(row, self._link), []).append(row)
+            self._by_household.setdefault(self._text(line, link), []).append(line)
 
-    @staticmethod
-    def _column(pick: Pick | None, table: Table) -> int | None:
-        return column_index(pick.column, table.columns, table.sheet) if pick else None
-
-    @staticmethod
-    def _text(row: Row, index: int | None) -> str:
+    def _text(self, line: Line, index: int) -> str:
         try:
-            return cell(row, index)
+            return cell(Row(self.table.sheet, line), index)
         except Unusable:
             return ""
 
-    def pop(self, household: str) -> list[Row]:
-        """The rows of a household's people; each is given once."""
+    def pop(self, household: str) -> list[Line]:
+        """The lines of a household's people; each is given once."""
         return self._by_household.pop(household, []) if household else []
 
-    def picks(self, row: Row) -> tuple[bool, bool]:
-        """Whether the row is marked as the head, and as the collector."""
-        head, collector = self._rule.head, self._rule.collector
-        return (
-            bool(head and head.fits(self._text(row, self._head))),
-            bool(collector and collector.fits(self._text(row, self._collector))),
-        )
-
-    def orphans(self) -> Iterator[Candidate]:
+    def left(self) -> Iterator[Line]:
         """The people whose household is not in the list."""
-        reason = Reason(
-            "no_household", self._label, "No household of this number is in the list.",
-            "Correct the number, or add the household to its sheet.",
-        )  # fmt: skip
-        for rows in self._by_household.values():
-            for row in rows:
-                row.reasons.append(reason)
-                yield Candidate([row])
+        for lines in self._by_household.values():
+            yield from lines

@@ -54,6 +54,10 @@ class FieldRule:
     counted: bool = False
     must_be_there: bool = True
     """Whether a file without such a column is refused."""
+    several: bool = False
+    """Whether the cell holds several words with spaces between them, as a form's question with many answers does."""
+    label: bool = False
+    """Whether the form's label stands for the name of the choice."""
 
 
 Fields = Mapping[str, FieldRule]
@@ -104,6 +108,16 @@ class ColumnMapping:
     """Which of what a person gave is asked for at the counter: the first there is."""
     consent_notice: str | None = None
     """The notice that people were given when they agreed: its name and version."""
+    repeat: str | None = None
+    """For submissions of a form: the path of the questions that are asked for each person."""
+    labels: str | None = None
+    """The language of the labels that stand for names of choices (None: the office's usual one)."""
+    known: tuple[str, ...] | None = None
+    """The paths of the form's questions, if the form was given: one that is in neither form nor answers is a mistake."""
+    text: str | None = None
+    """The mapping file as it was given; None for a mapping that no file describes."""
+    answers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """What a form told of the choices, by field (`people.sex`): their labels by their names."""
 
 
 TEMPLATE = ColumnMapping(
@@ -131,12 +145,15 @@ class Bound:
     label: str
 
 
-def bind(rule: SheetRule, columns: tuple[str, ...], sheet: str | None) -> dict[str, Bound]:
-    """Find each field's column. Raises MissingColumns."""
+def bind(
+    rule: SheetRule, columns: tuple[str, ...], sheet: str | None, *, by_path: bool = False
+) -> dict[str, Bound]:
+    """Find each field's column. Raises MissingColumns, unless columns are paths of questions: not all are answered."""
     bound: dict[str, Bound] = {}
     missing: list[str] = []
+    find = find_path if by_path else find_column
     for name, field_rule in rule.fields.items():
-        places = (find_column(each, columns) for each in field_rule.names)
+        places = (find(each, columns) for each in field_rule.names)
         index = next((place for place in places if place is not None), None)
         label = (
             columns[index]
@@ -148,7 +165,7 @@ def bind(rule: SheetRule, columns: tuple[str, ...], sheet: str | None) -> dict[s
         if index is None and field_rule.names and field_rule.must_be_there:
             missing.append(label)
         bound[name] = Bound(field_rule, index, label)
-    if missing:
+    if missing and not by_path:
         raise missing_columns(missing, sheet)
     return bound
 
@@ -159,6 +176,21 @@ def find_column(wanted: str, columns: tuple[str, ...]) -> int | None:
     if exact:
         return exact[0]
     alike = [index for index, name in enumerate(columns) if folded(name) == folded(wanted) != ""]
+    return alike[0] if len(alike) == 1 else None
+
+
+def find_path(wanted: str, columns: tuple[str, ...]) -> int | None:
+    """Where the answers to a question are, by its path or, where only one question is called so, by the end of it."""
+    if wanted in columns:
+        return columns.index(wanted)
+    if ends := [index for index, name in enumerate(columns) if name.endswith(f"/{wanted}")]:
+        return ends[0] if len(ends) == 1 else None
+    # A path that begins further up, as in front of a question within a repeat.
+    if inner := [name for name in columns if wanted.endswith(f"/{name}")]:
+        return columns.index(max(inner, key=len))
+    # Groups change from one version of a form to the next; what a question is called does so rarely.
+    called = wanted.rpartition("/")[2]
+    alike = [i for i, name in enumerate(columns) if name == called or name.endswith(f"/{called}")]
     return alike[0] if len(alike) == 1 else None
 
 

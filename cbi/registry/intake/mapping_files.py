@@ -3,10 +3,12 @@
 import codecs
 import re
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 import phonenumbers
 from ruamel.yaml.nodes import Node, ScalarNode
 
+from cbi.offices import LANGUAGES
 from cbi.registry.intake import vocabulary
 from cbi.registry.intake.checks import DateOrder
 from cbi.registry.intake.delimited import DELIMITERS
@@ -35,25 +37,32 @@ def load_mapping(text: str) -> ColumnMapping:
     reader = _MappingReader()
     mapping = reader.mapping(root)
     reader.refuse_problems()
-    return mapping
+    return replace(mapping, text=text)
 
 
 class _MappingReader(Reader):
     def mapping(self, root: Node) -> ColumnMapping:
-        top = self.parts(root, "", _SINGLE | _DOUBLE)
+        top = self.parts(root, "", _SINGLE | _DOUBLE | _SUBMISSIONS)
         source = self.text(top, "source", "") or ""
         if not _SOURCE.match(source):
             self.wrong(
                 top["source"][0] if "source" in top else 1, "source",
                 "Name where the list comes from, in small letters, digits, - and _, such as partner-oran-2026.",
             )  # fmt: skip
+        repeat = None
         if double := "individuals" in top or "households" in top:
             households, people = self._double(top)
+        elif "repeat" in top:
+            households = self._sheet(top, "", HOUSEHOLD_FIELDS + RECIPIENT_FIELDS, may_count=True)
+            people, repeat = self._repeat(top)
         else:
             households, people = self._sheet(top, "", HOUSEHOLD_FIELDS + PERSON_FIELDS), None
         given = {*households.fields, *(people.fields if people else ())}
         if missing := [name for name in ALWAYS_NEEDED if name not in given]:
-            where = "households.columns and individuals.columns" if double else "columns"
+            where = (
+                "households.columns and individuals.columns" if double
+                else "columns and repeat.columns" if "repeat" in top else "columns"
+            )  # fmt: skip
             for name in missing:
                 self.wrong(1, where, f"`{name}` is missing.{_HINT.get(name, '')}")
         return ColumnMapping(
@@ -71,6 +80,8 @@ class _MappingReader(Reader):
             delimiter=self._delimiter(top),
             consent_notice=self.text(top, "consent_notice", ""),
             factors=self._factors(top) or tuple(FactorKind),
+            repeat=repeat,
+            labels=self.choice(top, "labels", LANGUAGES, f"one of {', '.join(LANGUAGES)}"),
         )
 
     def _double(self, top: Parts) -> tuple[SheetRule, PeopleRule | None]:
@@ -83,6 +94,8 @@ class _MappingReader(Reader):
             self.wrong(
                 top[name][0], name, "In a list of two sheets this stands under `households:`."
             )
+        if "repeat" in top:
+            self.wrong(top["repeat"][0], "repeat", "A list of two sheets has no repeat.")
         allowed = {"sheet", "header_row", "columns"}
         line, node = top.get("households", (1, None))
         own = self.parts(node, "households", allowed) if node else {}
@@ -106,15 +119,28 @@ class _MappingReader(Reader):
         for part, rule in (("households", households), ("individuals", people)):
             if not rule.sheet:
                 self.wrong(top[part][0] if part in top else 1, f"{part}.sheet", "Name the sheet.")
-        head, collector = self._pick(own, "head"), self._pick(own, "collector")
+        head, collector = (self._pick(own, name, "individuals") for name in _PICKS)
         return households, PeopleRule(
             people.fields, people.sheet, people.header_row, link or "", head, collector
         )
 
-    def _pick(self, own: Parts, name: str) -> Pick | None:
+    def _repeat(self, top: Parts) -> tuple[PeopleRule, str]:
+        own = self.parts(top["repeat"][1], "repeat", {"path", "columns", *_PICKS})
+        path = (self.text(own, "path", "repeat.") or "").strip("/")
+        if not path:
+            self.wrong(
+                top["repeat"][0],
+                "repeat.path",
+                "Name the path of the questions asked for each person.",
+            )
+        people = self._sheet(own, "repeat.", PERSON_FIELDS)
+        head, collector = (self._pick(own, name, "repeat") for name in _PICKS)
+        return PeopleRule(people.fields, path, head=head, collector=collector), path
+
+    def _pick(self, own: Parts, name: str, part: str) -> Pick | None:
         if name not in own:
             return None
-        where = f"individuals.{name}"
+        where = f"{part}.{name}"
         parts = self.parts(own[name][1], where, {"column", "is", "is_filled"})
         column = self.text(parts, "column", where + ".")
         if not column or ("is" in parts) == ("is_filled" in parts):
@@ -175,6 +201,8 @@ class _MappingReader(Reader):
         required = self.flag(parts, "required", where, otherwise=needed)
         counted = bool(self.flag(parts, "counted", where, otherwise=False))
         keyed = bool(self.flag(parts, "keyed", where, otherwise=False))
+        several = bool(self.flag(parts, "several", where, otherwise=False))
+        label = bool(self.flag(parts, "label", where, otherwise=False))
         if sum((column is not None, constant is not None, counted)) != 1 and not (
             required is False and column is constant is None and not counted
         ):
@@ -198,8 +226,9 @@ class _MappingReader(Reader):
         for setting, word in (("constant", constant), ("default", default)):
             self._known_word(name, word, parts.get(setting, (line, node))[0], f"{where}.{setting}")
         return FieldRule(
-            (column,) if column else (), constant, default, values, required, keyed, counted
-        )
+            (column,) if column else (), constant, default, values, required, keyed, counted,
+            several=several, label=label,
+        )  # fmt: skip
 
     def _values(self, name: str, parts: Parts, where: str) -> dict[str, str]:
         if "values" not in parts:
@@ -257,7 +286,11 @@ class _MappingReader(Reader):
 _GENERAL = {"source", "region", "dates", "encoding", "delimiter", "second_factor", "consent_notice"}
 _SINGLE = {"sheet", "header_row", "columns"}
 _DOUBLE = _GENERAL | {"households", "individuals"}
-_FIELD_SETTINGS = {"column", "constant", "default", "values", "required", "keyed", "counted"}
+_SUBMISSIONS = {"repeat", "labels"}
+_PICKS = ("head", "collector")
+_FIELD_SETTINGS = {
+    "column", "constant", "default", "values", "required", "keyed", "counted", "several", "label",
+}  # fmt: skip
 _HINT = {
     "phone": " If the list has none, write `phone: {required: false}`: households then land without a number.",
     "source_id": " It is the number that the household keeps in every list of this source.",

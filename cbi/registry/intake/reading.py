@@ -6,12 +6,20 @@ from datetime import date
 from functools import partial
 
 from cbi.registry.intake import checks
-from cbi.registry.intake.cells import Cells
+from cbi.registry.intake.cells import Cells, cell
 from cbi.registry.intake.checks import Reason, Unusable
 from cbi.registry.intake.facts import Candidate, HouseholdFacts, PersonFacts, Row, place
-from cbi.registry.intake.files import File
-from cbi.registry.intake.listed import Listed, row_of
-from cbi.registry.intake.mapping import Bound, ColumnMapping, bind
+from cbi.registry.intake.listed import row_of
+from cbi.registry.intake.mapping import (
+    Bound,
+    ColumnMapping,
+    PeopleRule,
+    Pick,
+    bind,
+    find_column,
+    find_path,
+)
+from cbi.registry.intake.parts import Entry, Part
 from cbi.registry.models import USUAL_SCORECARD, FactorKind, Sex
 from cbi.registry.numbers import DOUBTS, phone
 from cbi.registry.personal import normal_factor
@@ -28,24 +36,69 @@ class Rules:
     """Makes the keyed hash that stands for a registration number which identifies a person."""
 
 
-def candidates(file: File, mapping: ColumnMapping, rules: Rules) -> Iterator[Candidate]:
-    """Every household of the file, in its order. Raises UnusableFile in its kinds, before the first or on the way."""
-    own = file.table(mapping.households.sheet, mapping.households.header_row)
-    bound = bind(mapping.households, own.columns, own.sheet)
+def read(part: Part, mapping: ColumnMapping, rules: Rules) -> Iterator[Candidate]:
+    """Every household of a part of a list, in its order. Raises MissingColumns."""
+    bound = bind(mapping.households, part.own.columns, part.own.sheet, by_path=part.by_path)
+    people = _People(part, mapping.people) if part.people and mapping.people else None
     reading = _Reading(mapping, rules)
-    listed = Listed(file, mapping.people) if mapping.people else None
-    for line in own.lines:
-        row = row_of(own, line)
-        household = Cells(bound, row)
-        found = reading.candidate(household, listed)
-        reading.refuse_repeated(found, household)
-        _reject_whole(found)
+    for entry in part.entries:
+        if entry.own is None:
+            assert people is not None
+            yield people.orphans(entry)
+            continue
+        found = reading.candidate(Cells(bound, row_of(part.own, entry.own)), people, entry)
+        found.names, found.edited = entry.names, entry.edited
+        reject_whole(found)
         yield found
-    if listed:
-        yield from listed.orphans()
 
 
-def _reject_whole(found: Candidate) -> None:
+class _People:
+    """What the rows of people are called, and which of them is the head and the collector."""
+
+    def __init__(self, part: Part, rule: PeopleRule) -> None:
+        assert part.people is not None
+        self._sheet, self._rule = part.people, rule
+        self.bound = bind(rule, part.people.columns, part.people.sheet, by_path=part.by_path)
+        self._find = find_path if part.by_path else find_column
+        self._head, self._collector = self._column(rule.head), self._column(rule.collector)
+
+    def _column(self, pick: Pick | None) -> int | None:
+        return self._find(pick.column, self._sheet.columns) if pick else None
+
+    def rows(self, entry: Entry) -> list[Row]:
+        """The rows of a household's people."""
+        return [row_of(self._sheet, line) for line in entry.people]
+
+    def picks(self, row: Row) -> tuple[bool, bool]:
+        """Whether the row is marked as the head, and as the collector."""
+        head, collector = self._rule.head, self._rule.collector
+        return (
+            bool(head and head.fits(_text(row, self._head))),
+            bool(collector and collector.fits(_text(row, self._collector))),
+        )
+
+    def orphans(self, entry: Entry) -> Candidate:
+        """People whose household is not in the list."""
+        rows = self.rows(entry)
+        link = find_column(self._rule.household, self._sheet.columns)
+        reason = Reason(
+            "no_household", self._sheet.columns[link] if link is not None else "",
+            "No household of this number is in the list.",
+            "Correct the number, or add the household to its sheet.",
+        )  # fmt: skip
+        for row in rows:
+            row.reasons.append(reason)
+        return Candidate(rows, is_orphan=True)
+
+
+def _text(row: Row, index: int | None) -> str:
+    try:
+        return cell(row, index)
+    except Unusable:
+        return ""
+
+
+def reject_whole(found: Candidate) -> None:
     """A household lands whole or not at all: one row with a reason keeps its other rows out too."""
     wrong = next((row for row in found.rows if row.reasons), None)
     if wrong is None:
@@ -61,10 +114,8 @@ class _Reading:
     def __init__(self, mapping: ColumnMapping, rules: Rules) -> None:
         self._mapping, self._rules = mapping, rules
         self._region = mapping.region or rules.region
-        self._seen: dict[str, str] = {}
-        """Where each registration number stood first: the words only, for a row would keep all its cells in memory."""
 
-    def candidate(self, household: Cells, listed: Listed | None) -> Candidate:
+    def candidate(self, household: Cells, people: _People | None, entry: Entry) -> Candidate:
         number = household.take("source_id", self._source_id(household.bound["source_id"]))
         size_rule = household.bound["size"].rule
         size = None if size_rule.counted else household.take("size", checks.household_size)
@@ -76,9 +127,9 @@ class _Reading:
         band = self._band(household)
         household.take("consent", checks.consent)
         consent_on = household.take("consent_on", self._past_date)
-        if listed:
-            rows = listed.pop(household.text("source_id"))
-            people = self._people(household, listed, rows)
+        if people:
+            rows = people.rows(entry)
+            members = self._members(household, people, rows)
             size = self._counted(household, len(rows)) if size_rule.counted else size
             if size and rows and size != len(rows) and not size_rule.counted:
                 problem = Unusable(
@@ -88,17 +139,17 @@ class _Reading:
                 household.note(problem, "size", is_warning=True)
         else:
             rows = []
-            people = self._only_person(household)
-        found = Candidate([household.row, *rows], number)
-        if number and size and people:
+            members = self._only_person(household)
+        found = Candidate([household.row, *rows], number, household.bound["source_id"].label)
+        if number and size and members:
             language = language or self._rules.languages[0]
-            if any(members > size for _, members in needs):
+            if any(concerned > size for _, concerned in needs):
                 problem = Unusable(
                     "needs_members", "More members have a need than the household has.", "Correct the number."
                 )  # fmt: skip
                 household.note(problem, "needs")
             found.facts = HouseholdFacts(
-                number, size, area, language, consent_on, people, needs, band
+                number, size, area, language, consent_on, members, needs, band
             )
         return found
 
@@ -108,20 +159,6 @@ class _Reading:
         band = household.take("band", checks.band)
         scorecard = household.take("scorecard", checks.scorecard)
         return (*(scorecard or (USUAL_SCORECARD, 1)), band) if band else None
-
-    def refuse_repeated(self, found: Candidate, household: Cells) -> None:
-        """A registration number that was there before is refused, naming where."""
-        if found.number is None:
-            return
-        own = place(found.own)
-        first = self._seen.setdefault(found.number, own)
-        if first != own:
-            household.row.reasons.clear()
-            problem = Unusable(
-                "repeated", f"The same registration number stands in {first} already.",
-                "Keep one of the two rows, or give this household its own number.",
-            )  # fmt: skip
-            household.note(problem, "source_id")
 
     def _source_id(self, bound: Bound) -> Callable[[str], str]:
         if not bound.rule.keyed:
@@ -147,7 +184,9 @@ class _Reading:
         person = self._recipient(self._person(row), row, row)
         return (replace(person, is_head=True),) if person.name else ()
 
-    def _people(self, household: Cells, listed: Listed, rows: list[Row]) -> tuple[PersonFacts, ...]:
+    def _members(
+        self, household: Cells, people: _People, rows: list[Row]
+    ) -> tuple[PersonFacts, ...]:
         if not rows:
             problem = Unusable(
                 "no_people", "No person is listed for this household.",
@@ -155,15 +194,15 @@ class _Reading:
             )  # fmt: skip
             household.note(problem, "source_id")
             return ()
-        head, recipient = self._roles(household, [listed.picks(row) for row in rows])
-        people = []
+        head, recipient = self._roles(household, [people.picks(row) for row in rows])
+        members = []
         documents: dict[str, Row] = {}
         for index, row in enumerate(rows):
-            cells = Cells(listed.bound, row)
+            cells = Cells(people.bound, row)
             person = replace(self._person(cells), is_head=index == head)
             if index == recipient:
                 person = self._recipient(person, cells, household)
-            people.append(person)
+            members.append(person)
             if person.document and documents.setdefault(person.document, row) is not row:
                 where = place(documents[person.document])
                 problem = Unusable(
@@ -171,7 +210,7 @@ class _Reading:
                     "Delete the row if it is the same person twice, or correct the document.",
                 )  # fmt: skip
                 cells.note(problem, "document")
-        return tuple(people) if all(person.name for person in people) else ()
+        return tuple(members) if all(person.name for person in members) else ()
 
     @staticmethod
     def _roles(household: Cells, picks: list[tuple[bool, bool]]) -> tuple[int | None, int | None]:

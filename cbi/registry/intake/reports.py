@@ -1,8 +1,8 @@
 """Gives a registration list back as a workbook: each bad row with its reasons beside it, and a summary in front."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Protocol, cast
 
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
@@ -10,20 +10,40 @@ from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE, Cell
 from openpyxl.styles import Font, PatternFill
 from openpyxl.worksheet.worksheet import Worksheet
 
+from cbi.registry.import_models import RejectedRow
 from cbi.registry.intake.checks import Reason
-from cbi.registry.intake.files import File, opened
+from cbi.registry.intake.endings import WHICH_ROW
+from cbi.registry.intake.files import SUMMARY
 from cbi.registry.intake.mapping import TEMPLATE, ColumnMapping
+from cbi.registry.intake.opening import opened_list
+from cbi.registry.intake.rejected import OpenedRow
 from cbi.registry.intake.results import ImportResult, RowNote, count_reasons
+from cbi.registry.intake.tables import Line
+from cbi.registry.intake.wording import copy_word, told
 
 REASONS, NEXT = "Reasons", "What next"
+_ARABIC = "ar"
 LONGEST_CELL = 32_767
 LAST_ROW = 1_048_576
 """The limits of an XLSX sheet."""
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of a formula."""
+RIGHT_TO_LEFT = frozenset({"ar"})
+"""Languages in which a sheet begins at the right."""
 _BOLD = Font(bold=True)
 _BAD = PatternFill("solid", fgColor="FFE3E0")
 _DOUBTFUL = PatternFill("solid", fgColor="FFF6D6")
+
+
+class Sheeted(Protocol):
+    """What has sheets with rows."""
+
+    @property
+    def all_sheets(self) -> list[str | None]:
+        """The names of its sheets (None: the only one)."""
+
+    def lines(self, sheet: str | None) -> Iterator[Line]:
+        """Every row of a sheet, header included."""
 
 
 def write_report(
@@ -34,27 +54,29 @@ def write_report(
     mapping: ColumnMapping = TEMPLATE,
     right_to_left: bool = False,
     cover: Iterable[str] = (),
+    language: str = "en",
 ) -> None:
     """Write a copy of the user's own file to `target` (XLSX), with reasons and advice beside the rows that have any.
 
-    `cover`: sentences that stand below the summary, such as which controls of the office are waived. Rows stand where
-    they stood, every cell is text, and nothing in it can run as a formula. The copy holds what the user's file held: it
-    is theirs, and is kept nowhere else.
+    `language`: in which they are told; Arabic runs from right to left. `cover`: sentences that stand below the summary,
+    such as which controls of the office are waived. Rows stand where they stood, every cell is text, and nothing in it
+    can run as a formula. The copy holds what the user's file held: it is theirs, and is kept nowhere else.
     """
-    with opened(content, encoding=mapping.encoding, delimiter=mapping.delimiter) as file:
+    with opened_list(content, mapping) as file:
         write_annotated(
             file,
             target,
             result.rows,
-            headers=_sheets_read(file, mapping),
-            summary=_summary(result),
-            right_to_left=right_to_left,
+            headers=file.headers(),
+            summary=_summary(result, language),
+            right_to_left=right_to_left or language == _ARABIC,
             cover=cover,
+            language=language,
         )
 
 
 def write_annotated(
-    file: File,
+    file: Sheeted,
     target: Path | BinaryIO,
     rows: Sequence[RowNote],
     *,
@@ -62,6 +84,7 @@ def write_annotated(
     summary: Iterable[tuple[str, ...]],
     right_to_left: bool = False,
     cover: Iterable[str] = (),
+    language: str = "en",
 ) -> None:
     """Write a copy of an opened file, with a cover and a summary in front and the notes beside their rows.
 
@@ -69,32 +92,23 @@ def write_annotated(
     """
     book = Workbook(write_only=True)
     front = (*summary, *((line,) for line in cover))
-    _write_summary(_sheet(book, "Summary"), front, right_to_left=right_to_left)
+    _write_summary(_sheet(book, SUMMARY), front, right_to_left=right_to_left)
     for name in file.all_sheets:
         sheet = _sheet(book, name or "List")
         sheet.sheet_view.rightToLeft = right_to_left
         notes = {note.line: note for note in rows if note.sheet == name}
-        _write_rows(sheet, file, name, notes, header=headers.get(name))
+        _write_rows(sheet, file, name, notes, header=headers.get(name), language=language)
     book.save(target)
-
-
-def _sheets_read(file: File, mapping: ColumnMapping) -> dict[str | None, tuple[int, int]]:
-    """Where the header of each sheet that was read stands, and how many columns it has."""
-    found = {}
-    for rule in (mapping.households, mapping.people):
-        if rule:
-            table = file.table(rule.sheet, rule.header_row)
-            found[table.sheet] = (table.header_line, len(table.columns))
-    return found
 
 
 def _write_rows(
     sheet: Worksheet,
-    file: File,
+    file: Sheeted,
     name: str | None,
     notes: dict[int, RowNote],
     *,
     header: tuple[int, int] | None,
+    language: str,
 ) -> None:
     written = 0
     header_line, width = header or (0, 0)
@@ -104,27 +118,29 @@ def _write_rows(
             written += 1
         cells = [text_cell(sheet, text) for text in line.cells]
         if header and line.number == header_line:
-            cells = [*cells[:width], *(text_cell(sheet, text) for text in (REASONS, NEXT))]
+            more = (copy_word("reasons", language), copy_word("next", language))
+            cells = [*cells[:width], *(text_cell(sheet, text) for text in more)]
             for cell in cells:
                 cell.font = _BOLD
         elif note := notes.get(line.number):
             cells += [text_cell(sheet, "") for _ in range(width - len(cells))]
-            told = note.reasons or note.warnings
-            cells += [text_cell(sheet, text) for text in _told(told, is_warning=not note.reasons)]
+            reasons = note.reasons or note.warnings
+            texts = _told(reasons, language, is_warning=not note.reasons)
+            cells += [text_cell(sheet, text) for text in texts]
             for cell in cells:
                 cell.fill = _BAD if note.reasons else _DOUBTFUL
         sheet.append(cells)
         written += 1
 
 
-def _told(reasons: Sequence[Reason], *, is_warning: bool) -> tuple[str, str]:
+def _told(reasons: Sequence[Reason], language: str, *, is_warning: bool) -> tuple[str, str]:
+    said = [told(reason, language) for reason in reasons]
     sentences = [
-        f"{reason.column}: {reason.message}" if reason.column else reason.message
-        for reason in reasons
+        f"{reason.column}: {reason.message}" if reason.column else reason.message for reason in said
     ]
-    told = "\n".join(sentences)
-    return f"(Taken, but look:) {told}" if is_warning else told, "\n".join(
-        dict.fromkeys(reason.next_step for reason in reasons)
+    both = "\n".join(sentences)
+    return f"{copy_word('but_look', language)} {both}" if is_warning else both, "\n".join(
+        dict.fromkeys(reason.next_step for reason in said)
     )
 
 
@@ -142,17 +158,21 @@ def _write_summary(
         sheet.append(cells)
 
 
-def _summary(result: ImportResult) -> Iterator[tuple[str, ...]]:
-    yield ("What came of this file", "Households")
-    yield ("Households in the file", str(result.total))
-    yield ("Taken in" if not result.dry_run else "Would be taken in", str(result.landed))
-    yield ("Known already, unchanged", str(result.unchanged))
-    yield ("Not taken", str(result.rejected))
-    yield ("Taken, but worth a look", str(result.warnings))
+def _summary(result: ImportResult, language: str) -> Iterator[tuple[str, ...]]:
+    def word(name: str) -> str:
+        return copy_word(name, language)
+
+    yield (word("summary"), word("households"))
+    yield (word("total"), str(result.total))
+    yield (word("would_land" if result.dry_run else "landed"), str(result.landed))
+    yield (word("unchanged"), str(result.unchanged))
+    yield (word("rejected"), str(result.rejected))
+    yield (word("warned"), str(result.warnings))
     yield ()
-    yield ("Reason", "Rows", "Column", "What next")
+    yield (word("reason"), word("rows"), word("column"), word("next"))
     for reason, rows in count_reasons(result.rows):
-        yield (reason.message, str(rows), reason.column, reason.next_step)
+        said = told(reason, language)
+        yield (said.message, str(rows), said.column, said.next_step)
 
 
 def text_cell(sheet: Worksheet, text: str) -> Cell:
@@ -174,3 +194,39 @@ def _sheet(book: Workbook, wanted: str) -> Worksheet:
     return cast(
         Worksheet, book.create_sheet(title)
     )  # a write-only sheet has all that is used of one
+
+
+def harmless(text: str) -> str:
+    """The text with a mark in front where a spreadsheet would take it for a formula."""
+    return f"'{text}" if text.startswith(FORMULA_SIGNS) else text
+
+
+def write_rejected(
+    rows: Sequence[OpenedRow],
+    token_of: Callable[[RejectedRow], str],
+    target: Path | BinaryIO,
+    *,
+    language: str = "en",
+) -> None:
+    """Write rejected rows as a workbook to be corrected and imported again with the same mapping file.
+
+    It holds what people said of themselves: whoever asked for it keeps it safe, and deletes it afterwards.
+    """
+    book = Workbook(write_only=True)
+    headings = (copy_word("reasons", language), copy_word("next", language))
+    for name in dict.fromkeys(each.row.sheet for each in rows):
+        here = [each for each in rows if each.row.sheet == name]
+        columns = tuple(dict.fromkeys(column for each in here for column in each.cells))
+        columns = tuple(each for each in columns if each not in {WHICH_ROW, *headings})
+        sheet = _sheet(book, name or "List")
+        sheet.sheet_view.rightToLeft = language == _ARABIC
+        header = [text_cell(sheet, text) for text in (*columns, WHICH_ROW, *headings)]
+        for cell in header:
+            cell.font = _BOLD
+        sheet.append(header)
+        for each in here:
+            reasons = [Reason.of(kept) for kept in each.row.reasons]
+            which = (token_of(each.row), *_told(reasons, language, is_warning=False))
+            texts = (*(each.cells.get(column, "") for column in columns), *which)
+            sheet.append([text_cell(sheet, text) for text in texts])
+    book.save(target)

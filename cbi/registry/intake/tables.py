@@ -35,6 +35,14 @@ class Line:
         return not self.faults and not any(cell and not cell.isspace() for cell in self.cells)
 
 
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """The name of a sheet (None: the only one) and of its columns."""
+
+    sheet: str | None
+    columns: tuple[str, ...]
+
+
 class UnusableFile(Invalid):
     """The file as a whole cannot be read. Nothing of it was kept."""
 

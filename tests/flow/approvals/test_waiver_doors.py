@@ -181,8 +181,8 @@ def reading_commands() -> Iterator[tuple[str, ...]]:
             yield path
 
 
-NOT_REPORTS = {("run", "release")}
-"""Commands that do something, and show figures of what they did."""
+NOT_REPORTS = {("run", "release"), ("fx", "confirm-rate"), ("keys", "export"), ("keys", "import")}
+"""Commands that do something, and say what they did."""
 SPOKEN = {"payment show": "{payment}", "run check-list": "{list}", "tariff cost": "post_office 1000.00 DZD",
           "run show": "2", "run undecided": "1", "books check": "{month}"}  # fmt: skip
 """What follows a command that needs more than its name."""

@@ -24,6 +24,7 @@ from cbi.registry import privacy
 from cbi.registry.intake import importing
 from cbi.registry.models import Household, Person
 from cbi.settings import settings
+from tests import made_up
 from tests.factories import EVERYTHING, START, approved_run, funded_programme, team
 from tests.redemption_factory import OPEN, code_of, confirm, counter, hold, teller
 
@@ -65,7 +66,8 @@ def register(session: Session, rows: Sequence[tuple[str, str, str]]) -> None:
         "Registration number,Name,Phone,Language,Household size,Area,Document type,Document number"
     ]
     lines += [
-        f"{name},Somebody {name},{phone},{language},4,Alger,passport,{name}X{FACTOR}"
+        f"{name},{made_up.name(name)},{phone},{language},4,Alger,passport,"
+        + made_up.document(name, FACTOR)
         for name, phone, language in rows
     ]
     content = io.BytesIO("\n".join(lines).encode())

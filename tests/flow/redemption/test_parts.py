@@ -23,7 +23,7 @@ from cbi.money import Money
 from cbi.payments.models import Discrepancy, Payment, PaymentRun
 from cbi.payments.outcomes import late, outcomes
 from cbi.payments.recovery.receivable_models import Receivable
-from cbi.payments.runs import follow_ups, runs
+from cbi.payments.runs import follow_ups, queries, runs
 from cbi.payments.runs.progress import board, in_doubt, progress
 from cbi.payments.sending import dispatch
 from cbi.payments.signing import approval
@@ -97,6 +97,21 @@ def story(parted: InParts) -> Story:
 def all_kept() -> None:
     with offices.transaction("dz") as session:
         assert [line for each in verify(session) for line in each.breaches] == []
+
+
+def test_the_totals_of_a_run_say_what_was_handed_over_in_parts_and_the_rest(story: Story) -> None:
+    def totals() -> list[tuple[str, int, Money, Money]]:
+        with offices.transaction("dz") as session:
+            found = queries.state_totals(session, story.run_id)
+        return [(str(each.state), each.payments, each.handed_over, each.rest) for each in found]
+
+    pay(story.teller, code_of(story.payment), 1500)
+    assert totals() == [("accepted", 2, dinars(1500), dinars(6500))]
+    pay(story.teller, code_of(story.payment), 2500, at=1)
+    assert totals() == [
+        ("accepted", 1, dinars(0), dinars(4000)),
+        ("paid", 1, dinars(4000), dinars(0)),
+    ]
 
 
 def test_a_part_has_its_receipt_and_the_rest_a_new_code(story: Story) -> None:

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from openpyxl import load_workbook
 
 from cbi.keys import Keyring
-from cbi.programmes import work_tokens
 from cbi.programmes.fields import Reading
 from cbi.programmes.work_files import SHEET, write_csv, write_workbook
 from cbi.programmes.work_layout import Filled, Paper, Worker, find_columns
@@ -28,6 +27,7 @@ from cbi.programmes.work_reading import (
     pieces,
 )
 from cbi.programmes.work_terms import WorkTerms
+from cbi.registry import row_tokens
 from cbi.registry.intake.checks import Unusable
 from cbi.registry.intake.files import opened
 from tests.work_factory import Fill, days, filled, filled_csv
@@ -242,12 +242,12 @@ def test_a_changed_name_or_number_is_refused() -> None:
         (None, "no_token"),
         ("7-1-1-3-AAAAAAAAAA", "wrong_token"),
         ("nonsense", "wrong_token"),
-        (work_tokens.token(KEYS, 8, 1, 1, 3, PEOPLE[0]), "foreign_token"),
-        (work_tokens.token(KEYS, 7, 2, 1, 3, PEOPLE[0]), "old_copy"),
-        (work_tokens.token(KEYS, 7, 1, 9, 3, PEOPLE[0]), "wrong_token"),
-        (work_tokens.token(KEYS, 7, 1, 1, 3, PEOPLE[1]), "wrong_token"),
-        (work_tokens.token(Keyring(b"o" * 32, "dz"), 7, 1, 1, 3, PEOPLE[0]), "wrong_token"),
-        (work_tokens.token(Keyring(b"k" * 32, "ke"), 7, 1, 1, 3, PEOPLE[0]), "wrong_token"),
+        (row_tokens.token(KEYS, 8, 1, 1, 3, PEOPLE[0]), "foreign_token"),
+        (row_tokens.token(KEYS, 7, 2, 1, 3, PEOPLE[0]), "old_copy"),
+        (row_tokens.token(KEYS, 7, 1, 9, 3, PEOPLE[0]), "wrong_token"),
+        (row_tokens.token(KEYS, 7, 1, 1, 3, PEOPLE[1]), "wrong_token"),
+        (row_tokens.token(Keyring(b"o" * 32, "dz"), 7, 1, 1, 3, PEOPLE[0]), "wrong_token"),
+        (row_tokens.token(Keyring(b"k" * 32, "ke"), 7, 1, 1, 3, PEOPLE[0]), "wrong_token"),
     ],
 )
 def test_a_token_that_is_not_of_this_row_is_refused(value: str | None, code: str) -> None:
@@ -269,7 +269,7 @@ def test_rows_that_are_missing_are_counted() -> None:
 
 
 def test_rows_of_two_copies_are_not_mixed() -> None:
-    larger = work_tokens.token(KEYS, 7, 1, 2, 4, PEOPLE[1])
+    larger = row_tokens.token(KEYS, 7, 1, 2, 4, PEOPLE[1])
     content = filled(out(paper()), {}, put(f"{LAST}3", larger))
     assert codes(back(content, paper())) == [(3, "Token", "mixed_copies")]
 
@@ -320,13 +320,13 @@ def test_days_of_a_period_over_two_months_are_told_apart() -> None:
 
 @given(st.text(max_size=40))
 def test_no_text_makes_a_token_by_chance(text: str) -> None:
-    given = work_tokens.read(text)
-    assert given is None or not work_tokens.is_ours(KEYS, given, PEOPLE[0])
+    given = row_tokens.read(text)
+    assert given is None or not row_tokens.is_ours(KEYS, given, PEOPLE[0])
 
 
 def test_a_token_typed_by_hand_is_read() -> None:
-    made = work_tokens.token(KEYS, 7, 1, 2, 3, PEOPLE[1])
+    made = row_tokens.token(KEYS, 7, 1, 2, 3, PEOPLE[1])
     sheet, rest = made.split("-", 1)
-    typed = work_tokens.read(f" {sheet.replace('7', '٧')}-{rest.lower()} ")
+    typed = row_tokens.read(f" {sheet.replace('7', '٧')}-{rest.lower()} ")
     assert typed is not None
-    assert work_tokens.is_ours(KEYS, typed, PEOPLE[1])
+    assert row_tokens.is_ours(KEYS, typed, PEOPLE[1])

@@ -12,7 +12,9 @@ from cbi.registry.intake.facts import Candidate, HouseholdFacts
 from cbi.registry.intake.files import opened
 from cbi.registry.intake.mapping import TEMPLATE, ColumnMapping, MissingColumns
 from cbi.registry.intake.mapping_files import load_mapping
-from cbi.registry.intake.reading import Rules, candidates
+from cbi.registry.intake.parts import parts_of
+from cbi.registry.intake.reading import Rules
+from cbi.registry.intake.reading import read as read_part
 from cbi.registry.models import FactorKind, Sex
 
 RULES = Rules("DZ", ("ar", "fr", "en"), date(2026, 11, 21), lambda number: f"keyed-{len(number)}")
@@ -36,7 +38,9 @@ def read(
     content: bytes, mapping: ColumnMapping = TEMPLATE, rules: Rules = RULES
 ) -> list[Candidate]:
     with opened(io.BytesIO(content)) as file:
-        return list(candidates(file, mapping, rules))
+        return [
+            each for part in parts_of(file, mapping) for each in read_part(part, mapping, rules)
+        ]
 
 
 def csv(*rows: str) -> list[Candidate]:
@@ -102,13 +106,6 @@ def test_reasons_never_repeat_what_stood_in_the_cell() -> None:
     told = " ".join(reason.message + reason.next_step for reason in found.own.reasons)
     assert found.own.reasons
     assert not [cell for cell in found.own.line.cells if len(cell) > 2 and cell in told]
-
-
-def test_the_second_row_of_one_registration_number_names_the_first() -> None:
-    first, second = csv("A1;Amina;0550123456;;4;;;;", "A1;Sara;0550123457;;3;;;;")
-    assert facts(first).size == 4
-    assert codes(second) == ["repeated"]
-    assert "line 2" in second.own.reasons[0].message
 
 
 def test_a_row_with_more_cells_than_columns_is_refused() -> None:

@@ -1,51 +1,37 @@
-"""What people do in lives comes out as it should, and what is broken there on purpose is noticed."""
+"""Stories of what people do in a life, and what can be broken in each on purpose so that the simulation must notice."""
 
-import random
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from itertools import cycle
 from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import false
-from sqlalchemy.exc import IntegrityError
 
 from cbi import clock, jobs
 from cbi.ledger import closed, posting
 from cbi.payments.outcomes import differences
 from cbi.payments.recovery import receivables, recovering
-from cbi.payments.signing import approval, delegations, required
+from cbi.payments.signing import delegations, required
 from cbi.payments.signing.approval_policy import ORDINARY
 from cbi.payments.unpaid import again
 from cbi.programmes import enrolling, judging, taking_part, work_entering, work_pay
 from cbi.redemption import shortages
-from tests.simulation import assistance, counter, finance, living, months, signing, staff
-from tests.simulation.checking import check
+from tests.simulation import assistance, counter, finance, living, months, signing
 from tests.simulation.first_day import GRANTS, OFFICE, ROADS
-from tests.simulation.ground import Ground
 from tests.simulation.life import Life
-from tests.simulation.provider import Payout
+from tests.simulation.stories import (
+    DAY,
+    HOUR,
+    MONTH,
+    Break,
+    Story,
+    decides,
+    nothing,
+    sent,
+)
+from tests.simulation.truth import Payout
 from tests.simulation.wrongs import Kind
-
-NO_FAULTS: frozenset[str] = frozenset()
-Story = Callable[[Life], None]
-Break = Callable[[pytest.MonkeyPatch], None]
-MONTH, DAY, HOUR = timedelta(days=31), timedelta(days=1), timedelta(hours=1)
-
-
-def decides(life: Life, act: str) -> None:
-    """From now on the provider pays, or declines, whatever it is sent."""
-    provider = life.provider
-    provider._decide = lambda payout: provider._do(payout, act)  # type: ignore[method-assign]
-
-
-def sent(life: Life, programme: str) -> list[Payout]:
-    """A run is made, signed and sent; what the provider knows of it."""
-    living._run(life, programme)
-    jobs.releases(OFFICE)
-    life.provider.deliver_post()
-    return list(life.provider.payouts.values())
 
 
 def paid_twice(life: Life) -> None:
@@ -196,10 +182,6 @@ def _paid_double(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(work_entering, "earned", double)
 
 
-def nothing(*_: object, **__: object) -> None:
-    """What is done instead of the real thing."""
-
-
 BREAKS: dict[str, tuple[Story, Break, Kind]] = {
     "what came to the bank is booked to the float": (
         paid_twice,
@@ -242,67 +224,3 @@ BREAKS: dict[str, tuple[Story, Break, Kind]] = {
 STORIES = (
     paid_twice, another_amount, a_month_closed, a_policy, stood_in, one_person, a_grant, a_sheet, suspended, no_cash,
 )  # fmt: skip
-
-
-def kinds(ground: Ground, story: Story) -> dict[Kind, str]:
-    """What is wrong after the story, once all that can be known is known."""
-    life = Life(ground, 1, NO_FAULTS)
-    with life.lived():
-        story(life)
-        living.settle(life)
-    return {kind: "\n".join([words, *life.steps]) for kind, words in check(life).wrong}
-
-
-@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
-def test_what_people_do_comes_out_as_it_should(ground: Ground, story: Story) -> None:
-    assert kinds(ground, story) == {}
-
-
-@pytest.mark.parametrize("broken", BREAKS)
-def test_what_is_broken_in_what_people_do_is_noticed(
-    ground: Ground, monkeypatch: pytest.MonkeyPatch, broken: str
-) -> None:
-    story, break_it, kind = BREAKS[broken]
-    break_it(monkeypatch)
-    assert kind in kinds(ground, story)
-
-
-def test_one_person_who_makes_and_signs_a_run_is_stopped_by_the_tables_too(
-    ground: Ground, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(approval, "take_part", nothing)
-    with pytest.raises(IntegrityError, match="fk_approvals_run_id_user_id_part"):
-        kinds(ground, one_person)
-
-
-EVERY_ACT = (
-    assistance.meet_condition, assistance._hand_in, assistance._sign, assistance._sign, finance.owed_back,
-    finance.find_amounts, months.close, months.reopen, signing.change_policy, signing.stand_in, staff.find_unpaid,
-)  # fmt: skip
-
-
-@pytest.mark.parametrize("seed", [1, 2])
-def test_people_who_hold_all_roles_do_nothing_alone_that_takes_two(
-    ground: Ground, seed: int
-) -> None:
-    life = Life(ground, seed, NO_FAULTS)
-    with life.lived():
-        paid_twice(life)
-        life.small, life.chance.random = True, random.Random(-seed - 7).random  # type: ignore[method-assign]
-        life.pass_time(8 * DAY)
-        for act in random.Random(seed).choices(EVERY_ACT, k=70):
-            life.pass_time(HOUR)
-            act(life)
-        living.settle(life)
-    assert check(life).wrong == ()
-    whole = {what for (what, _), parts in life.kept.hands.items() if len(parts) > 1}
-    assert whole >= {"month", "policy", "delegation", "sheet"}, life.steps
-    alone = {code for code in life.refusals if code in OWN}
-    assert len(alone) >= 4, life.refusals
-
-
-OWN = {
-    "month_close.own", "month_close.own_reopening", "approval_policy.own", "delegation.own", "programmes.own_note",
-    "work.signer_entered", "work.same_signer", "receivable.own_proposal", "delegation.unusable",
-}  # fmt: skip
-"""What somebody is told who wants to do both parts."""

@@ -1,4 +1,4 @@
-"""The token of a row on a sheet that goes to the field: it says which person the row is for, and cannot be made up."""
+"""The token of a row on a sheet that goes to the field: it says whose row it is, and cannot be made up."""
 
 import base64
 import hashlib
@@ -10,7 +10,8 @@ from uuid import UUID
 from cbi.keys import Keyring
 from cbi.registry.text import plain_digits
 
-WORK, PRICES = "work/sheet rows", "prices/sheet rows"
+WORK, PRICES, ASSESSMENTS = "work/sheet rows", "prices/sheet rows", "assessments/form rows"
+REJECTED = "registry/rejected row tokens"
 """The kinds of sheet: a token of one is worth nothing on another."""
 
 _TOKEN = re.compile(r"(\d{1,12})-(\d{1,6})-(\d{1,6})-(\d{1,6})-([A-Z2-7]{10})\Z", re.ASCII)

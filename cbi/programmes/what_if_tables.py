@@ -1,0 +1,136 @@
+"""Counts who would move in and out, and what that costs, by head, age, place and band; small numbers stay hidden."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+FEWEST = 5
+"""Households that a number must count to be shown to everybody (reporting by at least five)."""
+_AGES = (
+    (18, "under 18"),
+    (30, "18 to 29"),
+    (45, "30 to 44"),
+    (60, "45 to 59"),
+    (200, "60 and over"),
+)
+UNKNOWN = "not known"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What is counted of a household's head."""
+
+    sex: str
+    age: str
+
+    @classmethod
+    def of(cls, sex: str | None, age: int | None) -> "Head":
+        """From sex and age in years; the year of birth tells it to within a year."""
+        band = UNKNOWN if age is None else next(name for below, name in _AGES if age < below)
+        return cls(str(sex) if sex else UNKNOWN, band)
+
+
+@dataclass(frozen=True, slots=True)
+class Household:
+    """One household as it would be: its band (empty: none), whether it moves in (1) or out (-1), and what it gets in minor
+    units before and after.
+    """
+
+    id: UUID
+    area: str
+    head: Head
+    band: str
+    moved: int = 0
+    before: int = 0
+    after: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a table. Numbers of households are None where they are hidden; amounts, in minor units, follow them.
+
+    `moved_in` and `moved_out`: into the programme's payments or out of them; without a programme, to a greater band or a
+    lesser one.
+    """
+
+    name: str
+    households: int | None
+    moved_in: int | None
+    moved_out: int | None
+    before_minor: int | None
+    after_minor: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The lines by one thing, and their sum."""
+
+    by: str
+    lines: tuple[Line, ...]
+    total: Line
+
+
+Numbers = list[int]
+"""Households, moved in, moved out, minor units before, and after."""
+
+
+def tables(households: Sequence[Household], *, by_band: bool, small: bool) -> tuple[Table, ...]:
+    """The tables of a comparison. `small`: whether numbers of one to four are shown."""
+    ways: list[tuple[str, Callable[[Household], str]]] = [
+        ("sex of the head", lambda each: each.head.sex),
+        ("age of the head", lambda each: each.head.age),
+        ("area", lambda each: each.area or UNKNOWN),
+    ]
+    if by_band:
+        ways.append(("band", lambda each: each.band or "not assessed"))
+    return tuple(_table(by, households, name, small=small) for by, name in ways)
+
+
+def _table(
+    by: str, households: Iterable[Household], name: Callable[[Household], str], *, small: bool
+) -> Table:  # fmt: skip
+    counted: dict[str, Numbers] = {}
+    total = [0] * 5
+    for each in households:
+        numbers = (1, int(each.moved > 0), int(each.moved < 0), each.before, each.after)
+        line = counted.setdefault(name(each), [0] * 5)
+        for place, number in enumerate(numbers):
+            line[place] += number
+            total[place] += number
+    lines = [(key, counted[key]) for key in sorted(counted)]
+    hidden = set() if small else _hidden([numbers for _, numbers in lines])
+    return Table(
+        by,
+        tuple(_line(key, numbers, {place for row, place in hidden if row == at}) for at, (key, numbers) in enumerate(lines)),
+        _line("Total", total, set() if small else {place for place in range(3) if 0 < total[place] < FEWEST}),
+    )  # fmt: skip
+
+
+def _hidden(rows: Sequence[Numbers]) -> set[tuple[int, int]]:
+    """Which numbers stay hidden, by row and column: those of one to four, and where that is one alone, the next smallest
+    beside it, because the sum would tell it.
+    """
+    hidden: set[tuple[int, int]] = set()
+    for column in range(3):
+        small = {row for row, numbers in enumerate(rows) if 0 < numbers[column] < FEWEST}
+        if len(small) == 1:
+            others = [
+                (numbers[column], row)
+                for row, numbers in enumerate(rows)
+                if row not in small and numbers[column]
+            ]
+            small |= {min(others)[1]} if others else set()
+        hidden |= {(row, column) for row in small}
+    return hidden
+
+
+def _line(name: str, numbers: Numbers, hidden: set[int]) -> Line:
+    households, moved_in, moved_out = (
+        None if place in hidden else numbers[place] for place in range(3)
+    )
+    # What few households get would tell what each gets.
+    is_few = bool(hidden)
+    return Line(
+        name, households, moved_in, moved_out, None if is_few else numbers[3],
+        None if is_few else numbers[4],
+    )  # fmt: skip

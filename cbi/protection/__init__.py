@@ -1,0 +1,1 @@
+"""Who may know: who looked at whose data, whose data is destroyed, and what is left when it is."""

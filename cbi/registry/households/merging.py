@@ -1,0 +1,171 @@
+"""Two households become one because they are one, or have become one; and the way back, which restores both exactly."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, aliased
+
+from cbi.access.actor import Actor
+from cbi.access.permissions import Permission
+from cbi.errors import Conflict, NotFound
+from cbi.registry.households import rules
+from cbi.registry.households.models import (
+    ChangedHousehold,
+    ChangedPerson,
+    ChangeKind,
+    HouseholdChange,
+    MemberRole,
+)
+from cbi.registry.households.recording import Story, apply
+from cbi.registry.households.rules import Picture
+from cbi.registry.models import Gone, Person
+
+
+class UnknownChange(NotFound):
+    """There is no such merge."""
+
+    code = "household.unknown_change"
+
+
+class CannotUndo(Conflict):
+    """The merge was undone before, or the households have changed since."""
+
+    code = "household.cannot_undo"
+
+
+def merge(
+    session: Session,
+    actor: Actor,
+    kept: UUID,
+    other: UUID,
+    *,
+    reason: str,
+    same: Mapping[UUID, UUID] | None = None,
+    size: int | None = None,
+    happened_on: date | None = None,
+    evidence: str | None = None,
+    asked_by: UUID | None = None,
+    request_id: int | None = None,
+    version: int | None = None,
+) -> UUID:
+    """Make one household of two; returns the change's id, by which it can be undone.
+
+    The other household is paid nothing any more; its people are members of the kept one. `same` says who of the other
+    is on record in the kept one too (other's person → kept one's); those with the same document are found by
+    themselves. Whoever calls has made sure that two people stand behind it: `asked_by` is the first of them, the actor
+    the second. Raises NotPermitted, CannotChange, UnknownHome, ChangedMeanwhile, UnusableReason.
+    """
+    actor.require(Permission.HOUSEHOLD_CONFIRM)
+    twice = {**_same_document(session, kept, other), **(same or {})}
+    story = Story(
+        ChangeKind.MERGED, reason, happened_on, evidence,
+        {"with": [str(kept), str(other)], "same": len(twice)}, asked_by, request_id,
+    )  # fmt: skip
+    return apply(
+        session, actor, story, [kept, other],
+        lambda picture: rules.merged(picture, kept, other, twice, size), version=version,
+    )  # fmt: skip
+
+
+def retire(
+    session: Session,
+    actor: Actor,
+    person: UUID,
+    stays: UUID,
+    *,
+    reason: str,
+    size: int | None = None,
+    asked_by: UUID | None = None,
+) -> UUID:
+    """One of two records of the same person in one household is used no more; returns the change's id.
+
+    It is undone as a merge is. Raises NotPermitted, CannotChange, UnusableReason.
+    """
+    actor.require(Permission.HOUSEHOLD_CONFIRM)
+    home = session.scalar(select(Person.household_id).where(Person.id == stays))
+    if home is None:
+        raise rules.CannotChange("This person is not on record.")
+    story = Story(ChangeKind.MERGED, reason, details={"same": 1}, recorded_by=asked_by)
+    return apply(
+        session, actor, story, [home],
+        lambda picture: rules.retired(picture, home, person, stays, size),
+    )  # fmt: skip
+
+
+def undo_merge(
+    session: Session,
+    actor: Actor,
+    change: UUID,
+    *,
+    reason: str,
+    asked_by: UUID | None = None,
+    request_id: int | None = None,
+) -> UUID:
+    """Put two merged households back exactly as they were; returns the id of this change.
+
+    Only while nothing else has changed either of them. Raises NotPermitted, UnknownChange, CannotUndo, UnusableReason.
+    """
+    actor.require(Permission.HOUSEHOLD_CONFIRM)
+    done = session.get(HouseholdChange, change)
+    if done is None or done.kind is not ChangeKind.MERGED:
+        raise UnknownChange("There is no such merge.", next_step="See: cbi household show")
+    homes = session.scalars(
+        select(ChangedHousehold).where(ChangedHousehold.change_id == change)
+    ).all()
+    people = session.scalars(select(ChangedPerson).where(ChangedPerson.change_id == change)).all()
+
+    def back(picture: Picture) -> Picture:
+        if any(picture.homes[each.household_id].version != each.version_after for each in homes):
+            raise CannotUndo(
+                "One of the households has changed since they were merged, or the merge was undone.",
+                next_step="Split the household, or say of its members what is right now.",
+            )
+        return _restored(picture, homes, people)
+
+    story = Story(
+        ChangeKind.UNMERGED, reason, details={"with": [str(each.household_id) for each in homes]},
+        recorded_by=asked_by, request_id=request_id, undoes_id=change,
+    )  # fmt: skip
+    return apply(session, actor, story, [each.household_id for each in homes], back)
+
+
+def _restored(
+    picture: Picture, homes: Sequence[ChangedHousehold], people: Sequence[ChangedPerson]
+) -> Picture:
+    after = picture
+    for home in homes:
+        assert home.status_before is not None
+        assert home.size_before is not None
+        after = after.with_(
+            replace(
+                picture.homes[home.household_id], status=home.status_before, size=home.size_before,
+                area=home.area_before, language=home.language_before or home.language_after,
+            )
+        )  # fmt: skip
+    for each in people:
+        assert each.household_before is not None
+        was = replace(
+            picture.people[each.person_id],
+            home=each.household_before,
+            roles=frozenset(MemberRole(role) for role in each.roles_before),
+            gone=Gone(each.gone_before) if each.gone_before else None,
+            same_as=None,
+        )
+        after = after.with_(was)
+    return after
+
+
+def _same_document(session: Session, kept: UUID, other: UUID) -> dict[UUID, UUID]:
+    """Who of the other household has the document of somebody in the kept one."""
+    theirs, ours = aliased(Person), aliased(Person)
+    rows = session.execute(
+        select(theirs.id, ours.id)
+        .join(ours, ours.document_index == theirs.document_index)
+        .where(
+            theirs.household_id == other, ours.household_id == kept, theirs.gone.is_(None), ours.gone.is_(None)
+        )
+    )  # fmt: skip
+    return dict(rows.all())

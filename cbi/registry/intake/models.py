@@ -1,0 +1,89 @@
+"""What taking in a list leaves behind beside households: parts that wait, numbers seen, and what became of bad rows."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, Uuid
+from sqlalchemy.orm import Mapped, mapped_column
+
+from cbi.db import Base, Instant, Ordinal, may_delete
+
+
+class ImportPart(Base):
+    """Some thousand rows of a list that waits for the worker, sealed under the office's key; gone once they are read."""
+
+    __tablename__ = "import_parts"
+    __table_args__ = {"info": may_delete()}
+
+    import_id: Mapped[UUID] = mapped_column(ForeignKey("imports.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class ImportNumber(Base):
+    """A registration number of a list under way, and where it stood first; gone once the list is read."""
+
+    __tablename__ = "import_numbers"
+    __table_args__ = {"info": may_delete()}
+
+    import_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    number: Mapped[str] = mapped_column(primary_key=True)
+    sheet: Mapped[str | None]
+    line: Mapped[int]
+
+
+class SubmissionName(Base):
+    """A name that a submission of a form has had. An edit gives it another; the household stays the same. Append-only."""
+
+    __tablename__ = "submission_names"
+
+    source: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    source_id: Mapped[str]
+
+
+class Ending(StrEnum):
+    """What became of a rejected row: its household landed, was there already, was refused again, or is given up."""
+
+    LANDED = "landed"
+    UNCHANGED = "unchanged"
+    REJECTED = "rejected"
+    DROPPED = "dropped"
+
+
+class RowEnd(Base):
+    """The end of a rejected row, once: by a correction (`cells` has it, sealed), by a later list, or by giving it up."""
+
+    __tablename__ = "rejected_row_ends"
+    __table_args__ = (
+        CheckConstraint("(ending = 'dropped') = (reason IS NOT NULL)", name="dropped_with_reason"),
+        Index(None, "import_id"),
+    )
+
+    rejected_row_id: Mapped[int] = mapped_column(
+        ForeignKey("rejected_rows.id"), primary_key=True, autoincrement=False
+    )
+    ending: Mapped[Ending]
+    import_id: Mapped[UUID | None] = mapped_column(Uuid)
+    """The later list that ended it; None: somebody did, on this row itself."""
+    source_id: Mapped[str | None]
+    cells: Mapped[bytes | None] = mapped_column(LargeBinary)
+    reason: Mapped[str | None]
+    ended_by: Mapped[UUID | None] = mapped_column(Uuid)
+    ended_at: Mapped[Instant]
+
+
+class Pull(Base):
+    """What was fetched from a source of submissions in one go, and how far it is read (`mark`). Append-only."""
+
+    __tablename__ = "pulls"
+    __table_args__ = (Index(None, "source"),)
+
+    id: Mapped[Ordinal]
+    source: Mapped[str]
+    mark: Mapped[str]
+    import_id: Mapped[UUID | None] = mapped_column(ForeignKey("imports.id"))
+    submissions: Mapped[int]
+    pulled_by: Mapped[UUID | None] = mapped_column(Uuid)
+    pulled_at: Mapped[datetime]

@@ -1,0 +1,171 @@
+"""Questions about pairs: which are open, whose households are not paid for it, and who has not been compared yet."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    ScalarSelect,
+    Select,
+    and_,
+    any_,
+    bindparam,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    union,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import QueryableAttribute, Session, aliased
+from sqlalchemy.types import BigInteger, Uuid
+
+from cbi.registry.import_models import Import
+from cbi.registry.linkage import rules
+from cbi.registry.linkage.blocking import RULES
+from cbi.registry.linkage.models import LinkedPerson, Pair, PairState, Thresholds, Verdict
+from cbi.registry.models import Gone, Household, Person
+
+ACTIVE = "active"
+
+
+def comparable() -> tuple[ColumnElement[bool], ...]:
+    """Which people there is something to compare of: not erased, and no second record of somebody."""
+    once = or_(Person.gone.is_(None), Person.gone != Gone.SAME)
+    return Person.data_key.is_not(None), Person.name.is_not(None), once
+
+
+def waiting() -> Select[UUID]:
+    """People who have not been compared by the rules of today. Whoever was erased has nothing to compare."""
+    done = exists().where(LinkedPerson.person_id == Person.id, LinkedPerson.rules == RULES)
+    return select(Person.id).where(*comparable(), ~done)
+
+
+def ask_from() -> ScalarSelect[int]:
+    """The score from which the office asks now."""
+    accepted = (
+        select(Thresholds.ask)
+        .where(Thresholds.decision == "accepted")
+        .order_by(Thresholds.decided_at.desc(), Thresholds.version.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    return select(func.coalesce(accepted, literal(rules.ASK, BigInteger))).scalar_subquery()
+
+
+_first, _second = aliased(Person, name="first_person"), aliased(Person, name="second_person")
+_one, _other = aliased(Household, name="one_home"), aliased(Household, name="other_home")
+
+
+def standing(*states: PairState) -> Select[UUID]:
+    """Pairs in these states that are anybody's question: they score enough, and both could still be paid for.
+
+    Somebody who died counts: a second record of a dead person is what has to be looked at.
+    """
+    counts = [
+        or_(person.gone == Gone.DIED, and_(person.gone.is_(None), home.status == ACTIVE))
+        for person, home in ((_first, _one), (_second, _other))
+    ]
+    return (
+        select(Pair.id)
+        .join(_first, _first.id == Pair.first_id)
+        .join(_second, _second.id == Pair.second_id)
+        .join(_one, _one.id == _first.household_id)
+        .join(_other, _other.id == _second.household_id)
+        .where(Pair.state.in_(states), Pair.per_mille >= ask_from(), *counts)
+        .where(or_(_first.gone.is_(None), _second.gone.is_(None)))
+    )
+
+
+def paired_households(*states: PairState) -> CompoundSelect[UUID]:
+    """Households with a member in such a pair, whatever programme they are in: the registry is one for all of them."""
+    return union(
+        *(
+            standing(*states)
+            .where(person.gone.is_(None))
+            .with_only_columns(
+                person.household_id.label("household_id"), maintain_column_froms=True
+            )
+            for person in (_first, _second)
+        )
+    )
+
+
+def in_question(household: ColumnElement[UUID] | QueryableAttribute[UUID]) -> ColumnElement[bool]:
+    """Whether a household has a member in such a pair; for one household at a time, as at a counter."""
+
+    def with_member(
+        mine: QueryableAttribute[UUID], theirs: QueryableAttribute[UUID]
+    ) -> ColumnElement[bool]:
+        member, other, home = aliased(Person), aliased(Person), aliased(Household)
+        return exists().where(
+            member.household_id == household, member.gone.is_(None), mine == member.id, theirs == other.id,
+            Pair.state != PairState.DIFFERENT, Pair.per_mille >= ask_from(), home.id == other.household_id,
+            or_(other.gone == Gone.DIED, and_(other.gone.is_(None), home.status == ACTIVE)),
+        )  # fmt: skip
+
+    return or_(
+        with_member(Pair.first_id, Pair.second_id), with_member(Pair.second_id, Pair.first_id)
+    )
+
+
+def uncompared_households() -> Select[UUID]:
+    """Households with a member whom nobody has compared with the others yet."""
+    waits = waiting().with_only_columns(Person.household_id.label("household_id"))
+    return waits.where(Person.gone.is_(None))
+
+
+def blocked_households() -> CompoundSelect[UUID]:
+    """Households that are paid nothing: a member may be somebody else, is known to be, or was not compared yet."""
+    return union(paired_households(PairState.OPEN, PairState.SAME), uncompared_households())
+
+
+def open_pairs() -> Select[Pair]:
+    """The pairs that hold payment: nobody has decided yet, or they are one person and were parted again elsewhere."""
+    return select(Pair).where(Pair.id.in_(standing(PairState.OPEN, PairState.SAME)))
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two records: where it stands, and who brought it. No name."""
+
+    person_id: UUID
+    household_id: UUID
+    number: str
+    area: str | None
+    size: int
+    registered_at: datetime
+    registered_by: UUID | None
+    gone: Gone | None
+
+
+def sides(session: Session, pairs: Sequence[Pair]) -> Mapping[UUID, Side]:
+    """The records that pairs are about, by person; one query however many there are."""
+    wanted = {each for pair in pairs for each in (pair.first_id, pair.second_id)}
+    came_in = aliased(Household)
+    rows = session.execute(
+        select(
+            Person.id, Household.id, Household.source_id, Household.area, Household.size, Person.registered_at,
+            Import.imported_by, Person.gone,
+        )
+        .join(Household, Household.id == Person.household_id)
+        .outerjoin(came_in, came_in.id == func.coalesce(Person.registered_in, Person.household_id))
+        .outerjoin(Import, Import.id == came_in.import_id)
+        .where(Person.id == any_(bindparam(None, list(wanted), ARRAY(Uuid))))
+    )  # fmt: skip
+    return {row[0]: Side(*row) for row in rows}
+
+
+def verdicts(session: Session, pairs: Sequence[Pair]) -> Mapping[UUID, list[Verdict]]:
+    """What was said of pairs, in order; one query however many there are."""
+    these = any_(bindparam(None, [pair.id for pair in pairs], ARRAY(Uuid)))
+    found: dict[UUID, list[Verdict]] = {}
+    for each in session.scalars(
+        select(Verdict).where(Verdict.pair_id == these).order_by(Verdict.id)
+    ):
+        found.setdefault(each.pair_id, []).append(each)
+    return found

@@ -1,0 +1,163 @@
+"""Appeals are decided by somebody who did not make what they are about; scores that cluster are shown."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy.orm import Session
+
+from cbi import clock
+from cbi.access.actor import NotPermitted
+from cbi.access.permissions import Role
+from cbi.programmes import appealing, applying, cycles
+from cbi.proofs import assessments
+from cbi.registry import bands
+from cbi.registry.models import Household
+from cbi.registry.scorecards import appeals, assessing, clustering
+from cbi.registry.scorecards.definition import Form
+from tests.factories import Colleague, colleague
+from tests.kinds_factory import kind_file
+from tests.scorecard_factory import CALM, NEEDY, in_use, made, officer
+
+
+def band(session: Session, household: Household) -> list[str]:
+    """What programmes read of a household."""
+    return [word for _, _, word, _ in bands.words_of(session, household.id)]
+
+
+def assessed(
+    session: Session, who: Colleague, household: Household, answers: dict[str, Any], **more: Any
+) -> int:
+    """The number of a household's assessment."""
+    return assessing.assess(session, who.actor, household, "need", Form.LONG, answers, **more).id
+
+
+def handler(session: Session) -> Colleague:
+    """Somebody who hears complaints."""
+    return colleague(session, Role.COMPLAINT_HANDLER)
+
+
+def decider(session: Session, *more: Role) -> Colleague:
+    """Somebody who decides about appeals."""
+    return colleague(session, Role.PROTECTION_OFFICER, *more)
+
+
+def test_an_appeal_leads_to_another_band_by_another_person(session: Session) -> None:
+    in_use(session)
+    (household,) = made(session)
+    number = assessed(session, officer(session), household, CALM)
+    lodged = appeals.lodge(
+        session, handler(session).actor, household, "They did not ask about food."
+    )
+    assert (lodged.assessment_id, lodged.outcome) == (number, None)
+    with pytest.raises(appeals.AppealOpen):
+        appeals.lodge(session, handler(session).actor, household, "The same again.")
+    other = decider(session)
+    with pytest.raises(appeals.UnusableOutcome):
+        appeals.decide(session, other.actor, lodged.id, "changed", "We agree.")
+    done = appeals.decide(
+        session, other.actor, lodged.id, "changed", "We visited again.", answers=NEEDY
+    )
+    assert (done.outcome, band(session, household)) == ("changed", ["high"])
+    assert done.reassessment_id is not None
+    new = assessing.find(session, done.reassessment_id)
+    assert (new.corrects, new.noted_by, new.needs_second) == (number, other.actor.id, False)
+    with pytest.raises(appeals.AppealDecided):
+        appeals.decide(session, decider(session).actor, lodged.id, "stands", "No.......")
+    assert [
+        b for check in assessments.as_answered + assessments.by_two for b in check(session)
+    ] == []
+
+
+def test_whoever_made_accepted_or_lodged_it_cannot_decide(session: Session) -> None:
+    in_use(session)
+    (household,) = made(session)
+    maker = colleague(session, Role.REGISTRATION_OFFICER, Role.PROTECTION_OFFICER)
+    accepter, lodger = decider(session), decider(session)
+    start = clock.now()
+    with clock.frozen(start):
+        assessed(session, officer(session), household, CALM)
+    with clock.frozen(start + timedelta(days=20)):
+        late = assessed(session, maker, household, CALM | {"hunger": 1}, reason="visited again")
+        assessing.confirm(session, accepter.actor, late)
+        lodged = appeals.lodge(session, lodger.actor, household, "That is too low.")
+        for who in (maker, accepter, lodger):
+            with pytest.raises(appeals.OwnDecision):
+                appeals.decide(session, who.actor, lodged.id, "stands", "It is right.")
+        with pytest.raises(NotPermitted):
+            appeals.decide(session, handler(session).actor, lodged.id, "stands", "It is right.")
+        appeals.decide(session, decider(session).actor, lodged.id, "stands", "It is right.")
+
+
+def test_an_appeal_may_rest_on_an_assessment_that_another_officer_made_since(
+    session: Session,
+) -> None:
+    in_use(session)
+    (household,) = made(session)
+    first, second = officer(session), officer(session)
+    assessed(session, first, household, CALM)
+    lodged = appeals.lodge(session, handler(session).actor, household, "That is too low.")
+    own = assessed(session, first, household, NEEDY, reason="we agree")
+    other = decider(session)
+    with pytest.raises(appeals.UnusableOutcome):  # the same officer again is nobody else
+        appeals.decide(
+            session, other.actor, lodged.id, "changed", "Visited again.", reassessment=own
+        )
+    new = assessed(session, second, household, NEEDY, reason="visited it myself")
+    done = appeals.decide(
+        session, other.actor, lodged.id, "changed", "Visited again.", reassessment=new
+    )
+    assert done.reassessment_id == new
+
+
+def test_being_left_out_of_a_cycle_can_be_appealed(session: Session) -> None:
+    (household,) = made(session)
+    manager = colleague(session, Role.PROGRAMME_MANAGER)
+    applying.apply(
+        session,
+        manager.actor,
+        kind_file('{base: "100"}', extra="eligibility: {household_size: {max: 2}}\n"),
+    )
+    cycles.open_cycle(session, manager.actor, "winter-2026", "2026-01")
+    lodged = appealing.lodge(
+        session,
+        handler(session).actor,
+        household,
+        "winter-2026",
+        "2026-01",
+        "We are only two by now.",
+    )
+    assert lodged.against == manager.actor.id
+    with pytest.raises(appeals.OwnDecision):
+        appeals.decide(session, manager.actor, lodged.id, "stands", "There are four.")
+    appeals.decide(session, decider(session).actor, lodged.id, "stands", "There are four.")
+    with pytest.raises(appealing.NotDecided):
+        appealing.lodge(
+            session, handler(session).actor, household, "winter-2026", "2026-02", "And then?"
+        )
+    with pytest.raises(appeals.NothingToAppeal):
+        appeals.lodge(session, handler(session).actor, household, "Nobody ever came.")
+
+
+def test_an_officer_whose_scores_stand_just_above_the_threshold_is_shown(session: Session) -> None:
+    in_use(session)
+    honest, generous = officer(session), officer(session)
+    people = made(session, 32)
+    near = [CALM | {"hunger": 2}, CALM | {"rent": "late"}]  # 5 and 4 points, below 6
+    for at, household in enumerate(people[:16]):
+        answers = (
+            near[at % 2] if at < 10 else CALM | {"rent": "late", "health": ["serious"]}
+        )  # 7 points
+        assessed(session, honest, household, answers)
+    for household in people[16:]:
+        assessed(
+            session, generous, household, CALM | {"rent": "late", "health": ["chronic"]}
+        )  # 6 points
+    found = clustering.clusters(session, colleague(session, Role.AUDITOR).actor, "need")
+    assert [(each.bins, each.flagged) for each in found] == [
+        ((0, 0, 16, 0), True),
+        ((5, 5, 0, 6), False),
+    ]
+    assert (found[1].below, found[1].above) == (10, 6)
+    with pytest.raises(NotPermitted):
+        clustering.clusters(session, honest.actor, "need")

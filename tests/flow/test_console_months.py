@@ -1,0 +1,50 @@
+"""A month is closed, and opened again, from pages: what keeps it open is seen, one proposes and another confirms."""
+
+from sqlalchemy import URL, select
+
+from cbi import offices
+from cbi.app import create_app
+from cbi.ledger.models import MonthClose
+from tests.factories import Colleague
+from tests.flow import month_end
+from tests.flow.browsing import Browsing
+from tests.flow.people import token_for
+from tests.flow.sending import assert_every_promise_is_kept
+
+
+def test_a_month_is_closed_and_opened_again_from_pages_by_two_people(database: URL) -> None:
+    people = month_end.begun()
+    app = create_app()
+
+    def visit(who: Colleague) -> Browsing:
+        assert who.actor.id is not None
+        return Browsing(app, token_for(who.actor.id))
+
+    at = f"/finance/months/{month_end.MONTH}"
+    with month_end.later():
+        treasurer = visit(people.treasurer)
+        page = treasurer.get(at)
+        assert "Trial balance at the end of the month" in treasurer.words
+        assert page.text.count("<tfoot>") == 1
+        treasurer.send(f"{at}/propose", why="The post office sends it next week.")
+        assert "It is proposed to close it" in treasurer.words
+    with month_end.later():
+        finance = visit(people.finance)
+        finance.get(f"/waiting/month-close/{month_end.MONTH}")
+        assert "The post office sends it next week." in finance.words
+        finance.send(f"/waiting/accept/month-close/{month_end.MONTH}", code=people.finance.code())
+        assert "Accepted: Closing a month" in finance.words
+        finance.get(at)
+        finance.send(f"{at}/reopen", reason="The bank sent its statement late.")
+        assert "Somebody asks to open it again" in finance.words
+    with month_end.later():
+        treasurer = visit(people.treasurer)
+        treasurer.get(f"/waiting/month-reopening/{month_end.MONTH}")
+        treasurer.send(
+            f"/waiting/accept/month-reopening/{month_end.MONTH}", code=people.treasurer.code()
+        )
+        assert "Accepted:" in treasurer.words
+    with offices.transaction("dz") as session:
+        assert session.scalars(select(MonthClose)).one().reopened_by == people.treasurer.actor.id
+    month_end.seal()
+    assert_every_promise_is_kept()

@@ -1,0 +1,121 @@
+"""`cbi verify` names what somebody did to households and their people behind the engine's back."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import URL, Connection, create_engine, text
+
+from cbi import db, offices
+from tests.flow.proving import PointAt, broken
+from tests.flow.tampering import Tampering, intruding
+from tests.household_factory import change, family
+
+HOME = "SELECT id FROM households WHERE version = 1 AND source <> 'split' ORDER BY id LIMIT 1"
+CHANGED = "SELECT id FROM households WHERE status = 'active' AND version > 1 ORDER BY id LIMIT 1"
+BORN = "SELECT id FROM household_changes WHERE kind = 'born'"
+
+TAMPERINGS = (
+    Tampering(
+        1, "a second collector", HOME,
+        """DROP INDEX uq_persons_recipient; UPDATE persons SET is_recipient = true WHERE household_id = :victim""",
+    ),
+    Tampering(1, "the guard taken away", "SELECT 'uq_persons_recipient'", "DROP INDEX uq_persons_recipient"),
+    Tampering(
+        1, "the dead collect", "SELECT household_id FROM persons WHERE gone = 'died'",
+        """ALTER TABLE persons DROP CONSTRAINT ck_persons_gone_does_nothing;
+        UPDATE persons SET is_alternate = true WHERE gone = 'died' AND household_id = :victim""",
+    ),
+    Tampering(
+        8, "somebody is put into another household", HOME,
+        """UPDATE persons SET household_id = :victim WHERE NOT is_head AND gone IS NULL AND household_id <> :victim
+        AND id NOT IN (SELECT person_id FROM changed_persons)""",
+    ),
+    Tampering(
+        8, "somebody is gone and nobody says why", HOME,
+        """UPDATE persons SET gone = 'left', is_head = false, is_recipient = false WHERE household_id = :victim""",
+    ),
+    Tampering(
+        8, "the dead are alive again", "SELECT household_id FROM persons WHERE gone = 'died'",
+        "UPDATE persons SET gone = NULL WHERE gone = 'died' AND household_id = :victim",
+    ),
+    Tampering(
+        8, "a household is made larger", CHANGED, "UPDATE households SET size = size + 1 WHERE id = :victim"
+    ),
+    Tampering(
+        8, "a version is counted back", CHANGED,
+        "UPDATE households SET version = version - 1 WHERE id = :victim",
+    ),
+    Tampering(
+        8, "a change is deleted", "SELECT household_id FROM changed_households WHERE version_after = 2 LIMIT 1",
+        "DELETE FROM changed_households WHERE household_id = :victim AND version_after = 2",
+    ),
+    Tampering(
+        8, "a line of a person is rewritten", "SELECT household_after FROM changed_persons WHERE gone_after = 'died'",
+        """UPDATE changed_persons SET household_before = gen_random_uuid() WHERE gone_after = 'died'
+        AND household_after = :victim""",
+    ),
+    Tampering(
+        8, "a change slipped in", BORN,
+        "DELETE FROM audit_entries WHERE details ->> 'change' = CAST(:victim AS text)",
+    ),
+    Tampering(
+        2, "a birth that one person made", BORN,
+        "UPDATE household_changes SET confirmed_by = NULL WHERE id = :victim",
+    ),
+    Tampering(
+        2, "a request that nobody confirmed", BORN,
+        """UPDATE household_requests SET decision = 'refused' WHERE kind = 'born'
+        AND id = (SELECT request_id FROM household_changes WHERE id = :victim)""",
+    ),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def story(server: URL, template: str, point_at: PointAt) -> Iterator[URL]:
+    """Three households: one that changed, one that split off, and one that nothing happened to."""
+    url = server.set(database=f"households_{os.getpid()}")
+    admin = create_engine(server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {url.database} TEMPLATE {template}"))
+    with pytest.MonkeyPatch.context() as patch:
+        point_at(patch, url)
+        with offices.transaction("dz") as session:
+            home, people = family(session, "Omar", "Lina 7", "Sami 3")
+            family(session, "Nour")
+            other, _ = family(session, "Rana")
+            change(session, "born", home, told={"name": "Amal", "age": "0"})
+            change(session, "died", home, person=people["Sami"])
+            change(
+                session, "split", home, people=(people["Omar"],), head=people["Omar"], collector=people["Omar"]
+            )  # fmt: skip
+            change(session, "unmerged", home, other=change(session, "merged", home, other=other))
+        yield url
+        db.disconnect()
+    with admin.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {url.database} WITH (FORCE)"))
+    admin.dispose()
+
+
+@pytest.fixture
+def intruder(story: URL) -> Iterator[Connection]:
+    """The owner of the database in a transaction that is undone."""
+    with intruding(story) as connection:
+        yield connection
+
+
+def test_households_that_nobody_touched_keep_every_promise(intruder: Connection) -> None:
+    assert broken(intruder) == {}
+
+
+@pytest.mark.parametrize("tampering", TAMPERINGS, ids=lambda each: each.what.replace(" ", "-"))
+def test_what_was_done_to_households_is_found_and_named(
+    intruder: Connection, tampering: Tampering
+) -> None:
+    victim = intruder.scalar(text(tampering.victim))
+    assert victim is not None
+    for deed in tampering.deeds.split(";"):
+        parameters = {"victim": victim} if ":victim" in deed else {}
+        assert intruder.execute(text(deed), parameters).rowcount != 0, deed
+    named = broken(intruder).get(tampering.promise, ())
+    assert any(str(victim) in breach for breach in named), named
