@@ -65,7 +65,7 @@ def rate(
             clock.now().date() - timedelta(days=days_ago + 1),
         )  # fmt: skip
         return reference_rates.confirm(
-            session, people.finance.actor, made.id, people.finance.code()
+            session, people.finance.actor, made.id, people.finance.code(), value
         )
 
 

@@ -1,6 +1,7 @@
 """Pages for people outside: they ask without an account, and an officer decides; who is nobody's finds nothing."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -28,12 +29,13 @@ FORM: dict[str, Any] = {
 
 
 @pytest.fixture
-def app(database: URL, monkeypatch: pytest.MonkeyPatch) -> FastAPI:
+def app(database: URL, monkeypatch: pytest.MonkeyPatch) -> Iterator[FastAPI]:
     """The application of an office that takes requests from outside."""
     monkeypatch.setenv("CBI_PUBLIC_FORMS", "true")
     settings.cache_clear()
     tries.forget()
-    return create_app()
+    yield create_app()
+    tries.forget()  # other tests come from the same address
 
 
 def referrals() -> int:

@@ -104,7 +104,7 @@ def test_a_text_is_dealt_with_once_and_never_changed(database: URL) -> None:
         assert not inbound.handled(session, heard.id, {"as": "other"})
         assert inbound.waiting(session, 1) == []
     with pytest.raises(DBAPIError), transaction("dz") as session:
-        session.execute(text("UPDATE inbound_texts SET words = ''"))
+        session.execute(text("UPDATE inbound_texts SET received_at = now()"))
     with transaction("dz") as session:
         assert session.scalars(select(InboundText.outcome)).one() == {"as": "status"}
 
