@@ -180,12 +180,12 @@ def test_files_are_handed_in_where_the_terminal_takes_files(
             r'<option value="([0-9a-f-]{36})">winter', manager.get("/finance/owed").text
         )
         assert cycle is not None
-        rows = f"Registration number,Amount,Reason\n{office.numbers[0]},100.00,Fuel\n".encode()
+        rows = b"Registration number,Amount,Reason\nNOBODYS,100.00,Fuel\n"
         hand_in(
             manager, "/finance/owed/top-ups", "file", rows, "more.csv", cycle=cycle[1], reason="Fuel prices",
             reference="MEMO-15",
         )  # fmt: skip
-        assert f"{office.numbers[0]} is owed nothing" in manager.words
+        assert "NOBODYS" in manager.words
         listed_ = b"Registration number,Date,Reason\n"
         hand_in(
             manager, "/finance/owed/enrolments", "list_of", listed_ + manager_row(office), "who.csv", whose="winter",

@@ -148,7 +148,7 @@ def attempts_of(house: House, place: int) -> list[str]:
 def _send_and_be_killed(run_id: UUID, before_answer: int) -> None:
     """Send in a process of its own, which is killed when the operator has answered so often, and that is not saved."""
     program = (
-        "import sys; from uuid import UUID; from cbi import jobs; from cbi.payments import sending;"
+        "import sys; from uuid import UUID; from cbi import jobs; from cbi.payments.sending import sending;"
         "from tests.flow.killing import Killer; killer = Killer('answer', int(sys.argv[2]));"
         "killer.around(sending, '_save_answer', before='answer');"
         "sending._may_be_offered = lambda *given: True;"
