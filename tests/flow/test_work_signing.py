@@ -27,6 +27,7 @@ from cbi.programmes.work_signing import (
     SignerOnSheet,
     sign,
 )
+from tests import made_up
 from tests.factories import EVERYTHING
 from tests.work_factory import (
     NOW,
@@ -121,8 +122,8 @@ def test_somebody_of_the_same_name_does_not_sign_until_a_colleague_has_cleared_i
     session: Session,
 ) -> None:
     at, sheet = entered(session)
-    # The recipients of the made-up list are called Somebody 0, Somebody 1, …
-    namesake = supervisor(session, "0 SOMEBODY", "namesake")
+    turned = " ".join(reversed(made_up.name(at.numbers[0]).upper().split()))
+    namesake = supervisor(session, turned, "namesake")
     with pytest.raises(SignerOnSheet):
         sign(session, namesake.actor, sheet.id, namesake.code())
     assert namesake.actor.id is not None
@@ -157,7 +158,7 @@ def test_who_stood_on_an_earlier_version_does_not_sign_the_correction(session: S
     at, sheet = entered(session)
     sign(session, at.supervisor.actor, sheet.id, at.supervisor.code())
     work_arranging.leave(session, EVERYTHING, at.group, at.named(2), NOW.date())
-    namesake = supervisor(session, "Somebody 2", "namesake")
+    namesake = supervisor(session, made_up.name(at.numbers[2]), "namesake")
     handed_in(session, at, sheet, {at.numbers[0]: {"Day 10": 1}}, reason="A day was left out")
     with pytest.raises(SignerOnSheet):
         sign(session, namesake.actor, sheet.id, namesake.code())
