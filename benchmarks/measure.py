@@ -140,9 +140,7 @@ def warm(engine: Engine, connections: int) -> None:
 
 def alone(work: Callable[[Given], Done], given: Given, office: str, *, connections: int = 1) -> Run:
     """Do the work in a new process, so that the memory it needed is its own. Raises what the work raises."""
-    # Not each from nothing: reading all the modules takes longer than many a step. What is forked has no connection.
-    processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["benchmarks.steps", "benchmarks.floors"])
+    processes = multiprocessing.get_context("spawn")
     here, there = processes.Pipe(duplex=False)
     child = processes.Process(target=_work, args=(there, work, given, office, connections))
     child.start()
