@@ -181,6 +181,8 @@ def axe(page: Page) -> None:
 
 def overflow(page: Page) -> int:
     """Pixels by which the page is wider than its window: what would have to be pushed sideways."""
+    # A page that is just being read in has no root element yet.
+    page.wait_for_load_state()
     wide: int = page.evaluate(
         "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     )

@@ -100,7 +100,8 @@ def test_the_pages_can_be_used_by_everybody(
             axe(page)
             assert overflow(page) == 0, path
         page = seen.open("/discrepancies?kind=amount_differs")
-        page.locator("section table tbody th a").first.click()
+        with page.expect_navigation():
+            page.locator("section table tbody th a").first.click()
         axe(page)
         assert overflow(page) == 0
 
@@ -164,7 +165,8 @@ def test_somebody_decides_at_the_browser_what_becomes_of_payments_that_failed(
     house: House, standing: Standing, window: OpenWindow, language: str
 ) -> None:
     page = window(who="karim", language=language, phone=True).open("/")
-    page.locator("[data-reason=failed] a").first.click()
+    with page.expect_navigation():
+        page.locator("[data-reason=failed] a").first.click()
     assert overflow(page) == 0
     axe(window(who="karim", language=language, inspecting=True).open(page.url.removeprefix(house.address)))  # fmt: skip
     page.locator("table tbody tr").first.wait_for()
