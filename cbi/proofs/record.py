@@ -7,26 +7,28 @@ from cbi.audit import verifying
 from cbi.db import Base
 from cbi.proofs.promise import Breaches, none_of
 
+_OF_THE_OFFICE = "c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p', 'v')"
+_MAY_CHANGE = text(
+    "SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
+    f" WHERE {_OF_THE_OFFICE} AND a.attnum > 0 AND NOT a.attisdropped"
+    " AND has_column_privilege(c.oid, a.attnum, 'UPDATE')"
+    " ORDER BY c.relname, a.attnum"
+)
+_MAY_DELETE = text(
+    f"SELECT c.relname FROM pg_class c WHERE {_OF_THE_OFFICE}"
+    " AND has_table_privilege(c.oid, 'DELETE, TRUNCATE') ORDER BY c.relname"
+)
+
 
 def privileges_are_as_declared(session: Session) -> Breaches:
     """The role this runs as may change exactly the columns that the tables declare, and owns nothing."""
-    for table in Base.metadata.sorted_tables:
-        allowed = set(table.info.get("may_update", ()))
-        rows = session.execute(
-            text(
-                "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(:table) AND attnum > 0"
-                " AND NOT attisdropped AND has_column_privilege(:table, attname, 'UPDATE')"
-            ),
-            {"table": table.name},
-        )
-        for (column,) in rows:
-            if column not in allowed:
-                yield f"the application may change {table.name}.{column}, which is append-only"
-        deletes = session.scalar(
-            text("SELECT has_table_privilege(:table, 'DELETE, TRUNCATE')"), {"table": table.name}
-        )
-        if deletes and not table.info.get("may_delete"):
-            yield f"the application may delete from {table.name}"
+    tables = Base.metadata.tables
+    for table, column in session.execute(_MAY_CHANGE):
+        if table not in tables or column not in tables[table].info.get("may_update", ()):
+            yield f"the application may change {table}.{column}, which is append-only"
+    for table in session.scalars(_MAY_DELETE):
+        if table not in tables or not tables[table].info.get("may_delete"):
+            yield f"the application may delete from {table}"
     yield from none_of(
         "the application's role owns {relname}",
         "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace"

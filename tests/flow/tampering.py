@@ -279,6 +279,7 @@ THE_RECORD_IS_APPEND_ONLY = (
     ),
     Tampering(8, "a column is opened", "SELECT 'transfers.amount_minor'", "GRANT UPDATE ON transfers TO cbi_dz"),
     Tampering(8, "rows may be deleted", "SELECT 'payouts'", "GRANT DELETE ON payouts TO cbi_dz"),
+    Tampering(8, "a table that nobody declared may be written to", "SELECT 'loose'", "CREATE TABLE loose (word text); GRANT UPDATE ON loose TO cbi_dz"),
     Tampering(8, "a table changes hands", "SELECT 'approvals'", "ALTER TABLE approvals OWNER TO cbi_dz"),
 )  # fmt: skip
 
