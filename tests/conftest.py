@@ -18,6 +18,7 @@ from sqlalchemy.util import LRUCache
 from cbi import db, keys, offices
 from cbi.access import passwords
 from cbi.settings import settings
+from tests.databases import copied, drop
 
 pytest.register_assert_rewrite("cbi.fsp.contract")
 
@@ -161,17 +162,24 @@ def database(
 ) -> Iterator[URL]:
     """A fresh database with the empty office `dz`; the process's settings point at it. Yields the owner's address."""
     name = f"test_{os.getpid()}_{next(_counter)}"
-    # A test may crash the server, which ends this connection, too.
-    admin = create_engine(server, isolation_level="AUTOCOMMIT", pool_pre_ping=True)
-    with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy"))
+    copied(server, template, name)
     monkeypatch.setenv("CBI_DATA_DIR", str(tmp_path / "data"))
     _deployment(monkeypatch, server.set(database=name))
     yield server.set(database=name)
     _forget()
-    with admin.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    admin.dispose()
+    drop(server, name)
+
+
+@pytest.fixture(scope="module")
+def own_database(server: URL, template: str) -> Iterator[URL]:
+    """A database for the story that the tests of one file start from; the process's settings point at it meanwhile."""
+    name = f"file_{os.getpid()}_{next(_counter)}"
+    url = copied(server, template, name)
+    with pytest.MonkeyPatch.context() as patch:
+        _deployment(patch, url)
+        yield url
+        _forget()
+    drop(server, name)
 
 
 @pytest.fixture
@@ -185,11 +193,7 @@ def owner(database: URL) -> Iterator[Engine]:
 @pytest.fixture(scope="session")
 def shared_database(server: URL, template: str) -> URL:
     """One database with the empty office `dz` for all tests that undo what they do."""
-    admin = create_engine(server, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE shared TEMPLATE {template} STRATEGY file_copy"))
-    admin.dispose()
-    return server.set(database="shared")
+    return copied(server, template, "shared")
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import URL, create_engine, text
+from sqlalchemy import URL
 from sqlalchemy.orm import Session
 
 from cbi import clock, db, offices
@@ -17,6 +17,7 @@ from cbi.payments.signing import delegations, policies, waivers
 from cbi.programmes import applying, baskets, conditions, cycles, fund_requests, top_ups
 from cbi.programmes.top_up_lists import Line
 from tests import value_factory, work_factory
+from tests.databases import copied
 from tests.factories import (
     EVERYTHING,
     PERIOD,
@@ -61,11 +62,7 @@ def told(server: URL, empty: str, point_at: PointAt) -> str:
     """The name of the database in which the story was told: at the first call in this process."""
     name = f"proposing_{os.getpid()}"
     if name not in STORIES:
-        admin = create_engine(server, isolation_level="AUTOCOMMIT")
-        with admin.connect() as connection:
-            connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))
-            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {empty}"))
-        admin.dispose()
+        copied(server, empty, name)
         with pytest.MonkeyPatch.context() as patch:
             point_at(patch, server.set(database=name))
             with offices.transaction("dz") as session:

@@ -1,17 +1,15 @@
 """One small story with a payment in every state, told once, in a database that a test may tamper with and restore."""
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
-import pytest
-from sqlalchemy import URL, Connection, Engine, create_engine, select, text
+from sqlalchemy import Connection, Engine, select, text
 from sqlalchemy.orm import Session
 
 from adapters.sandbox.adapter import SandboxAdapter
 from adapters.sandbox.client import Act, Schedule, Step
-from cbi import clock, db, jobs, offices
+from cbi import clock, jobs, offices
 from cbi.payments.models import Payment
 from cbi.payments.sending import dispatch, providers
 from cbi.proofs.verify import verify
@@ -21,33 +19,12 @@ from tests.factories import START, approved_run, funded_programme, households, p
 from tests.reconciliation_factory import TREASURER, Line, settlement
 from tests.redemption_factory import LAST_DAY, OPEN, code_of, confirm, hold, know_words, teller
 
-PointAt = Callable[[pytest.MonkeyPatch, URL], None]
 LATER = OPEN + timedelta(days=30)
 """When the second half of the codes is issued: they are alive when the first half expires."""
 AT_LAST = datetime.combine(LAST_DAY + timedelta(days=1), OPEN.time(), UTC)
 
 
-def told(server: URL, empty: str, point_at: PointAt) -> URL:
-    """The database in which the story was told, at the first call in this process."""
-    url = server.set(database=f"proofs_{os.getpid()}")
-    admin = create_engine(server, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        name = {"name": url.database}
-        if connection.scalar(text("SELECT 1 FROM pg_database WHERE datname = :name"), name):
-            return url
-        connection.execute(text(f"CREATE DATABASE {url.database} TEMPLATE {empty}"))
-    admin.dispose()
-    owner = create_engine(url, connect_args={"options": "-c search_path=dz"})
-    with pytest.MonkeyPatch.context() as patch:
-        point_at(patch, url)
-        patch.setenv("CBI_DATA_DIR", f"/nonexistent/{os.getpid()}")  # nothing here needs files
-        _tell(owner)
-        db.disconnect()
-    owner.dispose()
-    return url
-
-
-def _tell(owner: Engine) -> None:
+def tell(owner: Engine) -> None:
     """Five payments by codes: two paid, one expired, two waiting. Five by the sandbox: three paid, a failure, a doubt."""
     with clock.frozen(START), offices.transaction("dz") as session:
         people = team(session)

@@ -11,7 +11,7 @@ from typing import TypeVar
 from uuid import UUID
 
 import pytest
-from sqlalchemy import URL, create_engine, select, text
+from sqlalchemy import URL, select
 
 from cbi import clock, db, offices
 from cbi.payments.models import Attempt, Discrepancy, Payment
@@ -20,6 +20,7 @@ from cbi.payments.sending import dispatch
 from cbi.payments.states import PaymentState, RunState
 from cbi.proofs.verify import verify
 from cbi.registry import personal
+from tests.databases import copied
 from tests.factories import START, Team, approved_run, funded_programme, households, team
 
 SIZES = (1, 2, 3, 4, 5, 6)
@@ -48,11 +49,7 @@ def told(server: URL, empty: str, point_at: PointAt) -> str:
     """The name of the database in which the story was told: at the first call in this process."""
     name = f"sending_{os.getpid()}"
     if name not in STORIES:
-        admin = create_engine(server, isolation_level="AUTOCOMMIT")
-        with admin.connect() as connection:
-            connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))
-            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {empty}"))
-        admin.dispose()
+        copied(server, empty, name)
         with pytest.MonkeyPatch.context() as patch:
             point_at(patch, server.set(database=name))
             STORIES[name] = _tell()

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import URL, Engine, create_engine, select, text
+from sqlalchemy import URL, Engine, create_engine, select
 from sqlalchemy.orm import Session
 
 from adapters.sandbox.adapter import SandboxAdapter
@@ -27,6 +27,7 @@ from cbi.redemption import reissuing
 from cbi.redemption.holding import Authorised
 from cbi.redemption.models import Payout
 from cbi.registry import personal
+from tests.databases import copied
 from tests.factories import EVERYTHING, Team, approved_run, households, locked_run, team
 from tests.flow.sending import PointAt
 from tests.programme_factory import programme_file
@@ -63,11 +64,7 @@ def told(
     """The name of the database in which the story was told: at the first call in this process, `by` those hired."""
     name = f"standing_{by}_{os.getpid()}"
     if name not in STORIES:
-        admin = create_engine(server, isolation_level="AUTOCOMMIT")
-        with admin.connect() as connection:
-            connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))
-            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {empty}"))
-        admin.dispose()
+        copied(server, empty, name)
         here = server.set(database=name)
         owner = create_engine(here, connect_args={"options": "-c search_path=dz"})
         with pytest.MonkeyPatch.context() as patch:

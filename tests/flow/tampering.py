@@ -1,10 +1,12 @@
 """What an intruder with every right in the database could do, and what `cbi verify` must name then."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from sqlalchemy import URL, Connection, create_engine
+from sqlalchemy import URL, Connection, create_engine, text
+
+from tests.flow.proving import broken
 
 
 class Tampering(NamedTuple):
@@ -28,6 +30,25 @@ def intruding(address: URL) -> Iterator[Connection]:
         yield connection
         connection.rollback()
     engine.dispose()
+
+
+def noticed(
+    address: URL, deeds: Mapping[str, tuple[int, str]], *, without: Sequence[str] = ()
+) -> dict[str, bool]:
+    """Whether `cbi verify` names each deed (SQL, parted by semicolons) under its promise, each done alone.
+
+    `without` these constraints (`table.name`), which would refuse the deed before anybody had to find it.
+    """
+    found = {}
+    for what, (promise, deed) in deeds.items():
+        with intruding(address) as intruder:
+            for constraint in without:
+                table, name = constraint.split(".")
+                intruder.execute(text(f"ALTER TABLE {table} DROP CONSTRAINT ck_{table}_{name}"))
+            for step in deed.split(";"):
+                assert intruder.execute(text(step)).rowcount != 0, step
+            found[what] = promise in broken(intruder)
+    return found
 
 
 CODES = "(SELECT id FROM payment_runs WHERE 'post_office' = ANY(providers))"
@@ -279,7 +300,10 @@ THE_RECORD_IS_APPEND_ONLY = (
     ),
     Tampering(8, "a column is opened", "SELECT 'transfers.amount_minor'", "GRANT UPDATE ON transfers TO cbi_dz"),
     Tampering(8, "rows may be deleted", "SELECT 'payouts'", "GRANT DELETE ON payouts TO cbi_dz"),
-    Tampering(8, "a table that nobody declared may be written to", "SELECT 'loose'", "CREATE TABLE loose (word text); GRANT UPDATE ON loose TO cbi_dz"),
+    Tampering(
+        8, "a table that nobody declared may be written to", "SELECT 'loose'",
+        "CREATE TABLE loose (word text); GRANT UPDATE ON loose TO cbi_dz",
+    ),
     Tampering(8, "a table changes hands", "SELECT 'approvals'", "ALTER TABLE approvals OWNER TO cbi_dz"),
 )  # fmt: skip
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import URL, create_engine, text
+from sqlalchemy import URL, text
 from typer.testing import CliRunner
 
 from adapters.sandbox.client import Act
@@ -23,6 +23,7 @@ from tests.flow.deciding import WHY, Bank, decide, follow_up
 from tests.flow.people import PASSWORD, Caller, make_user, token_for
 from tests.flow.proving import broken
 from tests.flow.sending import STORIES, PointAt, payments, states, told
+from tests.flow.tampering import intruding
 
 READY, PAID, FAILED, CANCELLED = (
     PaymentState.READY, PaymentState.PAID, PaymentState.FAILED, PaymentState.CANCELLED
@@ -186,14 +187,8 @@ def test_verify_names_whatever_is_altered_about_decisions(
 ) -> None:
     decide(Remedy.GIVE_UP, people.authoriser.actor, bank.run_id)
     follow_up(bank.run_id, people)
-    intruder = create_engine(
-        database, isolation_level="REPEATABLE READ",
-        connect_args={"options": "-c search_path=dz -c session_replication_role=replica"},
-    )  # fmt: skip
     for named, deed in DEEDS.items():
-        with intruder.connect() as connection:
-            assert connection.execute(text(deed)).rowcount > 0, deed
-            told = [breach for breaches in broken(connection).values() for breach in breaches]
-            connection.rollback()
+        with intruding(database) as intruder:
+            assert intruder.execute(text(deed)).rowcount > 0, deed
+            told = [breach for breaches in broken(intruder).values() for breach in breaches]
         assert any(named in breach for breach in told), (named, told)
-    intruder.dispose()

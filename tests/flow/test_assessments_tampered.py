@@ -1,6 +1,5 @@
 """`cbi verify` works every assessment out again, and names what somebody did to one; of two at once, one is first."""
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -8,10 +7,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import URL, Connection, create_engine, text
+from sqlalchemy import URL, Connection, text
 from sqlalchemy.orm import Session
 
-from cbi import clock, db, offices
+from cbi import clock, offices
 from cbi.access.actor import Actor
 from cbi.access.permissions import Role
 from cbi.proofs import assessments
@@ -19,7 +18,6 @@ from cbi.registry.models import Household
 from cbi.registry.scorecards import assessing, versions
 from cbi.registry.scorecards.definition import Form
 from tests.factories import colleague
-from tests.flow.proving import PointAt
 from tests.flow.tampering import Tampering, intruding
 from tests.scorecard_factory import CALM, CARD, NEEDY, in_use, made, officer
 
@@ -92,30 +90,19 @@ TAMPERINGS = (
 
 
 @pytest.fixture(scope="module")
-def assessed(server: URL, template: str, point_at: PointAt) -> Iterator[URL]:
+def assessed(own_database: URL) -> URL:
     """Two households with assessments; one was put right late, by two people."""
-    name = f"assessed_{os.getpid()}"
-    admin = create_engine(server, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy"))
-    address = server.set(database=name)
-    with pytest.MonkeyPatch.context() as patch:
-        point_at(patch, address)
-        start = clock.now()
-        with clock.frozen(start), offices.transaction("dz") as session:
-            in_use(session)
-            who, other = officer(session), officer(session)
-            calm, needy = (each.id for each in made(session, 2))
-            for household, answers in ((calm, CALM), (needy, NEEDY)):
-                _assess(session, who.actor, household, answers)
-        with clock.frozen(start + timedelta(days=20)), offices.transaction("dz") as session:
-            late = _assess(session, who.actor, needy, NEEDY | {"hunger": 6}, reason="visited again")
-            assessing.confirm(session, other.actor, late)
-        yield address
-        db.disconnect()
-    with admin.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    admin.dispose()
+    start = clock.now()
+    with clock.frozen(start), offices.transaction("dz") as session:
+        in_use(session)
+        who, other = officer(session), officer(session)
+        calm, needy = (each.id for each in made(session, 2))
+        for household, answers in ((calm, CALM), (needy, NEEDY)):
+            _assess(session, who.actor, household, answers)
+    with clock.frozen(start + timedelta(days=20)), offices.transaction("dz") as session:
+        late = _assess(session, who.actor, needy, NEEDY | {"hunger": 6}, reason="visited again")
+        assessing.confirm(session, other.actor, late)
+    return own_database
 
 
 def _assess(

@@ -6,7 +6,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import URL, create_engine, select, text
+from sqlalchemy import URL, select
 from sqlalchemy.orm import Session
 
 from cbi import db, offices
@@ -41,7 +41,6 @@ from tests.flow.charging import (
     statement,
     tariff,
 )
-from tests.flow.proving import PointAt
 from tests.flow.signing import House, later, locked, sign
 from tests.reconciliation_factory import open_kinds
 
@@ -58,20 +57,12 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def told(server: URL, template: str, point_at: PointAt) -> Iterator[tuple[House, UUID]]:
+def told(own_database: URL) -> tuple[House, UUID]:
     """Told once, in a database of its own."""
-    name = "fees_story"
-    admin = create_engine(server, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
-    admin.dispose()
-    with pytest.MonkeyPatch.context() as patch:
-        point_at(patch, server.set(database=name))
-        with offices.transaction("dz") as session:
-            people = charging(session)
-            run_id = sent(session, people).id
-        yield people, run_id
+    with offices.transaction("dz") as session:
+        people = charging(session)
+        run_id = sent(session, people).id
+    return people, run_id
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import URL, Connection, create_engine, text
+from sqlalchemy import URL, Connection, text
 
 from cbi import offices
 from cbi.payments.runs import closing
@@ -20,36 +20,28 @@ from tests.flow.charging import (
     signed,
     statement,
 )
-from tests.flow.proving import PointAt, broken
+from tests.flow.proving import broken
 from tests.flow.signing import later
 from tests.flow.tampering import intruding
 
 
 @pytest.fixture(scope="module")
-def story(server: URL, template: str, point_at: PointAt) -> Iterator[URL]:
+def story(own_database: URL) -> URL:
     """A run that is closed, with fees by the tariff, above it and for a month, and one that was called off."""
-    name = "charged_story"
-    admin = create_engine(server, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
-    admin.dispose()
-    with pytest.MonkeyPatch.context() as patch:
-        point_at(patch, server.set(database=name))
-        with offices.transaction("dz") as session:
-            people = charging(session, monthly='monthly: {amount: "25.00", programme: wallets}\n')
-            run = sent(session, people)
-            taken = fee_lines(keys(session, run), (*FEES[:2], FEES[2] + 5_00))
-            a_month = {"id": "month", "minor": -25_00, "type": "CHARGE", "date": DAY.isoformat()}
-            statement(session, *paid_lines(session, run), *taken, a_month)
-            with later(hours=5):
-                closing.close_settled(session)
-            other = signed(session, people, poor(session, "500000.00"))
-            with later():
-                recall.cancel(session, people.by_step["authoriser"].actor, other.id, "wrong month")
-            with later(hours=6, days=40):
-                closing.close_settled(session)
-        yield server.set(database=name)
+    with offices.transaction("dz") as session:
+        people = charging(session, monthly='monthly: {amount: "25.00", programme: wallets}\n')
+        run = sent(session, people)
+        taken = fee_lines(keys(session, run), (*FEES[:2], FEES[2] + 5_00))
+        a_month = {"id": "month", "minor": -25_00, "type": "CHARGE", "date": DAY.isoformat()}
+        statement(session, *paid_lines(session, run), *taken, a_month)
+        with later(hours=5):
+            closing.close_settled(session)
+        other = signed(session, people, poor(session, "500000.00"))
+        with later():
+            recall.cancel(session, people.by_step["authoriser"].actor, other.id, "wrong month")
+        with later(hours=6, days=40):
+            closing.close_settled(session)
+    return own_database
 
 
 @pytest.fixture

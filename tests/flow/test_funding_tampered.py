@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import URL, Connection, create_engine, text
+from sqlalchemy import URL, Connection, text
 from sqlalchemy.orm import Session
 
 from cbi import clock, offices
@@ -13,23 +13,15 @@ from cbi.payments.runs import runs
 from cbi.programmes import fund_requests
 from cbi.proofs import funding as proofs
 from tests.factories import START, households, team
-from tests.flow.proving import PointAt
 from tests.flow.several_funds import COMMON, SMALL, applied, budgets, built
 from tests.flow.signing import colleague
 from tests.flow.tampering import intruding
 
 
 @pytest.fixture(scope="module")
-def story(server: URL, template: str, point_at: PointAt) -> Iterator[URL]:
+def story(own_database: URL) -> URL:
     """Three runs of three funds, budget that went back to its fund, and money that went back to a donor."""
-    name = "funded_story"
-    admin = create_engine(server, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
-    admin.dispose()
-    with pytest.MonkeyPatch.context() as patch, clock.frozen(START):
-        point_at(patch, server.set(database=name))
+    with clock.frozen(START):
         with offices.transaction("dz") as session:
             people = team(session)
             households(session, [1, 2, 3, 4])
@@ -48,7 +40,7 @@ def story(server: URL, template: str, point_at: PointAt) -> Iterator[URL]:
             refund = fund_requests.ask_refund(session, asker.actor, SMALL, "16000", "L-1", "ended")
             fund_requests.confirm(session, other.actor, refund.number, other.code())
             fund_requests.ask_refund(session, asker.actor, SMALL, "1", "L-2", "nobody decided")
-        yield server.set(database=name)
+    return own_database
 
 
 @pytest.fixture

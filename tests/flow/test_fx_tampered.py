@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import URL, Connection, create_engine, text
+from sqlalchemy import URL, Connection, text
 from sqlalchemy.orm import Session
 
 from cbi import clock, offices
@@ -12,33 +12,25 @@ from cbi.proofs import exchange
 from tests.factories import START
 from tests.flow.dealing import dealers, dealt, grant, rate, ticket
 from tests.flow.month_end import seal
-from tests.flow.proving import PointAt, broken
+from tests.flow.proving import broken
 from tests.flow.signing import later
 from tests.flow.tampering import intruding
 
 
 @pytest.fixture(scope="module")
-def story(server: URL, template: str, point_at: PointAt) -> Iterator[URL]:
+def story(own_database: URL) -> URL:
     """A deal with a loss and a rounding, and one that still waits."""
-    name = "dealt_story"
-    admin = create_engine(server, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
-    admin.dispose()
-    with pytest.MonkeyPatch.context() as patch:
-        point_at(patch, server.set(database=name))
-        with clock.frozen(START), offices.transaction("dz") as session:
-            people = dealers(session)
-            grant(session)
-            rate(session, people)
-            dealt(session, people, ticket("10000.00", "1452000.50"))
-            with later():
-                deals.propose(
-                    session, people.treasurer.actor, "eu-26", ticket("1000.00", "145200.00", "FX-2")
-                )
-        seal()
-        yield server.set(database=name)
+    with clock.frozen(START), offices.transaction("dz") as session:
+        people = dealers(session)
+        grant(session)
+        rate(session, people)
+        dealt(session, people, ticket("10000.00", "1452000.50"))
+        with later():
+            deals.propose(
+                session, people.treasurer.actor, "eu-26", ticket("1000.00", "145200.00", "FX-2")
+            )
+    seal()
+    return own_database
 
 
 @pytest.fixture

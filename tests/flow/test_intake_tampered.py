@@ -1,16 +1,15 @@
 """`cbi verify` names what somebody did to lists and rejected rows behind the engine's back."""
 
 import io
-import os
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import URL, Connection, create_engine, select, text
+from sqlalchemy import URL, Connection, select, text
 
-from cbi import db, offices
+from cbi import offices
 from cbi.registry.import_models import RejectedRow
 from cbi.registry.intake import correcting, waiting
-from tests.flow.proving import PointAt, broken
+from tests.flow.proving import broken
 from tests.flow.tampering import Tampering, intruding
 from tests.flow.test_intake_rejected import BAD, GOOD
 from tests.flow.test_registry_import import OFFICER, rows, take
@@ -38,25 +37,15 @@ TAMPERINGS = (
 
 
 @pytest.fixture(scope="module")
-def story(server: URL, template: str, point_at: PointAt) -> Iterator[URL]:
+def story(own_database: URL) -> URL:
     """A list with a bad row that was corrected, and one that waits for the worker."""
-    url = server.set(database=f"intake_{os.getpid()}")
-    admin = create_engine(server, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {url.database} TEMPLATE {template}"))
-    with pytest.MonkeyPatch.context() as patch:
-        point_at(patch, url)
-        take(rows(GOOD, BAD))
-        with offices.transaction("dz") as session:
-            row = session.scalars(select(RejectedRow.id)).one()
-            correcting.correct(session, OFFICER, row, {"phone": "0550777777", "size": "5"})
-        with offices.transaction("dz") as session:
-            waiting.store(session, OFFICER, io.BytesIO(rows(GOOD)), filename="later.csv")
-        yield url
-        db.disconnect()
-    with admin.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {url.database} WITH (FORCE)"))
-    admin.dispose()
+    take(rows(GOOD, BAD))
+    with offices.transaction("dz") as session:
+        row = session.scalars(select(RejectedRow.id)).one()
+        correcting.correct(session, OFFICER, row, {"phone": "0550777777", "size": "5"})
+    with offices.transaction("dz") as session:
+        waiting.store(session, OFFICER, io.BytesIO(rows(GOOD)), filename="later.csv")
+    return own_database
 
 
 @pytest.fixture

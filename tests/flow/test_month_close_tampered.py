@@ -3,31 +3,23 @@
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import URL, Connection, create_engine, text
+from sqlalchemy import URL, Connection, text
 
 from tests.flow.month_end import MONTH, begun, close, proposed, reopen, seal
-from tests.flow.proving import PointAt, broken
+from tests.flow.proving import broken
 from tests.flow.tampering import intruding
 
 
 @pytest.fixture(scope="module")
-def story(server: URL, template: str, point_at: PointAt) -> Iterator[URL]:
+def story(own_database: URL) -> URL:
     """A month that was closed, opened again, and closed a second time."""
-    name = "closed_story"
-    admin = create_engine(server, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
-    admin.dispose()
-    with pytest.MonkeyPatch.context() as patch:
-        point_at(patch, server.set(database=name))
-        people = begun()
-        close(people)
-        reopen(people)
-        proposed(people.treasurer)
-        close(people)
-        seal()
-        yield server.set(database=name)
+    people = begun()
+    close(people)
+    reopen(people)
+    proposed(people.treasurer)
+    close(people)
+    seal()
+    return own_database
 
 
 @pytest.fixture

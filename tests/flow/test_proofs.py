@@ -1,10 +1,11 @@
 """`cbi verify` finds and names whatever an intruder alters, and says nothing against a story that is as it was."""
 
+import os
 import re
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import URL, Connection, select, text, update
+from sqlalchemy import URL, Connection, create_engine, select, text, update
 from sqlalchemy.orm import Session
 
 from cbi import offices
@@ -15,18 +16,20 @@ from cbi.proofs import verify as proofs
 from cbi.proofs.promise import Promise, Verdict, none_of
 from cbi.proofs.verify import PROMISES, verify
 from cbi.terminal.deployment import print_verdicts
-from tests.flow.proving import PointAt, broken, told
+from tests.flow.proving import broken, tell
 from tests.flow.tampering import TAMPERINGS, WAITING, Tampering, intruding
 from tests.redemption_factory import code_of
 
 
 @pytest.fixture(scope="module")
-def story(server: URL, template: str, point_at: PointAt) -> Iterator[URL]:
+def story(own_database: URL) -> URL:
     """The story's database, to which the process points."""
-    url = told(server, template, point_at)
+    owner = create_engine(own_database, connect_args={"options": "-c search_path=dz"})
     with pytest.MonkeyPatch.context() as patch:
-        point_at(patch, url)
-        yield url
+        patch.setenv("CBI_DATA_DIR", f"/nonexistent/{os.getpid()}")  # nothing here needs files
+        tell(owner)
+    owner.dispose()
+    return own_database
 
 
 @pytest.fixture

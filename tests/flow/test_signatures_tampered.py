@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import URL, Connection, create_engine, text
+from sqlalchemy import URL, Connection, text
 from sqlalchemy.orm import Session
 
 from cbi import clock, offices
@@ -14,39 +14,31 @@ from cbi.payments.models import PaymentRun
 from cbi.payments.signing import approval, delegations, policies
 from cbi.payments.signing.delegations import Terms
 from tests.factories import START
-from tests.flow.proving import PointAt, broken
+from tests.flow.proving import broken
 from tests.flow.signing import POLICY, STEPS, house, later, locked, sign
 from tests.flow.tampering import intruding
 
 
 @pytest.fixture(scope="module")
-def story(server: URL, template: str, point_at: PointAt) -> Iterator[URL]:
+def story(own_database: URL) -> URL:
     """A run with three signatures, the second by somebody who stood in, in a database of its own."""
-    name = "signed_story"
-    admin = create_engine(server, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
-    admin.dispose()
-    with pytest.MonkeyPatch.context() as patch:
-        point_at(patch, server.set(database=name))
-        with offices.transaction("dz") as session:
-            people = house(session, POLICY.replace("15000.00", "1000.00"))
-            absent, other = people.by_step["authoriser"], people.by_step["country_director"]
-            assert people.treasurer.actor.id
-            with later():
-                day = START.date()
-                terms = Terms(people.treasurer.actor.id, Role.AUTHORISER, day, day)
-                made = delegations.make(session, absent.actor, terms, absent.code())
-                delegations.accept(session, other.actor, made.id, other.code())
-            run = locked(session, people.makers[0])
-            for step, who in zip(
-                STEPS,
-                (people.by_step["certifier"], people.treasurer, people.by_step["head_of_finance"]),
-                strict=False,
-            ):
-                sign(session, run, step, who)
-        yield server.set(database=name)
+    with offices.transaction("dz") as session:
+        people = house(session, POLICY.replace("15000.00", "1000.00"))
+        absent, other = people.by_step["authoriser"], people.by_step["country_director"]
+        assert people.treasurer.actor.id
+        with later():
+            day = START.date()
+            terms = Terms(people.treasurer.actor.id, Role.AUTHORISER, day, day)
+            made = delegations.make(session, absent.actor, terms, absent.code())
+            delegations.accept(session, other.actor, made.id, other.code())
+        run = locked(session, people.makers[0])
+        for step, who in zip(
+            STEPS,
+            (people.by_step["certifier"], people.treasurer, people.by_step["head_of_finance"]),
+            strict=False,
+        ):
+            sign(session, run, step, who)
+    return own_database
 
 
 @pytest.fixture

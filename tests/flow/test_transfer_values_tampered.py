@@ -1,20 +1,19 @@
 """`cbi verify` names what somebody did to prices and transfer values; of two who accept one, one does."""
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import URL, Connection, create_engine, text
+from sqlalchemy import URL, Connection, text
 from sqlalchemy.orm import Session
 
-from cbi import clock, db, offices
+from cbi import clock, offices
 from cbi.access.permissions import Role
 from cbi.programmes import cycles, queries, revaluing
 from cbi.proofs import values
 from tests.factories import EVERYTHING, Colleague, colleague
-from tests.flow.proving import PointAt, broken
+from tests.flow.proving import broken
 from tests.flow.tampering import Tampering, intruding
 from tests.value_factory import CODE, NOW, PRICES, accepted, entered, people, programme, proposed
 
@@ -60,28 +59,18 @@ TAMPERINGS = (
 
 
 @pytest.fixture(scope="module")
-def story(server: URL, template: str, point_at: PointAt) -> Iterator[URL]:
+def story(own_database: URL) -> URL:
     """One value refused, the next accepted, and a cycle opened before and after."""
-    url = server.set(database=f"values_{os.getpid()}")
-    admin = create_engine(server, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {url.database} TEMPLATE {template}"))
-    with pytest.MonkeyPatch.context() as patch:
-        point_at(patch, url)
-        with clock.frozen(NOW), offices.transaction("dz") as session:
-            programme(session)
-            cycles.open_cycle(session, EVERYTHING, CODE, "2026-02")
-            who = people(session)
-            dear = entered(session, {**PRICES, "Rice": "300"}, "2026-02")
-            first = proposed(session, who, dear.round_id)
-            revaluing.refuse(session, who.authoriser.actor, first.id, "Rice is a slip")
-            accepted(session, who, proposed(session, who, entered(session).round_id))
-            cycles.open_cycle(session, EVERYTHING, CODE, "2026-03")
-        yield url
-        db.disconnect()
-    with admin.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {url.database} WITH (FORCE)"))
-    admin.dispose()
+    with clock.frozen(NOW), offices.transaction("dz") as session:
+        programme(session)
+        cycles.open_cycle(session, EVERYTHING, CODE, "2026-02")
+        who = people(session)
+        dear = entered(session, {**PRICES, "Rice": "300"}, "2026-02")
+        first = proposed(session, who, dear.round_id)
+        revaluing.refuse(session, who.authoriser.actor, first.id, "Rice is a slip")
+        accepted(session, who, proposed(session, who, entered(session).round_id))
+        cycles.open_cycle(session, EVERYTHING, CODE, "2026-03")
+    return own_database
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import URL, Connection, create_engine, select, text
+from sqlalchemy import URL, Connection, select, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 from sqlalchemy.orm import Session
 
@@ -29,7 +29,7 @@ from cbi.payments.signing.waiver_register import State
 from cbi.payments.signing.waivers import NeverWaived, OwnWaiver, UnknownWaiver, UnusableWaiver
 from cbi.proofs import waivers as proofs
 from tests.factories import START, Colleague
-from tests.flow.proving import PointAt, broken
+from tests.flow.proving import broken
 from tests.flow.signing import colleague
 from tests.flow.tampering import intruding
 from tests.flow.waiving import Town, locked, sign, town
@@ -352,25 +352,16 @@ def _answer(session: Session, home: Town, number: int, act: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def story(server: URL, template: str, point_at: PointAt) -> URL:
+def story(own_database: URL) -> URL:
     """A run that was authorised though somebody in it had left: waived by two, in a database of its own."""
-    name = "waived_story"
-    admin = create_engine(server, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
-    admin.dispose()
-    with pytest.MonkeyPatch.context() as patch:
-        point_at(patch, server.set(database=name))
-        with offices.transaction("dz") as session, clock.frozen(START):
-            people = town(session)
-            run = locked(session, people, left="W-0002")
-            people.waived(session, "inactive", at_most=2)
-            for minute in (1, 2):
-                with later(minutes=minute):
-                    sign(session, people, run)
-        db.disconnect()
-    return server.set(database=name)
+    with offices.transaction("dz") as session, clock.frozen(START):
+        people = town(session)
+        run = locked(session, people, left="W-0002")
+        people.waived(session, "inactive", at_most=2)
+        for minute in (1, 2):
+            with later(minutes=minute):
+                sign(session, people, run)
+    return own_database
 
 
 @pytest.fixture

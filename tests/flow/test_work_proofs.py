@@ -1,18 +1,17 @@
 """`cbi verify` names what somebody did to work sheets and their pay behind the engine's back."""
 
-import os
 from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import URL, Connection, create_engine, select, text
 
-from cbi import clock, db, offices
+from cbi import clock, offices
 from cbi.programmes import cycles, replaying, work_signing
 from cbi.programmes.work_paying import SheetAltered
 from cbi.registry.models import Household
 from tests.factories import EVERYTHING
-from tests.flow.proving import PointAt, broken
+from tests.flow.proving import broken
 from tests.flow.tampering import Tampering, intruding
 from tests.work_factory import CODE, NOW, days, handed_in, programme, sheet_of, signed, site
 
@@ -84,29 +83,19 @@ TAMPERINGS = (
 
 
 @pytest.fixture(scope="module")
-def story(server: URL, template: str, point_at: PointAt) -> Iterator[URL]:
+def story(own_database: URL) -> URL:
     """Two households paid for a sheet, one of them with a correction in the next cycle."""
-    url = server.set(database=f"work_{os.getpid()}")
-    admin = create_engine(server, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {url.database} TEMPLATE {template}"))
-    with pytest.MonkeyPatch.context() as patch:
-        point_at(patch, url)
-        with clock.frozen(NOW), offices.transaction("dz") as session:
-            programme(session)
-            at = site(session)
-            sheet = sheet_of(session, at)
-            signed(session, at, sheet, {at.numbers[0]: days(10), at.numbers[1]: days(3)})
-            cycles.open_cycle(session, EVERYTHING, CODE, "2026-01")
-            handed_in(session, at, sheet, {at.numbers[0]: {"Day 15": 1}}, reason="A day left out")
-        with clock.frozen(NOW + timedelta(minutes=1)), offices.transaction("dz") as session:
-            work_signing.sign(session, at.other.actor, sheet.id, at.other.code())
-            cycles.open_cycle(session, EVERYTHING, CODE, "2026-02")
-        yield url
-        db.disconnect()
-    with admin.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {url.database} WITH (FORCE)"))
-    admin.dispose()
+    with clock.frozen(NOW), offices.transaction("dz") as session:
+        programme(session)
+        at = site(session)
+        sheet = sheet_of(session, at)
+        signed(session, at, sheet, {at.numbers[0]: days(10), at.numbers[1]: days(3)})
+        cycles.open_cycle(session, EVERYTHING, CODE, "2026-01")
+        handed_in(session, at, sheet, {at.numbers[0]: {"Day 15": 1}}, reason="A day left out")
+    with clock.frozen(NOW + timedelta(minutes=1)), offices.transaction("dz") as session:
+        work_signing.sign(session, at.other.actor, sheet.id, at.other.code())
+        cycles.open_cycle(session, EVERYTHING, CODE, "2026-02")
+    return own_database
 
 
 @pytest.fixture

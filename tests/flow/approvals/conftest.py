@@ -6,13 +6,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import URL, create_engine, text
+from sqlalchemy import URL
 
 from cbi import clock, db, offices
 from cbi.app import create_app
 from cbi.demo import staff
 from cbi.payments.runs import runs
 from tests.approval_factory import first_cycle, let_pass, look, second_cycle
+from tests.databases import copied
 from tests.factories import START
 from tests.flow.approvals.office import Office
 
@@ -29,10 +30,7 @@ def story() -> dict[str, Any]:
 def template(server: URL, template: str, point_at: PointAt, story: dict[str, Any]) -> str:
     """The database in which the story was told, to copy for each test."""
     name = f"approvals_{os.getpid()}"
-    admin = create_engine(server, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
-    admin.dispose()
+    copied(server, template, name)
     with pytest.MonkeyPatch.context() as patch, clock.frozen(START):
         point_at(patch, server.set(database=name))
         with offices.transaction("dz") as session:

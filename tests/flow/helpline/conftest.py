@@ -4,9 +4,10 @@ import os
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import URL, create_engine, text
+from sqlalchemy import URL
 
 from cbi import clock, db, jobs
+from tests.databases import copied
 from tests.flow.helpline.recipients import Story, tell_story
 from tests.redemption_factory import OPEN
 
@@ -21,11 +22,7 @@ def told(server: URL, point_at: Callable[[pytest.MonkeyPatch, URL], None]) -> Te
     def tell(empty: str) -> tuple[str, Story]:
         name = f"helpline_{os.getpid()}"
         if not told:
-            admin = create_engine(server, isolation_level="AUTOCOMMIT")
-            with admin.connect() as connection:
-                connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))
-                connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {empty}"))
-            admin.dispose()
+            copied(server, empty, name)
             with pytest.MonkeyPatch.context() as patch:
                 point_at(patch, server.set(database=name))
                 told.append(tell_story())

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from uuid import UUID
 
 import pytest
-from sqlalchemy import URL, Engine, create_engine, text
+from sqlalchemy import URL, Engine, create_engine
 
 from cbi import db
+from tests.databases import copied
 from tests.factories import released_run
 from tests.redemption_factory import InParts, Issued, in_parts, issued
 
@@ -22,11 +23,7 @@ def told(server: URL, point_at: Callable[[pytest.MonkeyPatch, URL], None]) -> St
 
     def tell(name: str, empty: str) -> object:
         if name not in outcomes:
-            admin = create_engine(server, isolation_level="AUTOCOMMIT")
-            with admin.connect() as connection:
-                connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))
-                connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {empty}"))
-            admin.dispose()
+            copied(server, empty, name)
             url = server.set(database=name)
             owner = create_engine(url, connect_args={"options": "-c search_path=dz"})
             with pytest.MonkeyPatch.context() as patch:
