@@ -24,7 +24,9 @@ peers: $(VENV)/.ready .peers/.ready  ## Install the programs that some tests tal
 demo: setup  ## Run the whole flow on made-up people, then serve it (ARGS=--no-serve ends by itself)
 	@$(BIN)/cbi demo $(ARGS)
 
+# Hundreds of processes begin anew in the tests; where Python may not keep what it compiled, each would compile it again.
 test: setup peers check  ## Lint, types, import rules, then every test
+	@$(BIN)/python -m compileall -q cbi adapters benchmarks
 	@$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
 
 check: setup  ## Lint, format, types and import rules only

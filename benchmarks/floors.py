@@ -79,7 +79,7 @@ _REGISTRY = {
     "persons": "id, household_id, registered_in, is_head, is_recipient, sex, registered_at, data_key, name, born_on,"
     " document, document_index, factor_kind, factor",
     "payment_accounts": "id, person_id, kind, value, value_index, created_at",
-    "consents": "id, person_id, scope, notice, given_on, recorded_at",
+    "consents": "id, person_id, scope, answer, how, notice, said_on, recorded_at",
 }
 
 
@@ -94,7 +94,9 @@ def _spread(number: int, row: Sequence[str], rows: dict[str, list[tuple[object, 
         (person, household, household, True, True, sex, now, raw, name.encode(), born.encode(), raw, raw, "document", raw)
     )  # fmt: skip
     rows["payment_accounts"].append((uuid4(), person, "phone", phone.encode(), phone.encode(), now))
-    rows["consents"].append((uuid4(), person, "assistance", "as told", consented, now))
+    rows["consents"].append(
+        (uuid4(), person, "assistance", "given", "list", "as told", consented, now)
+    )
 
 
 def _flush(connection: psycopg.Connection, rows: dict[str, list[tuple[object, ...]]]) -> None:

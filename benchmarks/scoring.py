@@ -31,7 +31,7 @@ from cbi.registry.models import Household, Person
 from cbi.registry.scorecards import landing, versions
 from cbi.registry.scorecards.definition import Form, Indicator, Kind
 from cbi.registry.scorecards.landing import Answered
-from cbi.registry.scorecards.models import Assessment
+from cbi.registry.scorecards.models import AnswerKey, Assessment
 from cbi.registry.scorecards.sealing import AnswerSealer, place
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "scorecard.yaml"
@@ -53,15 +53,13 @@ def assess(ground: Ground) -> Done:
         ids = session.scalars(select(Household.id).order_by(Household.id)).all()
         today = clock.today(office_of(session).timezone)
     actor = _everything(ground, "rania")
+    asked = kept.scorecard.asked(Form.LONG)
+    # Made up beforehand: what is measured is what becomes of the answers.
+    answers = [{one.name: _answer(chance, one) for one in asked} for _ in range(CHUNK)]
     for some in chunks(ids, CHUNK):
         given = [
-            Answered(
-                each,
-                {one.name: _answer(chance, one) for one in kept.scorecard.asked(Form.LONG)},
-                today,
-                "benchmark",
-            )
-            for each in some
+            Answered(each, said, today, "benchmark")
+            for each, said in zip(some, answers, strict=False)
         ]
         with offices.transaction(OFFICE) as session:
             made = landing.land(session, actor, kept, Form.LONG, given)
@@ -112,18 +110,21 @@ def _opened(ground: Ground) -> float:
             select(
                 Assessment.household_id, Assessment.scorecard, Assessment.version, Assessment.form,
                 Assessment.assessed_on, Assessment.content, Assessment.person_id, Person.data_key,
+                AnswerKey.id, AnswerKey.data_key.label("key"),
             )
             .join(Person, Person.id == Assessment.person_id)
+            .join(AnswerKey, AnswerKey.assessment_id == Assessment.id)
             .execution_options(yield_per=5_000)
         )  # fmt: skip
-        for household, scorecard, version, form, on, content, person, data_key in rows:
+        for household, scorecard, version, form, on, content, person, data_key, *own in rows:
             assert data_key is not None
-            sealer.open(person, data_key, place(household, scorecard, version, form, on), content)
+            where = place(household, scorecard, version, form, on)
+            sealer.open(person, data_key, where, content, *own)
     return took.seconds
 
 
 def _sealed(ground: Ground) -> float:
-    """Seal as much as an assessment holds for every household, and COPY it into the same table."""
+    """Seal as much as an assessment holds for every household, and COPY it and its key into the same tables."""
     with offices.transaction(OFFICE) as session:
         sealer = AnswerSealer(office_of(session).keys)
         people: list[tuple[UUID, UUID, bytes]] = [
@@ -140,18 +141,25 @@ def _sealed(ground: Ground) -> float:
         "facts": {f"fact_{at}": at for at in range(20)},
         "reasons": [{"indicator": "food_coping", "points": "8", "value": 27}] * 4,
     }
-    with copies("assessments") as connection, watch() as took:
+    keys: list[tuple[UUID, bytes]] = []
+    with copies("assessments", "answer_keys") as connection, watch() as took:
         with connection.cursor().copy(
             "COPY floor_assessments (household_id, person_id, scorecard, version, form, assessed_on, source, content,"
             " score_hundredths, band, needs_second, noted_at) FROM STDIN"
         ) as rows:
             for household, person, data_key in people:
                 where = place(household, "vulnerability", version, "long", today)
-                sealed = sealer.seal(person, data_key, where, content)
+                made = sealer.seal(person, data_key, where, content)
+                keys.append((made.key_id, made.key))
                 rows.write_row(
-                    (household, person, "vulnerability", version, "long", today, "floor", sealed, 2100, "severe",
+                    (household, person, "vulnerability", version, "long", today, "floor", made.content, 2100, "severe",
                      False, clock.now())
                 )  # fmt: skip
+        with connection.cursor().copy(
+            "COPY floor_answer_keys (id, assessment_id, data_key) FROM STDIN"
+        ) as rows:
+            for number, (key_id, key) in enumerate(keys):
+                rows.write_row((key_id, number, key))
         connection.commit()
     return took.seconds
 

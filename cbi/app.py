@@ -43,19 +43,24 @@ from cbi.payments.unpaid import withdrawal_endpoints as withdrawals
 from cbi.programmes import endpoints as programmes
 from cbi.programmes import fund_endpoints as funds
 from cbi.programmes import household_endpoints as households
+from cbi.programmes import legal_endpoints as legal_bases
 from cbi.programmes import top_up_endpoints as top_ups
 from cbi.programmes import value_endpoints as transfer_values
 from cbi.programmes import what_if_endpoints as what_if
 from cbi.programmes import work_endpoints as work
 from cbi.proofs import endpoints as proofs
 from cbi.protection import endpoints as protection
+from cbi.protection.exporting import endpoints as exports
 from cbi.reconciliation import endpoints as reconciliation
 from cbi.reconciliation import fee_endpoints as fees
 from cbi.reconciliation import line_endpoints as lines
 from cbi.redemption import endpoints as redemption
 from cbi.redemption.tellers import actor_of_teller
+from cbi.refusals import endpoints as refusals
 from cbi.registry import endpoints as registry
 from cbi.registry.areas import endpoints as places
+from cbi.registry.consent import endpoints as consent
+from cbi.registry.disclosing import endpoints as disclosures
 from cbi.registry.households import endpoints as household_changes
 from cbi.registry.intake import endpoints as intake
 from cbi.registry.linkage import endpoints as pairs
@@ -70,7 +75,8 @@ STAGES = (
     transfer_values, top_ups, ledger, fx, funds, messages, gateway,
     payments, funding, again, signing, rates, waivers, tariffs, receivables, amounts, withdrawals, cards, callbacks,
     redemption, reconciliation, lines, fees, helpline, reporting, month_end, proofs, protection,
-    referrals, pairs,
+    referrals, pairs, refusals,
+    exports, disclosures, consent, legal_bases,
 )  # fmt: skip
 
 HOLDERS: Mapping[str, FindActor] = {"teller": actor_of_teller}

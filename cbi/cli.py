@@ -11,13 +11,16 @@ from cbi.terminal import (
     assessments,
     cards,
     complaints,
+    consent,
     counter,
     deployment,
+    disclosures,
     enrolment,
+    exports,
     fx,
     household_acts,
     lines,
-    linkage,
+    linkage_exchange,
     money,
     months,
     moving,
@@ -27,6 +30,7 @@ from cbi.terminal import (
     protection,
     receivables,
     referrals,
+    refusals,
     scorecards,
     signing,
     statements,
@@ -49,12 +53,16 @@ app = typer.Typer(
 app.add_typer(deployment.office, name="office")
 app.add_typer(deployment.database, name="db")
 app.add_typer(people.users, name="user")
-app.add_typer(linkage.registry, name="registry")
+app.add_typer(linkage_exchange.registry, name="registry")
 app.add_typer(areas.areas, name="areas")
 app.add_typer(household_acts.households, name="household")
 app.add_typer(referrals.referrals, name="referral")
+app.add_typer(consent.notices, name="notice")
+app.add_typer(consent.consents, name="consent")
 app.add_typer(protection.person, name="person")
 app.add_typer(protection.erasure, name="erasure")
+app.add_typer(exports.exports, name="export")
+app.add_typer(disclosures.disclosures, name="disclosure")
 app.add_typer(protection.keys, name="keys")
 app.add_typer(scorecards.scorecards, name="scorecard")
 app.add_typer(assessments.assessments, name="assess")
@@ -94,6 +102,8 @@ for command in (
     texts.phone,
 ):
     app.command()(command)
+app.command("refuse")(refusals.refuse)
+app.command("refusals")(refusals.refused)
 
 
 def main() -> None:

@@ -113,10 +113,10 @@ def wrapping_keys() -> Iterator[Finding]:
         yield Finding("wrong", str(error))
         return
     for key in found:
-        if key.people and not key.is_kept:
+        if key.keys and not key.is_kept:
             yield Finding(
                 "wrong",
-                f"The data of {key.people} people is under the wrapping key {key.name}, which is not kept here."
+                f"{key.keys} keys of people's data are under the wrapping key {key.name}, which is not kept here."
                 " Bring back the file of wrapping keys; after a backup was read back: cbi keys import.",
             )
     if sum(key.is_kept and bool(key.name) for key in found) > 1:

@@ -27,10 +27,12 @@ from cbi.payments.outcomes import late
 from cbi.payments.runs import closing, queries, runs, scheduled
 from cbi.payments.sending import ageing, dispatch, inbox, polling, providers, sending
 from cbi.payments.states import RunState
+from cbi.programmes import following
 from cbi.redemption import expiry, issuing
 from cbi.redemption.models import Teller
 from cbi.registry import personal, privacy
 from cbi.registry.households import requests
+from cbi.registry.households.recording import FOLLOWING
 from cbi.registry.intake import pulling, sources
 from cbi.registry.intake import waiting as lists
 from cbi.registry.linkage import finding, staff
@@ -173,6 +175,11 @@ def linking(office: str) -> int:
     return compared
 
 
+def follow(office: str) -> int:
+    """Let suspensions follow people whose household split or was merged; returns how many changes were followed."""
+    return offices.transact(office, following.catch_up)
+
+
 def _colleagues(session: Session) -> Iterator[staff.Colleague]:
     for user in session.scalars(select(User).where(User.disabled_at.is_(None))):
         yield staff.Colleague("user", user.id, user.full_name)
@@ -251,6 +258,7 @@ HOUSEKEEPING: dict[str, tuple[Callable[[str], int], int]] = {
     "imports": (imports, 30),
     "pull": (pull, 3600),
     "linking": (linking, 60),
+    FOLLOWING: (follow, 300),
     "expire": (expire, 900),
     "adopt": (adopt, 300),
     "age": (age, 3600),

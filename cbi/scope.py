@@ -56,6 +56,7 @@ SEEN: Mapping[str, str] = {
     "household_requests": _HOUSEHOLD,
     "assessments": _HOUSEHOLD,
     "assessment_decisions": _through("assessment_id", "assessments"),
+    "answer_keys": _through("assessment_id", "assessments"),
     "appeals": _HOUSEHOLD,
     # Who cannot see all of a pair is not told of it, nor may decide about it.
     "duplicate_flags": (
@@ -76,6 +77,7 @@ SEEN: Mapping[str, str] = {
     "rejected_row_ends": _through("rejected_row_id", "rejected_rows"),
     "referrals": _HOUSEHOLD,
     "person_views": _PERSON,
+    "export_persons": _PERSON,
     "erasure_persons": _PERSON,
     "enrolments": _HOUSEHOLD,
     "suspensions": _HOUSEHOLD,
@@ -118,6 +120,7 @@ WRITTEN_FIRST = frozenset({"household_changes"})
 
 OPEN: Mapping[str, str] = {
     "work_members": "numbers on a group's sheets; a group is seen whole or not at all",
+    "followed_changes": "that a change of households was looked at, and nothing of it",
     "work_pay": "which sheet made which entitlement, both of which are hidden",
     "transfers": "the books: no role held for areas reads them",
     "matches": "statements: no role held for areas reads them",

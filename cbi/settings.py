@@ -55,14 +55,35 @@ class Settings(BaseSettings):
     fx_rate_days: int = Field(default=31, ge=0)
     """How many days old an exchange rate may be where amounts in two currencies are compared. An older one is refused."""
 
+    reassess_within_days: int = Field(default=90, ge=1)
+    """Within how many days a household is to be assessed again whose needs or bands came with a split or merge."""
+
+    exchange_lines_a_day: int = Field(default=100_000, ge=1)
+    """How many keyed hashes of other agencies are compared with the registry in a day, so that nobody tries all names."""
+
     keep_households_days: int = Field(default=730, ge=30)
-    """How long a household's data is kept after it takes no part any more and was last paid; then it is to be destroyed."""
+    """How long a household's data is kept after it takes no part any more, and its last change and payment; then it goes."""
 
     keep_texts_days: int = Field(default=365, ge=30)
     """How long the words that recipients wrote are kept once they were dealt with."""
 
+    keep_answers_days: int = Field(default=730, ge=30)
+    """How long what a household answered is kept after its assessment; then it is to be destroyed, and its score stays."""
+
     keep_rejected_rows_days: int = Field(default=90, ge=7)
     """How long the cells of rows that could not land are kept for somebody to mend them."""
+
+    export_rows: int = Field(default=500, ge=1)
+    """How many people a list that leaves the house may hold before a second person has to approve it."""
+
+    export_rows_a_day: int = Field(default=1000, ge=1)
+    """The same for all lists together that one person asks for within 24 hours."""
+
+    exports_a_day: int = Field(default=5, ge=1)
+    """How many lists one person may ask for within 24 hours before a second person has to approve the next."""
+
+    export_hours: int = Field(default=24, ge=1, le=336)
+    """How long after it was asked for a list can be fetched."""
 
     sms_transport: str = "simulator"
     """How texts leave: `simulator` (files in the data folder), `kannel`, or `http` (any other gateway). See docs/sms.md."""
@@ -91,6 +112,9 @@ class Settings(BaseSettings):
 
     public_forms: bool = False
     """Whether anybody may register themself, refer somebody or ask a question at `/apply`, without signing in."""
+
+    public_requests_a_day: int = Field(default=50, ge=1)
+    """How many requests and questions are taken in from one address in a day; a partner's are not counted."""
 
     host: str = "127.0.0.1"
     port: int = 8750

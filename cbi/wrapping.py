@@ -6,9 +6,11 @@ destroyed. That is why these keys are random and not derived from the master key
 
 import base64
 import binascii
+import fcntl
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -101,29 +103,63 @@ def _read(file: Path, *_stamp: int) -> Sequence[WrappingKey]:
     return tuple(found)
 
 
-def write(keys: Sequence[WrappingKey]) -> None:
-    """Replace the file in one step, on disk before it counts. Raises UnusableWrappingKeys."""
+@contextmanager
+def alone() -> Iterator[None]:
+    """Keep everybody else from changing the file, from before it is read until it is written.
+
+    Whoever comes second waits, also on another machine that sees the same disk. Without it two changes at once would
+    each write what they had read, and a key that somebody's data is under would be lost. Raises UnusableWrappingKeys.
+    """
     file = path()
-    draft = file.with_name(f"{file.name}.{os.getpid()}")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        held = file.with_name(f"{file.name}.lock").open("a")
+    except OSError as error:
+        raise _unwritable(file, error) from None
+    with held:  # closing gives the lock back, as the end of the process does
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX)
+        except OSError as error:
+            raise _unwritable(file, error) from None
+        _read.cache_clear()
+        yield
+
+
+def write(keys: Sequence[WrappingKey]) -> None:
+    """Replace the file in one step, on disk before it counts; within `alone`. Raises UnusableWrappingKeys."""
+    file = path()
     lines = [f"{key.made_at.isoformat()} {base64.b64encode(key.secret).decode()}\n" for key in keys]
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o400)
-        with os.fdopen(descriptor, "w") as out:
-            out.write(_HEADER + "".join(lines))
-            out.flush()
-            os.fsync(out.fileno())
-        draft.replace(file)
-        folder = os.open(file.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        replace(file, _HEADER + "".join(lines), mode=0o400)
     except OSError as error:
-        raise UnusableWrappingKeys(
-            f"The wrapping keys cannot be written to {file}: {error.strerror}.",
-            next_step="Make the folder writable for this command, or name another in CBI_WRAPPING_KEYS_FILE.",
-        ) from None
+        raise _unwritable(file, error) from None
+
+
+def replace(file: Path, content: str, *, mode: int) -> None:
+    """Put this content in the place of the file, all of it or none, and on disk before it counts. Raises OSError."""
+    draft = file.with_name(f"{file.name}.{os.getpid()}")
+    draft.unlink(
+        missing_ok=True
+    )  # of a process that died, and whose mode would keep us from writing
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "w") as out:
+        out.write(content)
+        out.flush()
+        os.fsync(out.fileno())
+    draft.replace(file)
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _unwritable(file: Path, error: OSError) -> UnusableWrappingKeys:
+    return UnusableWrappingKeys(
+        f"The wrapping keys cannot be written to {file}: {error.strerror}.",
+        next_step="Make the folder writable for this command, or name another in CBI_WRAPPING_KEYS_FILE.",
+    )
 
 
 def fresh(made_at: datetime) -> WrappingKey:

@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 from cbi import clock
 from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
+from cbi.registry.consent.models import Consent
 from cbi.registry.import_models import Import
 from cbi.registry.models import (
-    Consent,
     DuplicateFlag,
     FactorKind,
     Household,
@@ -100,7 +100,13 @@ def household(
         account = {"kind": "phone", "value": b"", "value_index": person.bytes, "created_at": now}
         session.add(PaymentAccount(person_id=person, **account))
     if consent:
-        notice = {"scope": "registration", "notice": "1", "given_on": now.date()}
+        notice = {
+            "scope": "assistance",
+            "answer": "given",
+            "how": "in_person",
+            "notice": "1",
+            "said_on": now.date(),
+        }
         session.add(Consent(person_id=person, recorded_at=now, **notice))
     session.flush()
     return this

@@ -19,8 +19,18 @@ class Permission(StrEnum):
     PARTNER_CHANGE = "referral.partner_change"
     PERSON_OPEN = "person.open"
     VIEWS_READ = "person_views.read"
+    NOTICE_PROPOSE = "notice.propose"
+    NOTICE_ACCEPT = "notice.accept"
+    CONSENT_RECORD = "consent.record"
+    LEGAL_BASIS_ACCEPT = "legal_basis.accept"
     ERASURE_ASK = "erasure.ask"
     ERASURE_CONFIRM = "erasure.confirm"
+    EXPORT_READ = "export.read"
+    EXPORT_ASK = "export.ask"
+    EXPORT_APPROVE = "export.approve"
+    DISCLOSURE_READ = "disclosure.read"
+    DISCLOSURE_PROPOSE = "disclosure.propose"
+    DISCLOSURE_APPROVE = "disclosure.approve"
     AREAS_CHANGE = "areas.change"
     SCORECARD_PROPOSE = "scorecard.propose"
     SCORECARD_ACCEPT = "scorecard.accept"
@@ -92,6 +102,7 @@ class Role(StrEnum):
     TREASURER = "treasurer"
     COMPLAINT_HANDLER = "complaint_handler"
     PROTECTION_OFFICER = "protection_officer"
+    LEGAL_OFFICER = "legal_officer"
     AUDITOR = "auditor"
     ADMINISTRATOR = "administrator"
     TELLER = "teller"
@@ -121,6 +132,8 @@ _SIGN_HIGH = {
     _P.FX_CONFIRM,
     _P.PROOF_READ,
 }
+_HAND_OUT = {_P.EXPORT_READ, _P.EXPORT_ASK}
+_ANSWER_OUTSIDE = {*_HAND_OUT, _P.DISCLOSURE_READ, _P.DISCLOSURE_PROPOSE}
 _HEAR_COMPLAINTS = {
     _P.REGISTRY_READ,
     _P.APPEAL_LODGE,
@@ -131,8 +144,10 @@ _HEAR_COMPLAINTS = {
     _P.CARD_READ,
     _P.CARD_BLOCK,
     _P.PRIVACY_CHOOSE,
+    _P.CONSENT_RECORD,
     _P.COMPLAINT_HANDLE,
 }
+_TELL_PEOPLE = {_P.NOTICE_PROPOSE, _P.NOTICE_ACCEPT, _P.LEGAL_BASIS_ACCEPT}
 
 ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     Role.REGISTRATION_OFFICER: frozenset(
@@ -151,6 +166,7 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
             _P.ERASURE_ASK,
             _P.PROGRAMME_READ,
             _P.PRIVACY_CHOOSE,
+            _P.CONSENT_RECORD,
             _P.CARD_READ,
             _P.CARD_ISSUE,
             _P.WORK_READ,
@@ -158,12 +174,15 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
             _P.CONDITION_NOTE,
             _P.PRICES_ENTER,
         }
+        | _HAND_OUT
     ),
     Role.PROGRAMME_MANAGER: frozenset(
         _READ_THE_BOOKS
+        | _ANSWER_OUTSIDE
         | {_P.ENROLMENT_CHANGE, _P.CONDITION_NOTE, _P.CONDITION_CONFIRM}
         | {_P.PRICES_ENTER, _P.VALUE_PROPOSE}
-        | {_P.HOUSEHOLD_CHANGE, _P.HOUSEHOLD_CONFIRM}
+        | {_P.HOUSEHOLD_CHANGE, _P.HOUSEHOLD_CONFIRM, _P.CONSENT_RECORD}
+        | _TELL_PEOPLE
         | {_P.SCORECARD_PROPOSE, _P.SCORECARD_ACCEPT, _P.ASSESSMENT_CONFIRM}
         | {_P.APPEAL_LODGE, _P.APPEAL_DECIDE}
         | {
@@ -197,7 +216,10 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     ),
     Role.HEAD_OF_FINANCE: frozenset(_READ_THE_BOOKS | _SIGN_HIGH | {_P.RUN_SIGN_FINANCE}),
     Role.COUNTRY_DIRECTOR: frozenset(
-        _READ_THE_BOOKS | _SIGN_HIGH | {_P.RUN_SIGN_DIRECTOR, _P.ERASURE_CONFIRM}
+        _READ_THE_BOOKS
+        | _SIGN_HIGH
+        | {_P.RUN_SIGN_DIRECTOR, _P.ERASURE_CONFIRM, _P.LEGAL_BASIS_ACCEPT}
+        | {_P.EXPORT_READ, _P.EXPORT_APPROVE, _P.DISCLOSURE_READ}
     ),
     Role.TREASURER: frozenset(
         _READ_THE_BOOKS
@@ -214,6 +236,8 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     Role.COMPLAINT_HANDLER: frozenset(_HEAR_COMPLAINTS),
     Role.PROTECTION_OFFICER: frozenset(
         _HEAR_COMPLAINTS
+        | _ANSWER_OUTSIDE
+        | {_P.EXPORT_APPROVE}
         | {
             _P.COMPLAINT_SENSITIVE,
             _P.REGISTRY_EXCHANGE,
@@ -223,9 +247,16 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
         }
         | {_P.SCORECARD_PROPOSE, _P.SCORECARD_ACCEPT, _P.ASSESS, _P.ASSESSMENT_OPEN}
         | {_P.ASSESSMENT_CONFIRM, _P.APPEAL_DECIDE}
+        | _TELL_PEOPLE
+    ),
+    Role.LEGAL_OFFICER: frozenset(
+        {_P.EXPORT_READ, _P.EXPORT_APPROVE, _P.DISCLOSURE_READ, _P.DISCLOSURE_APPROVE}
+        | {_P.PROGRAMME_READ, _P.VIEWS_READ}
+        | _TELL_PEOPLE
     ),
     Role.AUDITOR: frozenset(
         _READ_THE_BOOKS
+        | {_P.EXPORT_READ, _P.DISCLOSURE_READ}
         | {_P.REGISTRY_READ, _P.VIEWS_READ, _P.PROOF_READ, _P.AUDIT_READ, _P.WORK_READ}
     ),
     Role.ADMINISTRATOR: frozenset({_P.USER_MANAGE, _P.PROOF_READ}),
@@ -263,23 +294,25 @@ AREA_ROLES: frozenset[Role] = frozenset(
 
 IN_AN_AREA: frozenset[Permission] = frozenset(
     {
-        _P.REGISTRY_IMPORT, _P.REGISTRY_READ, _P.REGISTRY_DECIDE, _P.PERSON_OPEN, _P.PRIVACY_CHOOSE,
+        _P.REGISTRY_IMPORT, _P.REGISTRY_READ, _P.REGISTRY_DECIDE, _P.PERSON_OPEN, _P.PRIVACY_CHOOSE, _P.CONSENT_RECORD,
         _P.HOUSEHOLD_CHANGE, _P.HOUSEHOLD_CONFIRM,
         _P.ASSESS, _P.ASSESSMENT_OPEN, _P.ASSESSMENT_CONFIRM, _P.APPEAL_LODGE, _P.APPEAL_DECIDE,
         _P.PROGRAMME_READ, _P.ENROLMENT_CHANGE, _P.CONDITION_NOTE, _P.CONDITION_CONFIRM, _P.PRICES_ENTER,
         _P.WORK_READ, _P.WORK_ARRANGE, _P.WORK_ENTER, _P.WORK_SIGN,
         _P.CARD_READ, _P.CARD_ISSUE, _P.CARD_BLOCK, _P.PAYMENT_READ, _P.CODE_REISSUE,
         _P.COMPLAINT_HANDLE, _P.COMPLAINT_SENSITIVE,
+        _P.EXPORT_READ, _P.EXPORT_ASK,
     }
 )  # fmt: skip
 """What a role allows where it is held for areas. Whatever is done to a programme, a run or the books as a whole, from a
 part of the households that looks like all of them, takes the role for the whole office."""
 
 APART: Mapping[Role, frozenset[Role]] = {
-    Role.ADMINISTRATOR: frozenset({*SIGNS, Role.TREASURER}),
+    Role.ADMINISTRATOR: frozenset({*SIGNS, Role.TREASURER, Role.LEGAL_OFFICER}),
     Role.TELLER_SUPERVISOR: STAFF_ROLES - {Role.TELLER_SUPERVISOR},
 }
-"""Roles that nobody may hold together: whoever makes users moves no money; a provider's supervisor is not staff."""
+"""Roles that nobody may hold together: whoever makes users moves no money and lets no data out; a provider's supervisor
+is not staff."""
 
 
 class RolesNotAllowed(Invalid):

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Form
+from fastapi import Depends, Form, UploadFile
 from fastapi.responses import Response
 
 from cbi import clock
@@ -14,7 +14,9 @@ from cbi.access.actor import Actor
 from cbi.access.guards import may
 from cbi.access.holders import holding
 from cbi.access.permissions import SIGNS, Permission, Role
+from cbi.console.approvals_policy_changes import changes
 from cbi.console.approvals_words import step_name
+from cbi.console.finance_parts import no_file
 from cbi.console.overview_discrepancies import names_of
 from cbi.console.pages import Pages
 from cbi.console.visit import ThisVisit
@@ -26,9 +28,11 @@ from cbi.payments.signing import approval_policy, delegations, policies
 from cbi.payments.signing.approval_policy import ORDINARY, Policy
 from cbi.payments.signing.delegations import Terms, UnusableDelegation
 from cbi.payments.signing.signing_models import ApprovalPolicy, Delegation
+from cbi.refusals import refusing
 
 PATH = "/approval-policy"
 router = Pages()
+LARGEST = 1 << 18
 
 Reader = Annotated[Actor, Depends(may(Permission.POLICY_READ))]
 Changer = Annotated[Actor, Depends(may(Permission.POLICY_CHANGE))]
@@ -73,14 +77,19 @@ def show(visit: ThisVisit, session: OfficeSession, actor: Reader) -> Response:
         for row in rows
     ]  # fmt: skip
     holds = next((each for each in versions if each.row.accepted_at), None)
-    proposed = versions[0] if versions and not versions[0].row.accepted_at else None
+    newest = versions[0] if versions else None
+    waits = newest is not None and not newest.row.accepted_at and not newest.row.refusal_id
+    proposed = newest if waits else None
     mine = [role for role, permission in SIGNS.items() if actor.may_somewhere(permission)]
     return visit.show(
         "approvals/policy.html",
         ordinary=ORDINARY,
         holds=holds,
         proposed=proposed,
-        former=[each for each in versions if each not in (holds, proposed)],
+        changes=changes(visit, holds.policy if holds else None, proposed.policy)
+        if proposed
+        else [],
+        versions=versions,
         may_change=actor.may(Permission.POLICY_CHANGE),
         is_own=proposed is not None and proposed.row.proposed_by == actor.id,
         standing_in=_standing_in(session, actor),
@@ -88,6 +97,28 @@ def show(visit: ThisVisit, session: OfficeSession, actor: Reader) -> Response:
         colleagues=_colleagues(session, actor),
         step_name=partial(step_name, visit),
     )
+
+
+@router.post(PATH)
+def propose(
+    visit: ThisVisit, session: OfficeSession, actor: Changer, file: UploadFile | None = None, code: Code = ""
+) -> Response:  # fmt: skip
+    """Propose the policy that a file describes."""
+    if file is None or not file.filename:
+        raise no_file()
+    text = file.file.read(LARGEST).decode("utf-8-sig", errors="replace")
+    made = policies.propose(session, actor, text, code)
+    said = visit.gettext("Version %(version)s is proposed. Somebody else accepts it.", version=made.version)  # fmt: skip
+    return visit.go(PATH, said)
+
+
+@router.post(PATH + "/{version}/refuse")
+def refuse(
+    visit: ThisVisit, session: OfficeSession, actor: Changer, version: int, reason: Word = ""
+) -> Response:
+    """Refuse a proposed version, or take back one's own."""
+    refusing.refuse(session, actor, "approval-policy", str(version), reason)
+    return visit.go(PATH, visit.gettext("It is refused. Put right, it can be proposed anew."))
 
 
 @router.post(PATH + "/{version}/accept")

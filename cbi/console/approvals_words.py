@@ -210,6 +210,9 @@ REFUSALS: Table = {
         N_("Run %(number)s can still be called off, so it is not released yet."),
         N_("Release it when the time is over; the page says when."),
     ),
+    "payment_run.own_payment": (
+        N_("Run %(number)s pays a household that you belong to."), N_("Ask a colleague who may sign payment runs."),
+    ),
     "payment_run.only_people": (N_("A run is signed by a person, not by a program."), N_("Sign in under your name.")),
     "payment_run.nothing_to_pay": (N_("This run has no payments left."), N_("Call it off.")),
     "payment_run.not_locked": (

@@ -27,7 +27,7 @@ from cbi.redemption.models import (
 )
 from cbi.redemption.part_terms import PARTIAL, PartTerms, with_rules
 from cbi.redemption.queries import Unanswered
-from cbi.redemption.states import CodeState, HoldState
+from cbi.redemption.states import CodeState, CollectedAs, HoldState
 
 
 class NoSuchReceipt(NotFound):
@@ -69,6 +69,8 @@ class Slip:
     """How it may be handed over in parts; None: all of it at once."""
     left: Money | None
     """What is still to be paid after this part; None where it was all of it."""
+    collected_as: CollectedAs
+    """As what the person who takes it was recognised."""
 
 
 def place(session: Session, actor: Actor) -> Place:
@@ -118,7 +120,7 @@ def slip(
     return Slip(
         held.id, held.receipt, amount, held.held_until, standing, paid.paid_at if paid else None, office.name,
         office.code, teller, office.id, issue.expires_on, part_terms.read(partial, held.currency),
-        None if left is None else Money(left, held.currency),
+        None if left is None else Money(left, held.currency), held.collected_as,
     )  # fmt: skip
 
 

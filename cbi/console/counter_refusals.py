@@ -103,6 +103,34 @@ _PERSONS: Table = {
         N_("The code is right, but what the person said does not match."),
         N_("Ask for the word they chose when they registered, and type it with the code. Tries left: %(tries_left)s."),
     ),
+    "redemption.factor_missing.alternate": (
+        N_("The code is right, but the person has not shown anything yet."),
+        N_(
+            "Ask for the document, card or word that they registered. It may also be collected by the alternate whom the "
+            "household named, with what that person registered. This cost no try."
+        ),
+    ),
+    "redemption.factor_missing.guardian": (
+        N_("The code is right, and the money is for a child: only the appointed guardian collects it."),
+        N_("Ask the guardian for the document, card or word that they registered. This cost no try."),
+    ),
+    "redemption.wrong_factor.alternate": (
+        N_("The code is right, but what the person showed or said does not match."),
+        N_(
+            "Ask for the document, card or word that they registered. It may also be collected by the alternate whom the "
+            "household named, with what that person registered. Tries left: %(tries_left)s."
+        ),
+    ),
+    "redemption.wrong_factor.guardian": (
+        N_("The code is right, and the money is for a child: only the appointed guardian collects it."),
+        N_(
+            "Ask the guardian for the document, card or word that they registered. Tries left: %(tries_left)s."
+        ),
+    ),
+    "redemption.no_guardian": (
+        N_("The money is for a child, and nobody is on record who was appointed to answer for it."),
+        N_("Do not pay. Call the supervisor: the office must record the decision that appoints the guardian."),
+    ),
     "redemption.wrong_factor_stop": (
         N_("What the person showed or said was wrong too often."),
         N_("Do not pay. Call the supervisor, who can vouch for the person."),

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from cbi.access.actor import Actor
 from cbi.access.guards import may
 from cbi.access.permissions import Permission
+from cbi.console import decisions_withdrawing
 from cbi.console.languages import N_
 from cbi.console.overview_words import STATES
 from cbi.console.pages import Pages
@@ -30,6 +31,7 @@ from cbi.payments.unpaid.decision_models import Remedy
 from cbi.payments.unpaid.undecided import AGES, Chosen, Line, Obstacle
 
 router = Pages()
+router.include_router(decisions_withdrawing.router)
 MENU = ()
 REFUSALS: Table = {
     "payment_decision.only_people": (

@@ -132,12 +132,12 @@ def _let_in(
     typed = {"wanted": wanted, "username": username, "chosen": chosen}
     try:
         require_safe(request)
-        tries.require_some_left(request)
+        tries.require_some_left(request, tries.Use(who))
         token = sign_in_at(request, chosen, sign_in)
     except CodeNeeded as refusal:
         return _door(visit, request, who, refusal=refusal, **typed)
     except Unauthenticated as refusal:
-        tries.count_wrong(request)
+        tries.count_wrong(request, tries.Use(who))
         return _door(visit, request, who, refusal=refusal, **typed)
     except (NotSafeHere, tries.TooManyTries) as refusal:
         return _door(visit, request, who, refusal=refusal, **typed)

@@ -39,6 +39,7 @@ OWED: Mapping[str, tuple[str, str]] = {
 CLOSES: Mapping[str, tuple[str, str]] = {
     "open": (N_("its books are open"), "plain"),
     "proposed": (N_("proposed to be closed"), "wait"),
+    "refused": (N_("its closing was refused"), "bad"),
     "closed": (N_("its books are closed"), "good"),
     "reopened": (N_("opened again"), "plain"),
 }

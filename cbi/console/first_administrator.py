@@ -52,7 +52,7 @@ def become(
 
     try:
         require_safe(request)
-        tries.require_some_left(request)
+        tries.require_some_left(request, tries.Use.SET_UP)
         if password != again:
             raise PasswordsDiffer(
                 "The two new passwords are not the same.", next_step="Type the same one twice."
@@ -61,7 +61,7 @@ def become(
     except CbiError as refusal:
         names_no_office = isinstance(refusal, Unauthenticated)
         if names_no_office or isinstance(refusal, setting_up.TokenRefused):
-            tries.count_wrong(request)
+            tries.count_wrong(request, tries.Use.SET_UP)
         return visit.show(
             "access/first_administrator.html",
             username=username,

@@ -15,6 +15,7 @@ from cbi.console import (
     overview_discrepancies,
     overview_findings,
     overview_line_words,
+    overview_lines,
     overview_payments,
     overview_refusals,
     overview_statements,
@@ -35,7 +36,9 @@ from cbi.reporting.overview import CycleLine, Lately, overview
 from cbi.reporting.stuck import Reason, Stuck
 
 router = Pages()
-for part in (overview_discrepancies, overview_findings, overview_statements, overview_payments):
+for part in (
+    overview_discrepancies, overview_findings, overview_lines, overview_statements, overview_payments,
+):  # fmt: skip
     router.include_router(part.router)
 
 MENU = (Entry(N_("Discrepancies"), "/discrepancies", Permission.DISCREPANCY_READ),)

@@ -83,7 +83,7 @@ def _of_line(visit: Visit, session: Session, actor: Actor, line_id: UUID) -> lis
             actor.may(Permission.RUN_AUTHORISE) and each.reported_by != actor.id,
         )
         for each in line_findings.reported(session, line_id)
-        if each.confirmed_by is None
+        if each.confirmed_by is None and each.refusal_id is None
     ]  # fmt: skip
 
 
@@ -94,7 +94,7 @@ def _of_amount(session: Session, actor: Actor, payment_id: UUID) -> list[Report]
             actor.may(Permission.RUN_AUTHORISE) and each.reported_by != actor.id,
         )
         for each in amounts.reported(session, payment_id)
-        if each.confirmed_by is None
+        if each.confirmed_by is None and each.refusal_id is None
     ]  # fmt: skip
 
 
@@ -153,7 +153,7 @@ def confirm_line(
     code: Code = "",
 ) -> Response:
     """Confirm a colleague's report: our books hold what the line is."""
-    line_findings.confirm(session, actor, _uuid(finding), code)
+    line_findings.confirm(session, actor, read_id(finding), code)
     return visit.go(
         f"/discrepancies/{discrepancy_id}", visit.gettext("Confirmed: our books hold it now.")
     )
@@ -187,7 +187,7 @@ def confirm_amount(
     code: Code = "",
 ) -> Response:
     """Confirm a colleague's report: what the attempt took is booked."""
-    amounts.confirm(session, actor, _uuid(finding), code)
+    amounts.confirm(session, actor, read_id(finding), code)
     return visit.go(
         f"/discrepancies/{discrepancy_id}", visit.gettext("Confirmed: our books hold it now.")
     )
@@ -221,16 +221,19 @@ def _said(verdict: str, payment: str, attempt: str, programme: str) -> Said:
         raise _too_little() from None
     return Said(
         said,
-        payment_id=_uuid(payment) if said in {Verdict.ATTEMPT, Verdict.MORE} else None,
+        payment_id=read_id(payment) if said in {Verdict.ATTEMPT, Verdict.MORE} else None,
         attempt=number if said in {Verdict.ATTEMPT, Verdict.MORE} else None,
         transfer_id=transfer_id,
-        other_line_id=_uuid(which) if said is Verdict.OPPOSITE else None,
+        other_line_id=read_id(which) if said is Verdict.OPPOSITE else None,
         programme=programme.strip() if said in {Verdict.LOST, Verdict.FEE} else None,
-        discrepancy_id=_uuid(which) if said in {Verdict.FIRST_STORY, Verdict.LATER_STORY} else None,
+        discrepancy_id=read_id(which)
+        if said in {Verdict.FIRST_STORY, Verdict.LATER_STORY}
+        else None,
     )
 
 
-def _uuid(text: str) -> UUID:
+def read_id(text: str) -> UUID:
+    """The id that a form names. Raises SaysTooLittle."""
     try:
         return UUID(text.strip())
     except ValueError:

@@ -16,6 +16,7 @@ ROLES: Mapping[Role, str] = {
     Role.TREASURER: N_("treasurer"),
     Role.COMPLAINT_HANDLER: N_("complaint handler"),
     Role.PROTECTION_OFFICER: N_("protection officer"),
+    Role.LEGAL_OFFICER: N_("legal officer"),
     Role.AUDITOR: N_("auditor"),
     Role.ADMINISTRATOR: N_("administrator"),
     Role.TELLER: N_("teller"),

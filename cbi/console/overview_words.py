@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from cbi.console.languages import N_
 from cbi.console.overview_fee_words import FEE_KINDS
 from cbi.console.overview_line_words import LINE_FAILURES, LINE_KINDS, LINE_SOURCES
-from cbi.console.overview_payee_words import PAYEE_FAILURES, PAYEE_KINDS
+from cbi.console.overview_payee_words import HELD_BY_PAIRS, PAYEE_FAILURES, PAYEE_KINDS
 from cbi.fsp.messages import FailureReason
 from cbi.payments.outcomes.discrepancies import PAID_LESS, PAID_MORE, PAID_TWICE, WITHOUT_COVER
 from cbi.payments.states import PaymentState, RunState
@@ -300,6 +300,7 @@ STUCK: Mapping[Reason, StuckWords] = {
         N_("Run %(run)s (%(programme)s, %(period)s): %(provider)s may have paid these, so they are not sent again."),
         N_("Look at the discrepancies"),
     ),
+    Reason.HELD_BY_PAIRS: StuckWords(*HELD_BY_PAIRS),
     Reason.UNKNOWN: StuckWords(N_("Nobody can say whether %(provider)s paid these."), N_("Look at each payment")),
     Reason.FAILED: StuckWords(
         N_("Run %(run)s (%(programme)s, %(period)s): %(provider)s could not pay these."), N_("See which, and decide"),

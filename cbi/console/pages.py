@@ -78,7 +78,7 @@ async def _public(answer: Answer, limit: int, request: Request) -> Response:
         try:
             if request.method not in _READING:
                 await body.take(request, limit, None)
-                await _check_form(request, body, visit)
+                visit.form_key = await _check_form(request, body, visit)
             async with door.gate:
                 return visit.given(await answer(Request(request.scope, body.again())))
         except Exception as error:

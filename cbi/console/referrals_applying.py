@@ -13,6 +13,7 @@ from cbi.console.doorway import require_safe
 from cbi.console.pages import Pages
 from cbi.console.referrals_words import MISSING, REFUSED, STATES, TO_THE_SENDER
 from cbi.console.refusals import Table
+from cbi.console.tries import Use
 from cbi.console.visit import Entry, ThisVisit, Visit
 from cbi.errors import CbiError, Invalid, NotFound
 from cbi.http.requests import entrance
@@ -79,7 +80,9 @@ def register(
     asked = Asked(name=name, phone=phone, size=size, area=area, words=words)
 
     def take(session: Session) -> Received:
-        return receiving.register(session, asked, language=visit.language, agreed=agreed == "yes")
+        return receiving.register(
+            session, asked, language=visit.language, agreed=agreed == "yes", form=_form_key(visit)
+        )
 
     return _taken(visit, request, "self", office, asked, take)
 
@@ -93,7 +96,14 @@ def refer(
     asked = Asked(name=name, phone=phone, size=size, area=area, words=words)
 
     def take(session: Session) -> Received:
-        return receiving.refer(session, key, asked, language=visit.language, agreed=agreed == "yes")
+        return receiving.refer(
+            session,
+            key,
+            asked,
+            language=visit.language,
+            agreed=agreed == "yes",
+            form=_form_key(visit),
+        )
 
     return _taken(visit, request, "partner", office, asked, take)
 
@@ -106,7 +116,7 @@ def ask(
     asked = Asked(phone=phone, words=words)
 
     def take(session: Session) -> Received:
-        return receiving.question(session, asked, language=visit.language)
+        return receiving.question(session, asked, language=visit.language, form=_form_key(visit))
 
     return _taken(visit, request, "question", office, asked, take)
 
@@ -117,7 +127,7 @@ def answer(request: Request, visit: ThisVisit, office: Short = "", follow: Short
     try:
         _require_open()
         require_safe(request)
-        tries.require_some_left(request)
+        tries.require_some_left(request, Use.FOLLOW)
         code = _office(visit, request, office)
         found = offices.transact(code, lambda session: receiving.followed(session, follow))
     except CbiError as refusal:
@@ -125,7 +135,7 @@ def answer(request: Request, visit: ThisVisit, office: Short = "", follow: Short
             "referrals/apply.html", offices=_offices(request), typed={"office": office}, refusal=refusal
         )  # fmt: skip
     if found is None:
-        tries.count_wrong(request)
+        tries.count_wrong(request, Use.FOLLOW)
         return visit.show(
             "referrals/apply.html", offices=_offices(request), typed={"office": office, "wrong": "yes"}
         )  # fmt: skip
@@ -157,13 +167,34 @@ def _taken(
     try:
         _require_open()
         require_safe(request)
-        tries.require_some_left(request)
-        received = offices.transact(_office(visit, request, office), take)
+        code = _office(visit, request, office)
+        if who == "partner":  # has a key, and a count of wrong ones
+            tries.require_some_left(request, Use.PARTNER)
+            received = offices.transact(code, take)
+        else:
+            received = _counted(request, code, take)
     except CbiError as refusal:
         if isinstance(refusal, UnknownPartner):
-            tries.count_wrong(request)
+            tries.count_wrong(request, Use.PARTNER)
         return _form(visit, request, who, typed, refusal)
     return visit.show("referrals/received.html", who=who, received=received)
+
+
+def _counted(request: Request, code: str, take: Take) -> Received:
+    """Take a request in, unless too many came from its address today. What is refused or came before counts for nothing."""
+    counted = tries.take_in(request, offices.transact(code, offices.office_of).hotline)
+    received = None
+    try:
+        received = offices.transact(code, take)
+        return received
+    finally:
+        if received is None or not received.is_new:
+            tries.give_back(request, counted)
+
+
+def _form_key(visit: Visit) -> str:
+    """Which form this is, of which browser: sent again it is the same."""
+    return f"{visit.form_token}/{visit.form_key}"
 
 
 def _require_open() -> None:

@@ -58,6 +58,10 @@ REFUSALS: Table = {
     ),
     "referral.unknown": (N_("There is no such request."), N_("See the list.")),
     "referral.already_decided": (N_("Somebody has decided about this already."), N_("See the list of those waiting.")),
+    "console.too_many_requests": (
+        N_("Many requests came from this place today, so we take no more from here until tomorrow."),
+        N_("Nothing is lost: call %(hotline)s, come to the office, or send it from another connection."),
+    ),
     "console.no_office_to_apply_to": (N_("Choose the office."), ""),
     "console.not_taken_here": (N_("No requests are taken on this page."), N_("Call the hotline, or come to the office.")),
 }  # fmt: skip

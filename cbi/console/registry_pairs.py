@@ -78,6 +78,7 @@ def _shown(visit: ThisVisit, session: OfficeSession, pair: Pair, *, opened: obje
         why=because(visit, pair.levels),
         state=state_of(visit, pair.state),
         is_open=pair.state is PairState.OPEN,
+        is_asked_back=deciding.undo_asked(session, pair) is not None,
         certain=thresholds.in_force(session).certain,
         said=[(visit.gettext(FINDINGS[each.finding]), names.get(each.said_by or pair.id), each) for each in said],
     )  # fmt: skip
@@ -102,9 +103,20 @@ def say(
 def take_back(
     visit: ThisVisit, session: OfficeSession, actor: Decider, pair_id: UUID, reason: Words = ""
 ) -> Response:
-    """Open a settled pair again."""
-    deciding.take_back(session, actor, pair_id, reason)
+    """Open a settled pair again, or ask for two records back that were made one."""
+    done = deciding.take_back(session, actor, pair_id, reason)
+    if done.state is not PairState.OPEN:
+        return visit.go(PATH, visit.gettext("Noted. Somebody else must say so, too."))
     return visit.go(f"{PATH}/{pair_id}", visit.gettext("The pair is open again."))
+
+
+@router.post(PATH + "/{pair_id}/uphold")
+def uphold(
+    visit: ThisVisit, session: OfficeSession, actor: Decider, pair_id: UUID, reason: Words = ""
+) -> Response:
+    """Let two records stay one that somebody wants back."""
+    deciding.uphold(session, actor, pair_id, reason)
+    return visit.go(f"{PATH}/{pair_id}", visit.gettext("Noted. They stay one."))
 
 
 def _key(text: str) -> UUID | None:

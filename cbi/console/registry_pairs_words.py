@@ -40,6 +40,8 @@ FINDINGS: Mapping[Finding, str] = {
     Finding.SAME: N_("the same person"),
     Finding.ASK_AGAIN: N_("nobody can tell yet"),
     Finding.TAKEN_BACK: N_("taken back"),
+    Finding.UNDO_ASKED: N_("wants both records back"),
+    Finding.UPHELD: N_("stays one record"),
 }
 
 STATES: Mapping[PairState, tuple[str, str]] = {

@@ -16,6 +16,7 @@ from cbi.console.refusals import Told, tell
 from cbi.console.templating import environment
 from cbi.http.problems import Problem, answer_for
 from cbi.offices import Office
+from cbi.registry.areas.queries import tree
 from cbi.settings import settings
 
 
@@ -64,6 +65,8 @@ class Visit:
         self.token = held.token if held else None
         self.office = held.office if held else office
         self.came_from: str | None = None
+        self.form_key = ""
+        """The key of the form that was sent, where nobody is signed in who could be told its first answer again."""
         preferred: Sequence[str] = self.office.languages if self.office else ()
         accepted = request.headers.get("accept-language", "")
         self.language = languages.choose(cookies.language_of(request), accepted, preferred)
@@ -100,6 +103,16 @@ class Visit:
         """Whether this page is the one at `path`, or below it."""
         here = self.request.url.path
         return here == path or here.startswith(f"{path}/")
+
+    def place(self, area: str | None) -> str:
+        """An area as the visitor calls it, with its code behind it; what was written, where the tree has no such area."""
+        session = getattr(self.request.state, "session", None)
+        found = tree(session).places.get(area) if area and session is not None else None
+        if found is None:
+            return area or "–"
+        preferred: Sequence[str] = self.office.languages if self.office else ()
+        name = found.name(self.language, *preferred)
+        return name if name == found.code else f"{name} ({found.code})"
 
     @property
     def form_token(self) -> str:

@@ -7,23 +7,31 @@ from fastapi import Path as InPath
 from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
+from cbi import clock
 from cbi.access.actor import Actor
 from cbi.access.guards import may
 from cbi.access.permissions import Permission
+from cbi.audit.refusal_models import Refusal
 from cbi.console import waiting_proposals as proposals
+from cbi.console.exports_waiting import DISCLOSURE, LIST
 from cbi.console.finance_parts import parts
 from cbi.console.languages import N_
 from cbi.console.pages import Pages
 from cbi.console.visit import Entry, ThisVisit, Visit
+from cbi.console.waiting_consent import BASIS, NOTICE
 from cbi.console.waiting_funds import DEAL, RATE, REQUEST, TARIFF
 from cbi.console.waiting_outcomes import AMOUNT, LINE, UNPAID, WITHDRAWAL, WRITE_OFF
 from cbi.console.waiting_owed import CONDITION, TOP_UP, VALUE, WORK
+from cbi.console.waiting_pairs import DOCUMENT, PAIR, PARTING
 from cbi.console.waiting_proposals import Kind, Looking, NothingWaits, Typed
 from cbi.console.waiting_registry import ASSESSMENT, HOUSEHOLD, SCORECARD, THRESHOLDS
 from cbi.console.waiting_rules import CLOSE, DELEGATION, POLICY, REOPENING, WAIVER
 from cbi.console.waiting_words import REFUSALS, sentence, shown
 from cbi.errors import Conflict
 from cbi.http.requests import OfficeSession
+from cbi.offices import office_of
+from cbi.refusals import refusing
+from cbi.registry.carried import to_reassess
 
 PATH = "/waiting"
 router = Pages()
@@ -32,12 +40,14 @@ __all__ = ["MENU", "REFUSALS", "router"]
 
 KINDS = (
     REQUEST, DEAL, RATE, TARIFF, VALUE, TOP_UP, CONDITION, WORK, WRITE_OFF, AMOUNT, UNPAID, LINE, WITHDRAWAL, CLOSE,
-    REOPENING, POLICY, DELEGATION, WAIVER, HOUSEHOLD, SCORECARD, ASSESSMENT, THRESHOLDS,
+    REOPENING, POLICY, DELEGATION, WAIVER, HOUSEHOLD, SCORECARD, ASSESSMENT, THRESHOLDS, PAIR,
+    PARTING, DOCUMENT, NOTICE, BASIS, LIST, DISCLOSURE,
 )  # fmt: skip
 """Every kind of proposal that a second person decides about. Another kind is another entry here."""
 
 _BY_CODE = {kind.code: kind for kind in KINDS}
 SHOWN = 50
+_LENGTH_OF_AN_ID = 36
 MINE = "me"
 
 Reader = Annotated[Actor, Depends(may(Permission.PROGRAMME_READ))]
@@ -78,6 +88,18 @@ def everything(
         page=page,
         is_more=len(found) > SHOWN,
         may_read_runs=visit.may(Permission.RUN_READ),
+        reassess=session.execute(to_reassess(actor).limit(SHOWN)).all() if visit.may(Permission.REGISTRY_READ) else (),
+        today=clock.today(office_of(session).timezone),
+    )  # fmt: skip
+
+
+@router.get(PATH + "/refused")
+def refused(visit: ThisVisit, session: OfficeSession, actor: Reader) -> Response:
+    """What was refused of what the reader proposed, and what they refused, with the reasons."""
+    return visit.show(
+        "waiting/refused.html",
+        lines=[(each, _named(visit, each.refusal.kind), _says(each.refusal)) for each in refusing.listed(session, actor)],
+        me=actor.id,
     )  # fmt: skip
 
 
@@ -123,6 +145,15 @@ def refuse(
     no(session, actor, found, Typed(reason=reason))
     said = N_("Taken back: %(what)s") if found.is_own else N_("Refused: %(what)s")
     return _done(visit, visit.gettext(said, what=visit.gettext(kind_.name)))
+
+
+def _named(visit: Visit, kind: str) -> str:
+    return visit.gettext(_BY_CODE[kind].name) if kind in _BY_CODE else kind
+
+
+def _says(refusal: Refusal) -> str:
+    """Which one it was, where its key says that to people: a number, a month or a version, not the id of a row."""
+    return "" if len(refusal.key) == _LENGTH_OF_AN_ID else refusal.key.replace(".", " · ")
 
 
 def for_me(session: Session, actor: Actor) -> int:

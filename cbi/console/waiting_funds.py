@@ -17,6 +17,7 @@ from cbi.console.waiting_proposals import (
     Typed,
     of_day,
     of_money,
+    refused,
     row,
 )
 from cbi.console.waiting_words import NONE, differences
@@ -123,14 +124,6 @@ def _drop_request(session: Session, actor: Actor, it: Proposal, typed: Typed) ->
     return fund_requests.refuse(session, actor, int(it.key), typed.reason)
 
 
-def _drop_deal(session: Session, actor: Actor, it: Proposal, typed: Typed) -> object:
-    return deals.withdraw(session, actor, UUID(it.key))
-
-
-def _drop_rate(session: Session, actor: Actor, it: Proposal, typed: Typed) -> object:
-    return reference_rates.withdraw(session, actor, UUID(it.key))
-
-
 REQUEST = Kind(
     "fund-request", N_("Moving a fund's money"),
     {
@@ -176,9 +169,7 @@ DEAL = Kind(
     .where(Deal.confirmed_at.is_(None), Deal.withdrawn_at.is_(None)),
     _deal,
     lambda session, actor, it, typed: deals.confirm(session, actor, UUID(it.key), typed.code),
-    _drop_deal,
-    _drop_deal,
-    takes_reason=False,
+    refused, refused,
 )  # fmt: skip
 
 RATE = Kind(
@@ -197,9 +188,7 @@ RATE = Kind(
     ).where(ReferenceRate.confirmed_at.is_(None), ReferenceRate.withdrawn_at.is_(None)),
     _rate,
     lambda session, actor, it, typed: rate_limits.confirm(session, actor, UUID(it.key), typed.code, typed.again),
-    _drop_rate,
-    _drop_rate,
-    takes_reason=False,
+    refused, refused,
 )  # fmt: skip
 
 TARIFF = Kind(
@@ -215,7 +204,7 @@ TARIFF = Kind(
             first=of_day(TariffVersion.valid_from),
         )
     ).where(
-        TariffVersion.accepted_at.is_(None),
+        TariffVersion.accepted_at.is_(None), TariffVersion.refusal_id.is_(None),
         ~select(_later.version)
         .where(
             _later.provider == TariffVersion.provider, _later.currency == TariffVersion.currency,
@@ -227,5 +216,5 @@ TARIFF = Kind(
     lambda session, actor, it, typed: tariffs.accept(
         session, actor, it.facts["provider"], it.facts["currency"], it.facts["version"], typed.code
     ),
-    otherwise=N_("It cannot be refused. It changes nothing until somebody accepts it; a later version takes its place."),
+    refused, refused,
 )  # fmt: skip

@@ -5,14 +5,23 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import Session, aliased
 
 from cbi.access.permissions import Permission
 from cbi.console.languages import N_
 from cbi.console.overview_line_words import VERDICTS
 from cbi.console.overview_words import STATES
 from cbi.console.waiting_funds import IN_BUDGET
-from cbi.console.waiting_proposals import Column, Kind, Looking, Sheet, of_day, of_money, row
+from cbi.console.waiting_proposals import (
+    Column,
+    Kind,
+    Looking,
+    Sheet,
+    of_day,
+    of_money,
+    refused,
+    row,
+)
 from cbi.ledger.queries import available
 from cbi.money import Money
 from cbi.payments.models import MAKER, Discrepancy, Payment, PaymentRun, RunPart, UnpaidFinding
@@ -27,9 +36,6 @@ from cbi.programmes.models import Programme
 from cbi.reconciliation import line_findings
 from cbi.reconciliation.models import STANDS, LineFinding, Match, StatementLine, Verdict
 
-STAYS = N_(
-    "It cannot be refused. It changes nothing until somebody confirms it; whoever was mistaken reports anew."
-)
 _OF_A_STORY = (Verdict.FIRST_STORY, Verdict.LATER_STORY)
 _IN_SUSPENSE = [
     each for each in Verdict if each not in {Verdict.UNMATCHED, Verdict.MISTAKEN, *_OF_A_STORY}
@@ -58,9 +64,17 @@ def _write_off(looking: Looking) -> Sheet:
             (gettext("Owed back by %(provider)s", provider=owed.provider), amount, Money.zero(amount.currency)),
             (gettext(IN_BUDGET, programme=code), held, held - amount),
         ],
-        facts=[(gettext("Evidence"), session.get_one(WriteOff, owed.id).evidence)],
+        facts=[(gettext("Evidence"), _written_off(session, owed.id).evidence)],
         link=(f"/payments/{payment.id}", N_("The payment's story")),
     )  # fmt: skip
+
+
+def _written_off(session: Session, receivable_id: UUID) -> WriteOff:
+    return session.scalars(
+        select(WriteOff).where(
+            WriteOff.receivable_id == receivable_id, WriteOff.refusal_id.is_(None)
+        )
+    ).one()
 
 
 def _amount(looking: Looking) -> Sheet:
@@ -100,9 +114,7 @@ def _line(looking: Looking) -> Sheet:
     if finding.programme_id is not None:
         bearer = session.get_one(Programme, finding.programme_id).code
         facts.append((gettext("Borne by the budget of"), bearer))
-    link = None
-    if finding.payment_id is not None:
-        link = (f"/payments/{finding.payment_id}", N_("The payment's story"))
+    link = (f"/lines/{finding.line_id}", N_("Everything that was reported of this line"))
     changes = [(gettext("The line"), before.get(verdict, suspense), after.get(verdict, explained))]
     if verdict in _OF_A_STORY:
         changes = [(gettext("The line"), gettext("told in two ways"), gettext(VERDICTS[verdict]))]
@@ -152,7 +164,7 @@ def _reported(_: date) -> Select[Any]:
         .outerjoin(Programme, Programme.id == bearer)
         .outerjoin(Payment, Payment.id == paid)
         .outerjoin(_paid_for, _paid_for.id == Payment.programme_id)
-        .where(said.confirmed_at.is_(None), _is_open())
+        .where(said.confirmed_at.is_(None), said.refusal_id.is_(None), _is_open())
     )  # fmt: skip
 
 
@@ -195,10 +207,10 @@ WRITE_OFF = Kind(
         .select_from(WriteOff)
         .join(Receivable, Receivable.id == WriteOff.receivable_id),
         Receivable.payment_id,
-    ).where(WriteOff.confirmed_at.is_(None), Receivable.state == ReceivableState.OPEN),
+    ).where(WriteOff.confirmed_at.is_(None), WriteOff.refusal_id.is_(None), Receivable.state == ReceivableState.OPEN),
     _write_off,
     lambda session, actor, it, typed: recovering.confirm_write_off(session, actor, UUID(it.key), typed.code),
-    otherwise=N_("It cannot be refused. It changes nothing until somebody confirms it, and is over when the money comes."),
+    refused, refused,
 )  # fmt: skip
 
 AMOUNT = Kind(
@@ -217,7 +229,7 @@ AMOUNT = Kind(
         ).select_from(AmountFinding),
         AmountFinding.payment_id,
     ).where(
-        AmountFinding.confirmed_at.is_(None),
+        AmountFinding.confirmed_at.is_(None), AmountFinding.refusal_id.is_(None),
         ~exists().where(
             _other.payment_id == AmountFinding.payment_id, _other.attempt == AmountFinding.attempt,
             _other.confirmed_at >= AmountFinding.reported_at,
@@ -225,7 +237,7 @@ AMOUNT = Kind(
     ),
     _amount,
     lambda session, actor, it, typed: amounts.confirm(session, actor, UUID(it.key), typed.code),
-    otherwise=STAYS,
+    refused, refused,
 )  # fmt: skip
 
 UNPAID = Kind(
@@ -243,12 +255,12 @@ UNPAID = Kind(
         ).select_from(UnpaidFinding),
         UnpaidFinding.payment_id,
     ).where(
-        UnpaidFinding.confirmed_at.is_(None), UnpaidFinding.attempt == Payment.attempts,
+        UnpaidFinding.confirmed_at.is_(None), UnpaidFinding.refusal_id.is_(None), UnpaidFinding.attempt == Payment.attempts,
         Payment.state.in_(sorted(IN_DOUBT)),
     ),
     _unpaid,
     lambda session, actor, it, typed: unpaid.confirm(session, actor, UUID(it.key), typed.code),
-    otherwise=STAYS,
+    refused, refused,
 )  # fmt: skip
 
 LINE = Kind(
@@ -257,7 +269,7 @@ LINE = Kind(
     N_("Our books hold what the line is."),
     Permission.DISCREPANCY_READ, Permission.RUN_AUTHORISE, _reported, _line,
     lambda session, actor, it, typed: line_findings.confirm(session, actor, UUID(it.key), typed.code),
-    otherwise=STAYS,
+    refused, refused,
     words={"verdict": VERDICTS},
 )  # fmt: skip
 
@@ -281,9 +293,10 @@ WITHDRAWAL = Kind(
     .join(PaymentRun, PaymentRun.id == Withdrawal.run_id)
     .join(Programme, Programme.id == PaymentRun.programme_id)
     .where(
-        Withdrawal.confirmed_at.is_(None), PaymentRun.state == RunState.RELEASING, exists().where(_waits(Withdrawal))
+        Withdrawal.confirmed_at.is_(None), Withdrawal.refusal_id.is_(None), PaymentRun.state == RunState.RELEASING,
+        exists().where(_waits(Withdrawal)),
     ),
     _withdrawal,
     lambda session, actor, it, typed: withdrawing.confirm(session, actor, UUID(it.key), typed.code),
-    otherwise=N_("It cannot be refused. It changes nothing until somebody confirms it, and is over when all has been sent."),
+    refused, refused,
 )  # fmt: skip

@@ -16,6 +16,7 @@ from cbi.console.waiting_proposals import (
     Sheet,
     Typed,
     of_money,
+    refused,
     row,
 )
 from cbi.console.waiting_words import NONE, shown
@@ -247,10 +248,10 @@ WORK = Kind(
     .join(WorkActivity, WorkActivity.id == WorkSheet.activity_id)
     .join(WorkGroup, WorkGroup.id == WorkSheet.group_id)
     .join(Programme, Programme.id == WorkSheet.programme_id)
-    .where(WorkSheet.latest > _signed),
+    .where(WorkSheet.latest > _signed, WorkSheet.refused < WorkSheet.latest),
     _work,
     lambda session, actor, it, typed: work_signing.sign(
         session, actor, int(it.key), typed.code, seen=typed.digest
     ),
-    otherwise=N_("It is not refused: what is wrong on it is put right by handing in another version."),
+    refused, refused,
 )  # fmt: skip

@@ -36,6 +36,7 @@ from cbi.console.visit import Visit
 from cbi.errors import NotFound
 from cbi.money import Money
 from cbi.offices import office_of
+from cbi.refusals import refusing
 
 
 class NothingWaits(NotFound):
@@ -76,6 +77,11 @@ class Typed:
             return bytes.fromhex(self.seen)
         except ValueError:
             return b""
+
+
+def refused(session: Session, actor: Actor, it: Proposal, typed: Typed) -> object:
+    """Refuse it, or take it back, as most kinds are."""
+    return refusing.refuse(session, actor, it.kind, it.key, typed.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +146,6 @@ class Kind:
     take_back: Decide | None = None
     otherwise: str = ""
     takes_code: bool = True
-    takes_reason: bool = True
     words: Mapping[str, Mapping[Any, str]] = field(default_factory=dict)
     """For facts that are names of ours: what each is called."""
 

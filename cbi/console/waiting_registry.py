@@ -9,7 +9,7 @@ from sqlalchemy import Select, func, select
 from cbi import clock
 from cbi.access.permissions import Permission
 from cbi.console.languages import N_
-from cbi.console.waiting_proposals import Kind, Looking, Sheet, of_day, row
+from cbi.console.waiting_proposals import Kind, Looking, Sheet, of_day, refused, row
 from cbi.console.waiting_words import NONE, differences
 from cbi.registry.households import requests
 from cbi.registry.households.models import ChangeKind, HouseholdRequest
@@ -171,7 +171,6 @@ THRESHOLDS = Kind(
     ).where(Thresholds.decision.is_(None)),
     _thresholds,
     lambda session, actor, it, _: thresholds.decide(session, actor, int(it.key), accept=True),
-    lambda session, actor, it, _: thresholds.decide(session, actor, int(it.key), accept=False),
+    refused,
     takes_code=False,
-    takes_reason=False,
 )  # fmt: skip

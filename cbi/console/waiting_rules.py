@@ -6,11 +6,11 @@ from uuid import UUID
 
 from sqlalchemy import Select, Uuid, cast, exists, func, select
 from sqlalchemy.dialects.postgresql import ARRAY, array
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import aliased
 
-from cbi.access.actor import Actor
 from cbi.access.models import User
 from cbi.access.permissions import Permission
+from cbi.console.approvals_policy_changes import changes
 from cbi.console.finance_words import ACCOUNTS, CHECKS
 from cbi.console.languages import N_
 from cbi.console.overview_roles import ROLES
@@ -18,19 +18,18 @@ from cbi.console.waiting_proposals import (
     Kind,
     Listing,
     Looking,
-    Proposal,
     Sheet,
-    Typed,
     of_day,
+    refused,
     row,
 )
-from cbi.console.waiting_words import differences, shown
+from cbi.console.waiting_words import shown
 from cbi.console.waivers_words import NAMES, told
 from cbi.ledger.models import MonthClose
 from cbi.ledger.queries import balance_line
 from cbi.month_end import closing, reopening
 from cbi.payments.models import MAKER, RunPart
-from cbi.payments.signing import delegations, policies, waiver_register, waivers
+from cbi.payments.signing import approval_policy, delegations, policies, waiver_register, waivers
 from cbi.payments.signing.signing_models import ApprovalPolicy, Delegation
 from cbi.payments.signing.waiver_models import Waiver, WaiverDecision
 from cbi.programmes.models import Programme
@@ -96,9 +95,11 @@ def _reopening(looking: Looking) -> Sheet:
 def _policy(looking: Looking) -> Sheet:
     proposed = looking.session.get_one(ApprovalPolicy, int(looking.proposal.key))
     now = policies.in_force(looking.session)
-    before = {"rules": now[1].canonical(), "controls": now[1].controls.canonical()} if now else {}
-    after = {"rules": proposed.rules, "controls": proposed.controls}
-    return Sheet(differences(before, after), link=("/approval-policy", N_("Who signs what")))
+    after = approval_policy.stored(proposed.rules, proposed.controls)
+    return Sheet(
+        changes(looking.visit, now[1] if now else None, after),
+        link=("/approval-policy", N_("Who signs what")),
+    )
 
 
 def _delegation(looking: Looking) -> Sheet:
@@ -140,7 +141,9 @@ def _closes(_: date) -> Select[Any]:
         .scalar_subquery()
     )
     return select(*row(MONTH, MonthClose.proposed_at, MonthClose.proposed_by, month=MONTH)).where(
-        MonthClose.confirmed_at.is_(None), MonthClose.number == newest
+        MonthClose.confirmed_at.is_(None),
+        MonthClose.refusal_id.is_(None),
+        MonthClose.number == newest,
     )
 
 
@@ -160,17 +163,11 @@ def _asked(day: date) -> Select[Any]:
     )  # fmt: skip
 
 
-def _end_delegation(session: Session, actor: Actor, it: Proposal, typed: Typed) -> object:
-    return delegations.withdraw(session, actor, UUID(it.key))
-
-
 CLOSE = Kind(
     "month-close", N_("Closing a month"), N_("Close %(month)s"), N_("Nothing is booked into the month any more."),
     Permission.FUND_READ, Permission.BOOKS_CLOSE, _closes, _month,
     lambda session, actor, it, typed: closing.confirm(session, actor, it.key, typed.code),
-    otherwise=N_(
-        "It cannot be refused. It changes nothing until somebody confirms it; whoever proposes anew takes its place."
-    ),
+    refused, refused,
 )  # fmt: skip
 
 REOPENING = Kind(
@@ -182,7 +179,7 @@ REOPENING = Kind(
     ).where(MonthClose.reopen_asked_at.is_not(None), MonthClose.reopened_at.is_(None)),
     _reopening,
     lambda session, actor, it, typed: reopening.confirm(session, actor, it.key, typed.code),
-    otherwise=N_("It cannot be refused. The month stays closed until somebody confirms it."),
+    refused, refused,
 )  # fmt: skip
 
 POLICY = Kind(
@@ -191,10 +188,13 @@ POLICY = Kind(
     Permission.POLICY_READ, Permission.POLICY_CHANGE,
     lambda _: select(
         *row(ApprovalPolicy.version, ApprovalPolicy.proposed_at, ApprovalPolicy.proposed_by, version=ApprovalPolicy.version)
-    ).where(ApprovalPolicy.accepted_at.is_(None), ~exists().where(_later.version > ApprovalPolicy.version)),
+    ).where(
+        ApprovalPolicy.accepted_at.is_(None), ApprovalPolicy.refusal_id.is_(None),
+        ~exists().where(_later.version > ApprovalPolicy.version),
+    ),
     _policy,
     lambda session, actor, it, typed: policies.accept(session, actor, int(it.key), typed.code),
-    otherwise=N_("It cannot be refused. It changes nothing until somebody accepts it; a later version takes its place."),
+    refused, refused,
 )  # fmt: skip
 
 DELEGATION = Kind(
@@ -215,9 +215,7 @@ DELEGATION = Kind(
     .where(Delegation.accepted_at.is_(None), Delegation.withdrawn_at.is_(None), Delegation.last_day >= day),
     _delegation,
     lambda session, actor, it, typed: delegations.accept(session, actor, UUID(it.key), typed.code),
-    _end_delegation,
-    _end_delegation,
-    takes_reason=False,
+    refused, refused,
     words={"role": ROLES},
 )  # fmt: skip
 

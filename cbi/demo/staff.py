@@ -59,6 +59,7 @@ PARTS: dict[str, tuple[str, Role]] = {
     "tala": ("Tala Treasurer", Role.TREASURER),
     "salma": ("Salma Listens", Role.COMPLAINT_HANDLER),
     "paul": ("Paul Protects", Role.PROTECTION_OFFICER),
+    "leila": ("Leila Legal", Role.LEGAL_OFFICER),
     "sami": ("Sami Supervises counters", Role.TELLER_SUPERVISOR),
     "ada": ("Ada Audits", Role.AUDITOR),
 }

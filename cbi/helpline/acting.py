@@ -24,6 +24,9 @@ from cbi.messaging.models import NumberChoice
 from cbi.redemption.models import CounterOffice
 from cbi.redemption.reissuing import lock_code, reissue
 from cbi.registry.areas.queries import spelled
+from cbi.registry.consent.models import NO, Answer, Scope
+from cbi.registry.consent.recording import say_by_text
+from cbi.registry.consent.standing import latest
 
 HELPLINE = Actor("system", None, "the helpline", frozenset({(Permission.CODE_REISSUE, None)}))
 """Whoever answers texts: it may do to a code what its recipient asks for, and nothing else."""
@@ -177,7 +180,25 @@ def _language(talk: Talk) -> Told:
     return Told("LANG_SET", language=talk.asked.target)
 
 
+def _consent(talk: Talk) -> Told:
+    """What is on record of the one person whose number it is; of several people nothing is told by text."""
+    heard_of = [payee for payee in talk.known.payees if payee.level is not Level.NO_SMS]
+    if not heard_of:
+        return UNKNOWN
+    if talk.known.is_shared:
+        return Told("AGREED_CALL")
+    person = heard_of[0].person_id
+    return telling.agreed(latest(talk.session, [person])[person], talk.language)
+
+
+def _say_by_text(talk: Talk, answer: Answer) -> None:
+    """A number that is one person's alone speaks for that person; of a shared one nobody knows who wrote."""
+    if talk.known.payees and not talk.known.is_shared:
+        say_by_text(talk.session, HELPLINE, talk.known.payees[0].person_id, answer)
+
+
 def _stop(talk: Talk) -> Told:
+    _say_by_text(talk, Answer.WITHDRAWN)
     if talk.choice.stopped_at is None:
         talk.choice.stopped_at = clock.now()
         if talk.known.payees:
@@ -189,7 +210,12 @@ def _start(talk: Talk) -> Told:
     if talk.choice.wrong_at is not None:
         return UNKNOWN
     talk.choice.stopped_at = None
-    return Told("START_ACK")
+    _say_by_text(talk, Answer.GIVEN)
+    known = latest(talk.session, {payee.person_id for payee in talk.known.payees})
+    silent = any(
+        word.answer in NO for said in known.values() if (word := said.get(Scope.TEXTS)) is not None
+    )
+    return Told("START_SOME" if silent else "START_ACK")
 
 
 def _wrong(talk: Talk) -> Told:
@@ -227,4 +253,5 @@ _ACTS: Mapping[Command, Callable[[Talk], Told | None]] = {
     Command.START: _start,
     Command.WRONG: _wrong,
     Command.YES: _yes,
+    Command.CONSENT: _consent,
 }

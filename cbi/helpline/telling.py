@@ -7,6 +7,7 @@ from cbi.helpline.standing import Case, Kind, Known
 from cbi.messaging.choices import Level
 from cbi.messaging.rendering import amount_text, date_text, render
 from cbi.messaging.segments import WIDEST
+from cbi.registry.consent.models import Answer, Consent, Scope
 
 LISTED = 3
 """How many payments, or offices, one text names."""
@@ -94,3 +95,20 @@ def offices(names: Sequence[str]) -> Told:
     if not named and names:
         named = names[0][:room]
     return Told("WHERE", {"offices": named}) if named else Told("WHERE_ANY")
+
+
+def agreed(said: Mapping[Scope, Consent], language: str) -> Told:
+    """What a person said yes and no to, each purpose in a word."""
+    if not said:
+        return Told("AGREED_NONE")
+    parts = []
+    for template, is_yes in (("SAID_YES", True), ("SAID_NO", False)):
+        words = [
+            render(f"SCOPE_{scope.value.upper()}", language, {})
+            for scope in Scope
+            if scope in said and (said[scope].answer is Answer.GIVEN) is is_yes
+        ]
+        if words:
+            comma = "، " if language == "ar" else ", "
+            parts.append(render(template, language, {"list": comma.join(words)}))
+    return Told("AGREED", {"said": ("؛ " if language == "ar" else "; ").join(parts)}, language)

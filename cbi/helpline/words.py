@@ -20,6 +20,7 @@ class Command(StrEnum):
     START = "start"
     WRONG = "wrong"
     YES = "yes"
+    CONSENT = "consent"
 
 
 DIGITS: Mapping[str, Command] = {
@@ -81,6 +82,10 @@ WORDS: Mapping[Command, Mapping[str, str]] = {
     Command.YES: {
         "en": "yes ok", "fr": "oui ok", "es": "si ok", "ar": "نعم",
     },
+    Command.CONSENT: {
+        "en": "consent agreed privacy data", "fr": "consentement accord donnees",
+        "es": "consentimiento acuerdo datos", "ar": "موافقة موافقتي بياناتي",
+    },
 }  # fmt: skip
 """Single words; accents, capitals, vowel signs and the Arabic article make no difference."""
 
@@ -104,7 +109,7 @@ FILLERS: frozenset[str] = frozenset(
     for words in (
         "please pls plz thanks thank you sir madam my the hello hi",
         "svp stp merci bonjour salut mon ma mes le la les du",
-        "por favor gracias hola mi el",
+        "por favor gracias hola mi mis el",
         "شكرا فضلك من سلام السلام عليكم مرحبا",
     )
     for word in words.split()

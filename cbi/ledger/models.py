@@ -17,6 +17,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from cbi.audit.refusal_models import Refusable, never_both
 from cbi.db import Base, CurrencyCode, Instant, Key, MinorUnits, Ordinal, may_update
 
 
@@ -150,7 +151,7 @@ class Transfer(Base):
     recorded_at: Mapped[Instant]
 
 
-class MonthClose(Base):
+class MonthClose(Refusable, Base):
     """One closing of a calendar month: proposed by one person, confirmed by another, and perhaps reopened by two.
 
     From `confirmed_at` until `reopened_at` it stands, and nothing is booked into its month. `facts` say what the books
@@ -162,6 +163,7 @@ class MonthClose(Base):
         CheckConstraint("extract(day FROM month) = 1", name="first_day"),
         CheckConstraint("confirmed_by <> proposed_by", name="two_people"),
         CheckConstraint("(confirmed_by IS NULL) = (confirmed_at IS NULL)", name="confirmed_whole"),
+        never_both("confirmed_by"),
         CheckConstraint(
             "num_nulls(reopen_reason, reopen_asked_by, reopen_asked_at) IN (0, 3)", name="asked_whole"
         ),
@@ -178,7 +180,7 @@ class MonthClose(Base):
         {
             "info": may_update(
                 "confirmed_by", "confirmed_at", "reopen_reason", "reopen_asked_by", "reopen_asked_at", "reopened_by",
-                "reopened_at",
+                "reopened_at", "refusal_id",
             )
         },
     )  # fmt: skip

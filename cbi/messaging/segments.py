@@ -28,6 +28,8 @@ WIDEST: Mapping[str, int] = {
     "hotline": 10,
     "ticket": 6,
     "days": 1,
+    "said": 52,
+    "list": 44,
 }
 """The placeholders that texts may use, each with the most characters its value may have."""
 

@@ -95,7 +95,7 @@ def confirm(session: Session, actor: Actor, month: str, code: str) -> MonthClose
     chosen = month_of(session, month)
     one_at_a_time(session)
     close = newest(session, chosen.first)
-    if close is None or close.confirmed_at is not None:
+    if close is None or close.confirmed_at is not None or close.refusal_id is not None:
         raise NothingProposed(
             f"Nobody has proposed to close {chosen.name}.",
             next_step=f"Walk the checklist first: cbi books check {chosen.name}",
@@ -111,7 +111,8 @@ def confirm(session: Session, actor: Actor, month: str, code: str) -> MonthClose
     session.execute(
         update(MonthClose)
         .where(
-            MonthClose.month == close.month, MonthClose.number == close.number, MonthClose.confirmed_at.is_(None)
+            MonthClose.month == close.month, MonthClose.number == close.number, MonthClose.confirmed_at.is_(None),
+            MonthClose.refusal_id.is_(None),
         )
         .values(confirmed_by=actor.id, confirmed_at=clock.now())
     )  # fmt: skip
@@ -130,9 +131,11 @@ def closes(session: Session, actor: Actor, month: str | None = None) -> Sequence
 
 
 def state(close: MonthClose) -> str:
-    """How far it has come: proposed, closed or reopened."""
+    """How far it has come: proposed, refused, closed or reopened."""
     if close.reopened_at is not None:
         return "reopened"
+    if close.refusal_id is not None:
+        return "refused"
     return "proposed" if close.confirmed_at is None else "closed"
 
 

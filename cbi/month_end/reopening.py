@@ -15,6 +15,7 @@ from cbi.month_end.checklist import month_of
 from cbi.month_end.closing import newest, note, one_at_a_time
 
 ASKED, REOPENED = "month_close.reopening_asked", "month_close.reopened"
+DROPPED = "month_close.reopening_dropped"
 
 
 class NotClosed(NotFound):
@@ -77,6 +78,22 @@ def confirm(session: Session, actor: Actor, month: str, code: str) -> MonthClose
     if _set(session, close, reopened_by=actor.id, reopened_at=clock.now()):
         note(session, actor, REOPENED, close)
     return close
+
+
+def drop(session: Session, actor: Actor, close: MonthClose) -> bool:
+    """The month stays closed: what was asked for was refused or taken back, and can be asked for anew. Whether it waited."""
+    dropped = session.scalar(
+        update(MonthClose)
+        .where(
+            MonthClose.month == close.month, MonthClose.number == close.number, MonthClose.reopened_at.is_(None),
+            MonthClose.reopen_asked_at == close.reopen_asked_at,
+        )
+        .values(reopen_reason=None, reopen_asked_by=None, reopen_asked_at=None)
+        .returning(MonthClose.number)
+    )  # fmt: skip
+    if dropped is not None:
+        note(session, actor, DROPPED, close)
+    return dropped is not None
 
 
 def _standing(session: Session, month: str) -> MonthClose:

@@ -91,6 +91,7 @@ class CloseOut(BaseModel):
     proposed_at: datetime
     confirmed_by: UUID | None
     confirmed_at: datetime | None
+    refusal_id: UUID | None
     reopen_reason: str | None
     reopen_asked_by: UUID | None
     reopened_by: UUID | None
@@ -111,7 +112,7 @@ class CloseOut(BaseModel):
             open=[OpenOut(**line) for line in close.facts["open"]],
             waivers=close.facts.get("waivers", []), seal=close.seal.hex(),
             proposed_by=close.proposed_by, proposed_at=close.proposed_at, confirmed_by=close.confirmed_by,
-            confirmed_at=close.confirmed_at, reopen_reason=close.reopen_reason,
+            confirmed_at=close.confirmed_at, refusal_id=close.refusal_id, reopen_reason=close.reopen_reason,
             reopen_asked_by=close.reopen_asked_by, reopened_by=close.reopened_by, reopened_at=close.reopened_at,
         )  # fmt: skip
 

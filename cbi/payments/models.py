@@ -20,6 +20,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
+from cbi.audit.refusal_models import Refusable, never_both
 from cbi.db import Base, CurrencyCode, Instant, Key, MinorUnits, Ordinal, may_update
 from cbi.payments.states import PaymentState, RunState
 from cbi.programmes.models import CODE_PATTERN
@@ -213,21 +214,28 @@ class Payment(Base):
         return self.amount_minor - self.parts_minor
 
 
-class UnpaidFinding(Base):
+class UnpaidFinding(Refusable, Base):
     """Two people's finding that an attempt nobody can tell anything about did not pay, with the proof they saw.
 
-    One reports what the provider wrote, another confirms it; until then nothing has changed.
+    One reports what the provider wrote, another confirms it; until then nothing has changed. What was refused can be
+    reported anew.
     """
 
     __tablename__ = "unpaid_findings"
     __table_args__ = (
+        Index(
+            "uq_unpaid_findings_standing", "payment_id", "attempt", unique=True,
+            postgresql_where=text("refusal_id IS NULL"),
+        ),
         CheckConstraint("confirmed_by <> reported_by", name="two_people"),
         CheckConstraint("(confirmed_by IS NULL) = (confirmed_at IS NULL)", name="confirmed_whole"),
-        {"info": may_update("confirmed_by", "confirmed_at")},
-    )
+        never_both("confirmed_by"),
+        {"info": may_update("confirmed_by", "confirmed_at", "refusal_id")},
+    )  # fmt: skip
 
-    payment_id: Mapped[UUID] = mapped_column(ForeignKey("payments.id"), primary_key=True)
-    attempt: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[Key]
+    payment_id: Mapped[UUID] = mapped_column(ForeignKey("payments.id"))
+    attempt: Mapped[int]
     proof: Mapped[str]
     """Where the provider's word can be found: a letter, a message, a ticket."""
     reported_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"))

@@ -17,6 +17,7 @@ from cbi.audit.record import record
 from cbi.errors import Conflict
 from cbi.ledger.models import Fund
 from cbi.money import Money
+from cbi.programmes import legal_basis
 from cbi.programmes.definition import Definition, read, stored
 from cbi.programmes.fund_terms import FundTerms, uncovered
 from cbi.programmes.kept import check_basis, check_counting, check_kept
@@ -59,7 +60,7 @@ def apply(session: Session, actor: Actor, text: str) -> Applied:
     """Make the programme that the file describes, or its next version; nothing when it says what is on record.
 
     The fund is made with it, as a promise: its money is booked when it arrives. Raises ProgrammeFileErrors,
-    FixedForGood, FundDiffers, FundTooSmall, RestsOnIt, CannotCount, UnclearArea.
+    FixedForGood, FundDiffers, FundTooSmall, RestsOnIt, CannotCount, UnclearArea, BasisLeftOut.
     """
     definition = read(text, settings().providers)
     code = definition.programme.code
@@ -70,6 +71,7 @@ def apply(session: Session, actor: Actor, text: str) -> Applied:
     # Whoever comes second at the same moment waits here, and then sees what the first one did.
     funds, new_funds = _funds(session, definition)
     programme, is_new = _programme(session, definition, funds[definition.grants[0].code])
+    proposed = legal_basis.propose(session, actor, programme, definition)
     changes = [f"fund {code} is new" for code in new_funds]
     if is_new:
         for terms in definition.grants:
@@ -78,7 +80,7 @@ def apply(session: Session, actor: Actor, text: str) -> Applied:
     else:
         latest = session.get_one(ProgrammeVersion, (programme.id, programme.version))
         if latest.digest == definition.digest():
-            return Applied(code, programme.version, changed=False, what_changed=())
+            return Applied(code, programme.version, changed=bool(proposed), what_changed=proposed)
         _check_fixed(session, definition, programme)
         before = stored(latest.definition)
         check_kept(session, programme, before, definition)
@@ -86,6 +88,7 @@ def apply(session: Session, actor: Actor, text: str) -> Applied:
         changes += _differences(before.canonical(), definition.canonical())
         programme.version += 1
         programme.name = definition.programme.name
+    changes += proposed
     _join(session, programme, funds.values())
     session.add(
         ProgrammeVersion(

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from cbi import clock
 from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
-from cbi.audit import reasons
+from cbi.audit import reasons, refusing
 from cbi.audit.record import record
 from cbi.errors import Conflict, Forbidden, NotFound
 from cbi.programmes import queries
@@ -117,8 +117,10 @@ def _decide(
         ConditionMet.condition == condition,
         ConditionMet.decision.is_(None),
     )
-    by = session.scalar(select(ConditionMet.noted_by).where(*this))
-    if by is None:
+    by, at, evidence = session.execute(
+        select(ConditionMet.noted_by, ConditionMet.noted_at, ConditionMet.evidence).where(*this)
+    ).one_or_none() or (None, None, None)
+    if by is None or at is None:
         raise NotNoted(
             f"Nothing about {condition[:40]!r} of this household waits for a decision.",
             next_step="It is noted first, with its evidence: cbi condition note",
@@ -136,6 +138,8 @@ def _decide(
     )
     if decided is None:
         raise NotNoted("Somebody else decided it at the same moment.")
+    if remark is not None:
+        refusing.note(session, actor, ("condition", decided), remark, by=by, at=at, said=evidence)
     record(
         session, actor, f"condition.{decision}", "household", whose.id, programme=programme, condition=condition
     )  # fmt: skip

@@ -15,7 +15,7 @@ from cbi.audit.record import record
 from cbi.errors import Conflict, Invalid
 from cbi.ledger.models import Fund
 from cbi.money import Money
-from cbi.programmes import queries
+from cbi.programmes import following, legal_basis, queries
 from cbi.programmes.deciding import decide_all
 from cbi.programmes.definition import Definition
 from cbi.programmes.fund_terms import uncovered
@@ -23,6 +23,7 @@ from cbi.programmes.models import Cycle, Programme, ProgrammeFund
 from cbi.programmes.opening import Opening
 from cbi.programmes.periods import Every, Period
 from cbi.programmes.schedule import period_of
+from cbi.registry.consent import standing
 from cbi.registry.households.recording import keep_still
 from cbi.registry.linkage import finding
 
@@ -56,7 +57,7 @@ def open_cycle(session: Session, actor: Actor, programme: str, period: str) -> O
 
     `programme` is its code, `period` a month such as 2026-01 (or a quarter or week, as it is paid). Opening it again
     changes nothing, whatever has been registered since. Raises UnknownProgramme, UnusablePeriod,
-    PeriodNotScheduled, FundNotValid, StillComparing.
+    PeriodNotScheduled, FundNotValid, BasisWaits, StillComparing.
     """
     actor.require(Permission.CYCLE_OPEN, programme)
     found = queries.find(session, programme)
@@ -67,8 +68,11 @@ def open_cycle(session: Session, actor: Actor, programme: str, period: str) -> O
     this = and_(Cycle.programme_id == found.id, Cycle.period == str(month))
     if not session.scalar(select(exists().where(this))):
         _check_month(session, found, definition, drawn_on, month)
+        legal_basis.check_accepted(session, found, definition)
         keep_still(session)  # whoever moves is in one household when this cycle looks
+        standing.wait_for_words(session)
         finding.catch_up(session)
+        following.catch_up(session)
         cycle_id = _insert(session, actor, found, month)
         if cycle_id is not None:
             decide_all(session, Opening(cycle_id, found.id, month, found.version, definition))

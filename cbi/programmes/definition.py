@@ -15,6 +15,8 @@ from cbi.programmes.file_problems import told
 from cbi.programmes.fund_terms import FundTerms, in_order, uncovered
 from cbi.programmes.grant_terms import Grant
 from cbi.programmes.kinds import PARTS
+from cbi.programmes.legal_models import Ground
+from cbi.programmes.legal_terms import LegalTerms
 from cbi.programmes.problems import Problem, ProgrammeFileErrors
 from cbi.programmes.stipend_terms import Stipend
 from cbi.programmes.terms import (
@@ -40,6 +42,7 @@ class Definition(Part):
         tuple[FundTerms, ...] | None, BeforeValidator(some), AfterValidator(in_order)
     ] = None
     currency: Currency
+    legal_basis: Annotated[LegalTerms | None, BeforeValidator(some)] = None
     eligibility: Eligibility = Eligibility()
     stipend: Annotated[Stipend | None, BeforeValidator(some)] = None
     grant: Annotated[Grant | None, BeforeValidator(some)] = None
@@ -64,6 +67,15 @@ class Definition(Part):
         valid = [(fund.valid_from, fund.valid_to) for fund in self.grants]
         if day := uncovered(valid, first.starts_on, last.ends_on):
             raise wrong(f"On {day} no fund is valid.", "Check their dates.", "funds")
+        return self
+
+    @model_validator(mode="after")
+    def _consent_is_asked_where_it_counts(self) -> Self:
+        basis = self.legal_basis
+        if basis is not None and basis.ground != Ground.CONSENT and self.eligibility.consent:
+            what = f"What rests on {basis.ground} does not wait for people's consent."
+            advice = "Delete this line, or write: ground: consent"
+            raise wrong(what, advice, "eligibility", "consent")
         return self
 
     @model_validator(mode="after")
@@ -93,7 +105,8 @@ class Definition(Part):
             min_size=size.min,
             max_size=size.max,
             areas=frozenset(map(folded, asked.areas)) if asked.areas else None,
-            consent_required=asked.consent is not None,
+            consent_required=asked.consent is not None
+            or (self.legal_basis is not None and self.legal_basis.ground == Ground.CONSENT),
         )
 
     @property

@@ -17,9 +17,10 @@ from cbi.access.permissions import Permission
 from cbi.audit import reasons
 from cbi.audit.record import record
 from cbi.errors import Conflict
-from cbi.programmes import queries
+from cbi.programmes import following, queries
 from cbi.programmes.household_models import Enrolment, Suspension
 from cbi.programmes.models import Programme
+from cbi.registry.households.recording import keep_still
 from cbi.registry.models import Household
 from cbi.registry.naming import by_number
 
@@ -92,6 +93,8 @@ def change(
     found = queries.find(session, programme)
     # A cycle that is being opened is not changed under its hands, and two changes of a household follow each other.
     session.refresh(found, with_for_update={"key_share": True})
+    keep_still(session)  # nobody parts from who is being suspended
+    following.catch_up(session)
     known = by_number(session, [line.number for line in lines])
     present = on_record(
         session, found.id, [h.id for h in known.values() if isinstance(h, Household)]

@@ -20,6 +20,7 @@ from cbi.fsp.messages import DeliveryMechanism
 from cbi.money import Money, UnknownCurrency, UnusableAmount, exponent
 from cbi.offices import LANGUAGES
 from cbi.programmes.kinds import Kind
+from cbi.programmes.legal_models import Ground
 from cbi.programmes.models import CODE_PATTERN
 from cbi.programmes.periods import FIRST_YEAR, LAST_YEAR, Every, Period, UnusablePeriod
 from cbi.registry.text import folded, plain_digits
@@ -28,6 +29,7 @@ LARGEST_HOUSEHOLD = 60
 FEWEST_PARTS, MOST_PARTS = 2, 9
 _MOST_PERIODS = 36
 _LONGEST_TEXT = 120
+_EXPLAINED, _LONGEST_EXPLANATION = 20, 1000
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}\Z", re.ASCII)
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d\Z", re.ASCII)
 _LONGEST_PERIOD = 92
@@ -86,6 +88,14 @@ def _text(value: object) -> str:
     text = str(value)
     if len(text) > _LONGEST_TEXT:
         raise wrong(f"This is longer than {_LONGEST_TEXT} characters.", "Shorten it.")
+    return text
+
+
+def _explanation(value: object) -> str:
+    text = " ".join(str(some(value)).split())
+    if not _EXPLAINED <= len(text) <= _LONGEST_EXPLANATION:
+        what = f"An explanation has {_EXPLAINED} to {_LONGEST_EXPLANATION} characters."
+        raise wrong(what, "Say it in a sentence that whoever asks can be told.")
     return text
 
 
@@ -256,6 +266,8 @@ def _decimal(amount: Money | None) -> str | None:
 
 
 Text = Annotated[str, PlainValidator(_text)]
+Explanation = Annotated[str, PlainValidator(_explanation)]
+GroundOfUse = Annotated[str, _one_of(*Ground)]
 Code = Annotated[str, PlainValidator(_code)]
 Currency = Annotated[str, PlainValidator(_currency)]
 CurrencyOrNone = Annotated[str | None, PlainValidator(_currency)]

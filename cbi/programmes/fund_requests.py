@@ -15,7 +15,7 @@ from cbi.access import totp
 from cbi.access.actor import Actor
 from cbi.access.models import User
 from cbi.access.permissions import Permission
-from cbi.audit import reasons
+from cbi.audit import reasons, refusing
 from cbi.audit.record import record
 from cbi.errors import Conflict, Forbidden, Invalid, NotFound
 from cbi.ledger import funds
@@ -130,7 +130,11 @@ def confirm(session: Session, actor: Actor, number: int, code: str) -> Request:
 def refuse(session: Session, actor: Actor, number: int, reason: str) -> Request:
     """Refuse a request, or take back one's own, and say why. Raises UnknownRequest, UnusableReason."""
     request = _waiting(session, actor, number)
-    _decide(session, actor, request, Decision.REFUSED, reasons.plain(reason))
+    said = reasons.plain(reason)
+    _decide(session, actor, request, Decision.REFUSED, said)
+    refusing.note(
+        session, actor, ("fund-request", number), said, by=request.asked_by, at=request.asked_at, said=request.reason
+    )  # fmt: skip
     return _line(session, request)
 
 

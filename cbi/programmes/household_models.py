@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Uuid
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cbi.db import Base, Instant, Key, Ordinal, may_update
@@ -27,6 +27,8 @@ class Enrolment(Base):
     reason: Mapped[str]
     noted_by: Mapped[UUID | None] = mapped_column(Uuid)
     noted_at: Mapped[Instant]
+    carried_by: Mapped[UUID | None] = mapped_column(Uuid)
+    """The split by which it went with people from the household that it was noted for."""
 
 
 class Suspension(Base):
@@ -50,6 +52,8 @@ class Suspension(Base):
             unique=True,
             postgresql_where="resumes_on IS NULL",
         ),
+        CheckConstraint("num_nulls(carried_from, carried_by) IN (0, 2)", name="carried_whole"),
+        UniqueConstraint("carried_from", "carried_by", "household_id"),
         {
             "info": may_update(
                 "resumes_on", "was_wrong", "resumed_because", "resumed_by", "resumed_at"
@@ -69,6 +73,20 @@ class Suspension(Base):
     resumed_because: Mapped[str | None]
     resumed_by: Mapped[UUID | None] = mapped_column(Uuid)
     resumed_at: Mapped[datetime | None]
+    carried_from: Mapped[UUID | None] = mapped_column(Uuid)
+    """The suspension of another household that it repeats, because people went from one to the other."""
+    carried_by: Mapped[UUID | None] = mapped_column(Uuid)
+    """The split or merge that brought it here."""
+
+
+class FollowedChange(Base):
+    """A split, a merge or its undoing that suspensions and first and last days have followed. Append-only."""
+
+    __tablename__ = "followed_changes"
+
+    change_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    followed_at: Mapped[Instant]
+    """Before the change itself: it was made when nothing followed by itself, and people saw to it."""
 
 
 class ArrearsPaid(Base):

@@ -74,7 +74,7 @@ LIVED_THROUGH = """
     )
     SELECT t.household_id, e.programme_id, e.period, e.component, e.once, e.amount_minor, t.listed,
         count(*) AS were_there, bool_or(t.leads) OR 2 * count(*) >= t.listed AS is_theirs,
-        e.household_id <> t.household_id AS elsewhere
+        e.household_id <> t.household_id AS elsewhere, e.household_id AS owed_to, e.cycle_id
     FROM there t JOIN entitlements e ON e.id = t.entitlement_id
     GROUP BY t.household_id, t.listed, e.id
 """

@@ -13,7 +13,6 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
-    exists,
     false,
     func,
     literal,
@@ -36,9 +35,11 @@ from cbi.programmes.routing import account_kind_of, mechanism_of
 from cbi.programmes.taking_part import days_taken, missed
 from cbi.registry import bands, needs
 from cbi.registry.areas.queries import tree
+from cbi.registry.consent import standing
+from cbi.registry.consent.models import Scope
 from cbi.registry.linkage import queries as linkage
 from cbi.registry.linkage.models import PairState
-from cbi.registry.models import Consent, Household, PaymentAccount, Person
+from cbi.registry.models import Household, PaymentAccount, Person
 from cbi.registry.queries import ACTIVE, blocked_households
 
 
@@ -55,7 +56,7 @@ def observed(opening: Opening, *, forecast: bool = False) -> Select[*tuple[Any, 
         else linkage.blocked_households()
     )
     blocked = union(blocked_households(), in_doubt).subquery("blocked")
-    consented = exists().where(Consent.person_id == Person.id, Consent.withdrawn_at.is_(None))
+    consented = standing.agreed(Person.id, Scope.ASSISTANCE)
     kind = account_kind_of(criteria.mechanisms)
     account = and_(
         PaymentAccount.person_id == Person.id,

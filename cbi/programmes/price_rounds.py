@@ -1,6 +1,6 @@
 """Rounds of market prices: a sheet goes out to the markets, and comes back whole or not at all."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, BinaryIO
 
@@ -20,11 +20,10 @@ from cbi.programmes.price_reading import Context, Reader
 from cbi.programmes.price_results import Entered, PricesRefused, summary
 from cbi.programmes.value_models import Price, PriceRound, PriceVersion
 from cbi.programmes.valuing import Prices
-from cbi.registry import row_tokens
+from cbi.registry import returned_sheets
 from cbi.registry.intake.facts import Outcome
-from cbi.registry.intake.files import File, Table, opened
+from cbi.registry.intake.files import Table, opened
 from cbi.registry.intake.mapping import missing_columns
-from cbi.registry.intake.reports import write_annotated
 from cbi.registry.intake.results import RowNote
 from cbi.registry.text import clean
 
@@ -111,7 +110,13 @@ def take_in(
     """
     actor.require(Permission.PRICES_ENTER)
     with opened(content) as file:
-        table, number = _find_table(file)
+        returned = returned_sheets.find(file, token_columns)
+        if returned is None:
+            raise NotAPriceSheet(
+                "No row of this file has the token of a price sheet.",
+                next_step="Hand in the file as it was exported (cbi prices export), filled in.",
+            )
+        table, number = returned
         round_ = find(session, number, lock=True)
         digest = file.digest()
         known = session.scalar(
@@ -147,12 +152,9 @@ def write_report(
     result: Entered, content: Path | BinaryIO, target: Path | BinaryIO, cover: Iterable[str] = ()
 ) -> None:
     """Write a copy of the user's own file (XLSX) with the reasons beside the rows, and summary and `cover` in front."""
-    with opened(content) as file:
-        table = next(_tables(file))
-        write_annotated(
-            file, target, result.rows, headers={table.sheet: (table.header_line, len(table.columns))},
-            summary=summary(result), cover=cover,
-        )  # fmt: skip
+    returned_sheets.write_report(
+        result.rows, content, target, token_columns, summary=summary(result), cover=cover
+    )
 
 
 def find(session: Session, number: int, *, lock: bool = False) -> PriceRound:
@@ -202,32 +204,6 @@ def _sheet(session: Session, round_: PriceRound) -> PriceSheet:
     basket = baskets.find(session, round_.basket, round_.basket_version)[1]
     filled = answers(session, round_.id, round_.latest) if round_.latest else {}
     return PriceSheet(round_.id, round_.latest + 1, round_.name, basket, filled)
-
-
-def _tables(file: File) -> Iterator[Table]:
-    """The sheets of the file that have a column of tokens."""
-    for name in file.sheets:
-        try:
-            table = file.table(name)
-        except Invalid:
-            continue
-        if any(True for _ in token_columns(table.columns)):
-            yield table
-
-
-def _find_table(file: File) -> tuple[Table, int]:
-    """Where the rows are, and the number of the round that their tokens name. Raises NotAPriceSheet."""
-    for table in _tables(file):
-        places = list(token_columns(table.columns))
-        for line in table.lines:
-            for place in places:
-                given = row_tokens.read(line.cells[place]) if place < len(line.cells) else None
-                if given is not None:
-                    return file.table(table.sheet), given.sheet
-    raise NotAPriceSheet(
-        "No row of this file has the token of a price sheet.",
-        next_step="Hand in the file as it was exported (cbi prices export), filled in.",
-    )
 
 
 def _read(session: Session, sheet: PriceSheet, table: Table) -> Reader:

@@ -12,7 +12,7 @@ from cbi import clock
 from cbi.access import totp
 from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
-from cbi.audit import reasons
+from cbi.audit import reasons, refusing
 from cbi.audit.record import record
 from cbi.errors import CbiError, Conflict, Forbidden, NotFound
 from cbi.programmes import baskets, price_rounds, queries, valuing
@@ -192,6 +192,9 @@ def refuse(session: Session, actor: Actor, number: int, reason: str) -> Transfer
     said = reasons.plain(reason)
     _decide(session, actor, value, decision=REFUSED, reason=said)
     _note(session, actor, "transfer_value.refused", programme.code, value, reason=said)
+    refusing.note(
+        session, actor, ("transfer-value", value.id), said, by=value.proposed_by, at=value.proposed_at
+    )  # fmt: skip
     return value
 
 

@@ -25,7 +25,9 @@ _DAYS = """
         coalesce(e.starts_on > c.ends_on, false) AS is_early,
         coalesce(e.ends_on < c.starts_on, false) AS is_late
     FROM (SELECT household_id FROM enrolments WHERE programme_id = :programme
-        UNION SELECT household_id FROM suspensions WHERE programme_id = :programme) known
+        UNION SELECT household_id FROM suspensions WHERE programme_id = :programme
+        UNION SELECT a.household_id FROM appeals a JOIN cycles w ON w.id = a.cycle_id
+            WHERE w.programme_id = :programme AND a.outcome = 'changed') known
     CROSS JOIN (SELECT * FROM cycles WHERE programme_id = :programme AND WHICH) c
     LEFT JOIN (SELECT DISTINCT ON (household_id) household_id, starts_on, ends_on FROM enrolments
         WHERE programme_id = :programme ORDER BY household_id, id DESC) e ON e.household_id = known.household_id
@@ -52,11 +54,17 @@ _MISSED = """
         LEFT JOIN eligibility_decisions was ON was.cycle_id = d.cycle_id AND was.household_id = d.household_id
         LEFT JOIN decided_facts f ON f.cycle_id = was.cycle_id AND f.number = was.facts_number
         WHERE CASE WHEN was.cycle_id IS NULL THEN d.starts_on IS NOT NULL
-                ELSE was.reasons <@ CAST(:absences AS jsonb) END
+                ELSE was.reasons <@ CAST(:absences AS jsonb) OR EXISTS (SELECT 1 FROM appeals a
+                    WHERE a.cycle_id = c.id AND a.household_id = d.household_id AND a.outcome = 'changed') END
             AND NOT EXISTS (SELECT 1 FROM arrears_paid a WHERE a.programme_id = :programme
                 AND a.household_id = d.household_id AND a.period = c.period)
-            AND NOT EXISTS (SELECT 1 FROM (LIVED_THROUGH) t WHERE t.household_id = d.household_id
-                AND t.programme_id = :programme AND t.period = c.period AND t.is_theirs AND t.elsewhere)
+            AND NOT EXISTS (SELECT 1 FROM (LIVED_THROUGH) t
+                LEFT JOIN arrears_paid later ON later.programme_id = t.programme_id
+                    AND later.household_id = t.owed_to AND later.cycle_id = t.cycle_id AND t.component = 'arrears'
+                WHERE t.household_id = d.household_id AND t.programme_id = :programme AND t.is_theirs AND t.elsewhere
+                    AND c.period IN (t.period, later.period))
+            AND NOT EXISTS (SELECT 1 FROM changed_households b JOIN household_changes h ON h.id = b.change_id
+                WHERE b.household_id = d.household_id AND b.version_before = 0 AND h.recorded_at >= c.opened_at)
     ) periods
     WHERE due > given
     GROUP BY household_id
@@ -80,9 +88,11 @@ def days_taken(programme_id: UUID, cycle_id: UUID) -> Subquery:
 
 def missed(programme_id: UUID, since: date, before: date, *, by_day: bool) -> Subquery:
     """The periods between these days of which households were given fewer days than they took part in, by what is known
-    now, and which nothing has made up for: suspended wrongly, or registered late with an earlier first day.
+    now, and which nothing has made up for: suspended wrongly, registered late with an earlier first day, or left out as an
+    appeal found to be wrong.
 
-    Nothing is missed where another reason kept a household out, nor what its people were owed in another household.
+    Nothing is missed where another reason kept a household out, nor what its people were owed in another household, in
+    that period or for it later. What was decided before a household split off is the old household's.
     """
     return (
         text(_MISSED)

@@ -24,11 +24,13 @@ from sqlalchemy.orm import Session
 
 from cbi import ids, money
 from cbi.errors import Conflict
-from cbi.programmes import lived_through
+from cbi.programmes import legal_basis, lived_through
 from cbi.programmes.definition import Definition
 from cbi.programmes.models import Cycle, Entitlement, Programme
 from cbi.programmes.top_up_models import TopUp, TopUpRow
-from cbi.registry.models import Household
+from cbi.registry.consent import standing
+from cbi.registry.consent.models import Scope
+from cbi.registry.models import Household, Person
 
 _NAMED = 10
 
@@ -37,6 +39,12 @@ class AboveTheCeiling(Conflict):
     """A household would be owed more than a lifetime's ceiling."""
 
     code = "top_up.above_the_ceiling"
+
+
+class NotAgreed(Conflict):
+    """The programme pays only who agrees, and somebody on the list does not."""
+
+    code = "top_up.not_agreed"
 
 
 class Outdated(Conflict):
@@ -154,4 +162,29 @@ def check_current(session: Session, top_up: TopUp) -> None:
         raise Outdated(
             f"These households are owed something else for the cycle by now: {', '.join(other)}.",
             next_step="Refuse it, and propose it anew.",
+        )
+
+
+def check_consent(session: Session, top_up: TopUp) -> None:
+    """Refuse a list with somebody who does not agree to be assisted, where the cycle pays only those who do.
+
+    Raises NotAgreed.
+    """
+    standing.wait_for_words(session)
+    against = session.scalars(
+        select(Household.source_id)
+        .join(TopUpRow, TopUpRow.household_id == Household.id)
+        .join(Person, and_(Person.household_id == Household.id, Person.is_recipient))
+        .where(
+            TopUpRow.top_up_id == top_up.id,
+            legal_basis.cycle_asks_for_consent(top_up.cycle_id),
+            ~standing.agreed(Person.id, Scope.ASSISTANCE),
+        )
+        .order_by(Household.source_id)
+        .limit(_NAMED)
+    ).all()
+    if against:
+        raise NotAgreed(
+            f"The collectors of these households have not agreed, or no longer: {', '.join(against)}.",
+            next_step="Refuse it, and propose it without them.",
         )

@@ -16,7 +16,7 @@ from cbi import clock, db
 from cbi.access import totp
 from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
-from cbi.audit import reasons
+from cbi.audit import reasons, refusing
 from cbi.audit.record import record
 from cbi.errors import Conflict, Forbidden, NotFound
 from cbi.programmes import cycles, queries
@@ -24,7 +24,13 @@ from cbi.programmes.definition import Definition
 from cbi.programmes.models import Cycle, Entitlement, Programme
 from cbi.programmes.top_up_lists import Line, UnusableTopUp
 from cbi.programmes.top_up_models import TopUp, TopUpRow
-from cbi.programmes.top_up_owing import check_ceilings, check_current, entitling, rows_digest
+from cbi.programmes.top_up_owing import (
+    check_ceilings,
+    check_consent,
+    check_current,
+    entitling,
+    rows_digest,
+)
 from cbi.registry.naming import by_number
 from cbi.registry.text import clean, plain_digits
 
@@ -199,6 +205,7 @@ def accept(session: Session, actor: Actor, top_up_id: UUID, code: str) -> TopUp:
     definition = queries.definition(session, programme, cycle.version)
     _decide(session, actor, top_up, ACCEPTED, None)
     check_current(session, top_up)
+    check_consent(session, top_up)
     check_ceilings(session, definition, top_up.id)
     with db.planned_for_sets(session):
         session.execute(entitling(top_up, cycle, programme))
@@ -233,7 +240,11 @@ def withdraw(session: Session, actor: Actor, top_up_id: UUID, remark: str) -> To
 def _refuse(
     session: Session, actor: Actor, top_up: TopUp, cycle: Cycle, programme: Programme, remark: str
 ) -> TopUp:
-    _decide(session, actor, top_up, REFUSED, reasons.plain(remark))
+    said = reasons.plain(remark)
+    _decide(session, actor, top_up, REFUSED, said)
+    refusing.note(
+        session, actor, ("top-up", top_up.id), said, by=top_up.proposed_by, at=top_up.proposed_at, said=top_up.reason
+    )  # fmt: skip
     record(
         session, actor, "top_up.refused", "top_up", top_up.id, programme=programme.code, period=cycle.period,
         number=top_up.number,

@@ -33,7 +33,7 @@ from cbi.registry.models import Household as Registered
 from cbi.registry.models import Person
 from cbi.registry.scorecards import landing, scoring, versions
 from cbi.registry.scorecards.definition import Form, Scorecard
-from cbi.registry.scorecards.models import Assessment
+from cbi.registry.scorecards.models import AnswerKey, Assessment
 from cbi.registry.scorecards.sealing import AnswerSealer, place
 from cbi.registry.text import folded
 from cbi.settings import settings
@@ -142,18 +142,23 @@ def _rescored(
         select(
             Assessment.household_id, Assessment.version, Assessment.form, Assessment.assessed_on,
             Assessment.band, Assessment.content, Assessment.person_id, Person.data_key,
+            AnswerKey.id, AnswerKey.data_key,
         )
         .join(newest, newest.c.id == Assessment.id)
         .outerjoin(Person, Person.id == Assessment.person_id)
+        .outerjoin(AnswerKey, AnswerKey.assessment_id == Assessment.id)
         .execution_options(yield_per=_CHUNK)
     )  # fmt: skip
-    for household, version, form, on, band, content, person, data_key in rows:
+    for household, version, form, on, band, content, person, data_key, *own in rows:
         before[household] = band or LONG_FORM
         if data_key is None:
             unknown += 1
             continue
         where = place(household, kept.code, version, form, on)
-        opened = sealer.open(person, data_key, where, content)
+        opened = sealer.open(person, data_key, where, content, *own)
+        if "answers" not in opened:
+            unknown += 1
+            continue
         which = Form(form) if card.short or form == Form.LONG else Form.LONG
         answers = {
             name: answer for name, answer in opened["answers"].items() if name in asked[which]

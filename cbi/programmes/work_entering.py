@@ -1,6 +1,6 @@
 """Taking a sheet in again that comes back from the field: the whole of it, or nothing with the reasons row by row."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID, uuid4
@@ -22,11 +22,10 @@ from cbi.programmes.work_models import WorkRow, WorkSheet, WorkVersion
 from cbi.programmes.work_pay import Done, earned
 from cbi.programmes.work_reading import Context, Entry, Reader, noted
 from cbi.programmes.work_results import Entered, SheetRefused, summary
-from cbi.registry import row_tokens
+from cbi.registry import returned_sheets
 from cbi.registry.intake.facts import Outcome
-from cbi.registry.intake.files import File, Table, opened
+from cbi.registry.intake.files import Table, opened
 from cbi.registry.intake.mapping import missing_columns
-from cbi.registry.intake.reports import write_annotated
 from cbi.registry.intake.results import RowNote
 
 
@@ -69,14 +68,22 @@ def take_in(
     NotPermitted, SheetRefused, ReasonNeeded, NothingDiffers.
     """
     with opened(content) as file:
-        table, number = _find_table(session, file)
+        returned = returned_sheets.find(file, token_columns)
+        if returned is None:
+            raise NotASheet(
+                "No row of this file has the token of a work sheet.",
+                next_step="Hand in the file as it was exported (cbi work sheet export), filled in.",
+            )
+        table, number = returned
         sheet = work_queries.sheet(session, actor, number, Permission.WORK_ENTER, lock=True)
         if actor.id is None:
             raise NobodyEntered("A sheet is entered by somebody who can be asked about it.")
         file_digest = file.digest()
         known = session.scalar(
             select(WorkVersion).where(
-                WorkVersion.sheet_id == sheet.id, WorkVersion.file_digest == file_digest
+                WorkVersion.sheet_id == sheet.id,
+                WorkVersion.file_digest == file_digest,
+                WorkVersion.version != sheet.refused,
             )
         )
         if known is not None:
@@ -98,44 +105,13 @@ def take_in(
 
 
 def write_report(
-    result: Entered, content: Path | BinaryIO, target: Path | BinaryIO, cover: Iterable[str] = ()
-) -> None:
+    result: Entered, content: Path | BinaryIO, target: Path | BinaryIO, cover: Iterable[str] = (), *,
+    language: str = "en",
+) -> None:  # fmt: skip
     """Write a copy of the user's own file (XLSX) with the reasons beside the rows, and summary and `cover` in front."""
-    with opened(content) as file:
-        table = next(_tables(file))
-        write_annotated(
-            file, target, result.rows, headers={table.sheet: (table.header_line, len(table.columns))},
-            summary=summary(result), cover=cover,
-        )  # fmt: skip
-
-
-def _tables(file: File) -> Iterator[Table]:
-    """The sheets of the file that have a column of tokens."""
-    for name in file.sheets:
-        try:
-            table = file.table(name)
-        except Invalid:
-            continue
-        if any(True for _ in token_columns(table.columns)):
-            yield table
-
-
-def _find_table(session: Session, file: File) -> tuple[Table, int]:
-    """Where the rows are, and the number of the sheet that most of their tokens name. Raises NotASheet."""
-    for table in _tables(file):
-        places = list(token_columns(table.columns))
-        votes: dict[int, int] = {}
-        for line in table.lines:
-            for place in places:
-                given = row_tokens.read(line.cells[place]) if place < len(line.cells) else None
-                if given is not None:
-                    votes[given.sheet] = votes.get(given.sheet, 0) + 1
-        if votes:
-            return file.table(table.sheet), max(votes, key=lambda number: votes[number])
-    raise NotASheet(
-        "No row of this file has the token of a work sheet.",
-        next_step="Hand in the file as it was exported (cbi work sheet export), filled in.",
-    )
+    returned_sheets.write_report(
+        result.rows, content, target, token_columns, summary=summary(result), cover=cover, language=language
+    )  # fmt: skip
 
 
 def _alone(session: Session) -> None:

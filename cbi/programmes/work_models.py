@@ -107,7 +107,11 @@ class WorkSheet(Base):
     """The sheet of one group for one period. The rates are those of `programme_version`, which stand on it."""
 
     __tablename__ = "work_sheets"
-    __table_args__ = (UniqueConstraint("group_id", "period"), {"info": may_update("latest")})
+    __table_args__ = (
+        UniqueConstraint("group_id", "period"),
+        CheckConstraint("refused <= latest", name="refused"),
+        {"info": may_update("latest", "refused")},
+    )
 
     id: Mapped[Ordinal]
     """The number that people call it by."""
@@ -120,6 +124,8 @@ class WorkSheet(Base):
     ends_on: Mapped[date]
     latest: Mapped[int]
     """The version that came back last; 0 while none has."""
+    refused: Mapped[int] = mapped_column(default=0)
+    """The last version that a supervisor refused, or that was taken back; 0 while none was. It is never signed."""
     made_by: Mapped[UUID | None] = mapped_column(Uuid)
     made_at: Mapped[Instant]
 

@@ -157,6 +157,8 @@ class SheetLine:
     entered_by: UUID | None
     signed_at: datetime | None
     signed_by: UUID | None
+    is_refused: bool
+    """Whether the latest version was refused, and is to be put right."""
     unpaid: Money
     """What its signed rows add that no entitlement pays yet; below zero where more was paid than is right."""
 
@@ -223,6 +225,7 @@ def sheets(session: Session, programme: Programme, *which: ColumnElement[bool]) 
             entered_by=version.entered_by if version else None,
             signed_at=signature.signed_at if signature else None,
             signed_by=signature.user_id if signature else None,
+            is_refused=found.latest > 0 and found.refused == found.latest,
             unpaid=Money(int(unpaid_minor), programme.currency),
         )
         for found, at, within, version, signature, count, halves, minor, unpaid_minor in rows

@@ -128,6 +128,7 @@ class SheetOut(BaseModel):
     entered_by: UUID | None
     signed_at: datetime | None
     signed_by: UUID | None
+    is_refused: bool
     unpaid: Amount
 
     @classmethod
@@ -137,6 +138,7 @@ class SheetOut(BaseModel):
             version=line.version, corrects=line.corrects, reason=line.reason, rows=line.rows,
             half_days=line.half_days, earned=Amount.of(line.earned), entered_at=line.entered_at,
             entered_by=line.entered_by, signed_at=line.signed_at, signed_by=line.signed_by,
+            is_refused=line.is_refused,
             unpaid=Amount.of(line.unpaid),
         )  # fmt: skip
 

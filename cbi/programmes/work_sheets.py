@@ -148,8 +148,8 @@ _is_signed = exists().where(
 )
 
 
-def _is_in_force() -> ColumnElement[bool]:
-    """Signed, and not corrected by another row that is signed."""
+def is_in_force() -> ColumnElement[bool]:
+    """Of rows: signed, and not corrected by another row that is signed."""
     later, its_signature = aliased(WorkRow), aliased(WorkSignature)
     corrected = exists().where(
         later.corrects_id == WorkRow.id,
@@ -161,7 +161,7 @@ def _is_in_force() -> ColumnElement[bool]:
 
 def signed_rows(session: Session, sheet: int) -> dict[UUID, WorkRow]:
     """What is signed and not corrected since, by person: what a correction changes."""
-    rows = session.scalars(select(WorkRow).where(WorkRow.sheet_id == sheet, _is_in_force()))
+    rows = session.scalars(select(WorkRow).where(WorkRow.sheet_id == sheet, is_in_force()))
     return {row.person_id: row for row in rows}
 
 
@@ -217,6 +217,8 @@ def elsewhere(
     """
     other, later = aliased(WorkSheet), aliased(WorkVersion)
     is_latest = ~exists().where(later.sheet_id == WorkRow.sheet_id, later.version > WorkRow.version)
+    # What a supervisor refused claims no day; handed in anew it is judged anew.
+    is_refused = other.refused == WorkRow.version
     rows = session.execute(
         select(WorkRow, other)
         .join(other, other.id == WorkRow.sheet_id)
@@ -225,7 +227,7 @@ def elsewhere(
             other.id != sheet.id,
             other.starts_on <= sheet.ends_on,
             other.ends_on >= sheet.starts_on,
-            or_(is_latest, _is_in_force()),
+            or_(and_(is_latest, ~is_refused), is_in_force()),
         )
     )
     days: dict[UUID, dict[tuple[int, date], int]] = {}

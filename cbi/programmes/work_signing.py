@@ -69,6 +69,11 @@ def sign(
             next_step="It is signed once it has come back from the field and was taken in.",
         )
     version = session.get_one(WorkVersion, (sheet.id, standing.latest))
+    if sheet.refused == sheet.latest:
+        raise NothingToSign(
+            f"Version {sheet.latest} of the sheet {number} was refused.",
+            next_step="It is signed once it was put right and taken in anew.",
+        )
     digest = digest_of(session, sheet.id, version.version)
     if seen is not None and seen != digest:
         raise NotWhatWasSeen(

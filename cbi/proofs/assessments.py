@@ -1,20 +1,24 @@
 """Promises about assessments: what was answered gives the score and the band, and what needed two people had two."""
 
 import hashlib
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from cbi.audit.models import AuditEntry
 from cbi.errors import CbiError
 from cbi.keys import Unreadable
 from cbi.offices import office_of
-from cbi.proofs.promise import Breaches, none_of
+from cbi.proofs.promise import SHOWN, Breaches, none_of
+from cbi.protection import certificates
+from cbi.protection.models import Erasure
 from cbi.registry.models import Person
 from cbi.registry.scorecards import scoring, versions
 from cbi.registry.scorecards.definition import Form, Scorecard
-from cbi.registry.scorecards.models import Assessment, ScorecardVersion
+from cbi.registry.scorecards.models import AnswerKey, Assessment, ScorecardVersion
 from cbi.registry.scorecards.sealing import AnswerSealer, place
 
 _CHUNK = 1_000
@@ -25,7 +29,10 @@ _COUNTS = (
 
 
 def give_their_scores(session: Session) -> Breaches:
-    """Open every assessment that is not erased, and work its score, band and reasons out again."""
+    """Open every assessment that is not erased, and work its score, band and reasons out again.
+
+    Where the answers were destroyed, because they were kept as long as they may be, its reasons give score and band.
+    """
     scorecards: dict[tuple[str, int], Scorecard | None] = {}
     sealer = AnswerSealer(office_of(session).keys)
     rows = session.execute(
@@ -33,8 +40,10 @@ def give_their_scores(session: Session) -> Breaches:
             Assessment.id, Assessment.household_id, Assessment.person_id, Assessment.scorecard,
             Assessment.version, Assessment.form, Assessment.assessed_on, Assessment.content,
             Assessment.score_hundredths, Assessment.band, Person.data_key,
+            AnswerKey.id.label("key_id"), AnswerKey.data_key.label("key"),
         )
         .join(Person, Person.id == Assessment.person_id)
+        .outerjoin(AnswerKey, AnswerKey.assessment_id == Assessment.id)
         .where(Person.data_key.is_not(None))
         .order_by(Assessment.id)
         .execution_options(yield_per=_CHUNK)
@@ -58,7 +67,9 @@ def _kept(session: Session, version: tuple[str, int]) -> Scorecard | None:
 def _replayed(sealer: AnswerSealer, scorecard: Scorecard, row: Any) -> str | None:
     where = place(row.household_id, row.scorecard, row.version, row.form, row.assessed_on)
     try:
-        content = sealer.open(row.person_id, row.data_key, where, row.content)
+        content = sealer.open(row.person_id, row.data_key, where, row.content, row.key_id, row.key)
+        if "answers" not in content:
+            return _without_answers(scorecard, content["reasons"], row)
         made = scoring.score(scorecard, Form(row.form), content["answers"], content["facts"])
     except Unreadable:
         return "does not hold what was sealed for its household, scorecard and day"
@@ -69,6 +80,58 @@ def _replayed(sealer: AnswerSealer, scorecard: Scorecard, row: Any) -> str | Non
     if list(made.reasons) != content["reasons"]:
         return "gives other reasons than its answers do"
     return None
+
+
+def _without_answers(scorecard: Scorecard, reasons: list[Any], row: Any) -> str | None:
+    if row.key_id is None:
+        return "has no answers, and nothing says that they were destroyed"
+    if not scoring.stands(scorecard, Form(row.form), reasons, row.score_hundredths, row.band):
+        return "has another score or band than its reasons give"
+    return None
+
+
+def gone_as_certified(session: Session) -> Breaches:
+    """Answers are gone only of assessments that are older than a certificate, under its seal, says."""
+    certified = [
+        datetime.fromisoformat(each.certificate["answers_before"])
+        for each in session.scalars(select(Erasure).where(Erasure.answers_before.is_not(None)))
+        if each.certificate and certificates.is_sealed(session, each)
+    ]
+    rows = session.scalars(
+        select(Assessment.id)
+        .join(AnswerKey, AnswerKey.assessment_id == Assessment.id)
+        .join(Person, Person.id == Assessment.person_id)
+        .where(
+            AnswerKey.data_key.is_(None),
+            Person.data_key.is_not(None),
+            Assessment.noted_at >= max(certified, default=datetime.min.replace(tzinfo=UTC)),
+        )
+        .order_by(Assessment.id)
+        .limit(SHOWN)
+    )
+    for number in rows:
+        yield f"the answers of assessment {number} are gone, and no certificate says so"
+
+
+def cannot_be_worked_out(session: Session) -> Iterator[str]:
+    """How many assessments nobody can work out from their answers any more, and why that is right."""
+    erased, past = session.execute(
+        select(
+            func.count().filter(Person.data_key.is_(None)),
+            func.count().filter(Person.data_key.is_not(None), AnswerKey.data_key.is_(None)),
+        )
+        .select_from(Assessment)
+        .join(Person, Person.id == Assessment.person_id)
+        .outerjoin(AnswerKey, AnswerKey.assessment_id == Assessment.id)
+        .where(or_(Person.data_key.is_(None), AnswerKey.id.is_not(None)))
+    ).one()
+    if erased:
+        yield f"{erased} assessments were not worked out again: their people's data was destroyed by two people"
+    if past:
+        yield (
+            f"{past} assessments were compared with their reasons only: two people destroyed the answers, which had"
+            " been kept as long as they may be"
+        )
 
 
 def are_what_was_accepted(session: Session) -> Breaches:
@@ -122,6 +185,7 @@ def corrected_by_two(session: Session) -> Breaches:
 as_answered = (
     are_what_was_accepted,
     give_their_scores,
+    gone_as_certified,
     none_of(
         "assessment {id} counts, and its band is not where programmes read it",
         f"SELECT a.id FROM assessments a WHERE a.band IS NOT NULL AND {_COUNTS} AND NOT EXISTS"
@@ -139,7 +203,7 @@ as_answered = (
     ),
     none_of(
         "band {id} was noted by hand for a scorecard that only assessments speak for",
-        "SELECT b.id FROM household_bands b WHERE b.assessment_id IS NULL AND EXISTS (SELECT 1"
+        "SELECT b.id FROM household_bands b WHERE b.assessment_id IS NULL AND b.carried_by IS NULL AND EXISTS (SELECT 1"
         " FROM scorecard_versions v WHERE v.key = b.scorecard AND v.decision = 'accepted'"
         " AND v.decided_at < b.noted_at)",
     ),

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from cbi.proofs.parts import sent
 from cbi.proofs.promise import Breaches, none_of
 from cbi.proofs.suspense import STANDS
+from cbi.redemption.collecting import CHILD_UNTIL
 from cbi.redemption.issuing import render_codes
 from cbi.redemption.models import CodeIssue
 
@@ -49,6 +50,8 @@ _KEPT_TEXT = (
     ("suspensions", "resumed_because"),
     ("conditions_met", "evidence"),
     ("conditions_met", "remark"),
+    ("refusals", "said"),
+    ("refusals", "reason"),
 )
 
 
@@ -86,6 +89,12 @@ def _codes_among(session: Session, table: str, candidates: list[str]) -> Breache
                 yield f"a text in {table} holds the code of issue {issue}"
 
 
+_COLLECTED = (
+    "FROM payouts o JOIN authorisations a ON a.id = o.authorisation_id JOIN payments p ON p.id = o.payment_id"
+    " WHERE a.collector_id IS NOT NULL"
+)
+_RECORDED = "c.confirmed_by <> c.recorded_by AND c.recorded_at <= a.held_at"
+
 paid_out_once = (
     none_of(
         "payout {receipt} hands over {amount_minor}, and its attempt is of {owed}",
@@ -112,6 +121,23 @@ paid_out_once = (
         " HAVING count(o.id) <> CASE WHEN a.state = 'confirmed' THEN 1 ELSE 0 END",
     ),
     no_text_holds_a_code,
+    none_of(
+        "receipt {receipt} was collected as {collected_as} by somebody who was not, or whom nobody had recorded by two",
+        f"SELECT o.receipt, a.collected_as {_COLLECTED} AND NOT CASE a.collected_as"
+        f" WHEN 'alternate' THEN EXISTS (SELECT 1 FROM changed_persons m JOIN household_changes c ON c.id = m.change_id"
+        f" WHERE m.person_id = a.collector_id AND m.household_after = p.household_id"
+        f" AND 'alternate' = ANY(m.roles_after) AND {_RECORDED})"
+        f" WHEN 'guardian' THEN EXISTS (SELECT 1 FROM guardianships g JOIN household_changes c ON c.id = g.begun_by"
+        f" WHERE g.child_id = p.person_id AND g.guardian_id = a.collector_id AND {_RECORDED})"
+        " ELSE a.collector_id = p.person_id END",
+    ),
+    none_of(
+        "receipt {receipt}: money for a child was collected by somebody else than the appointed guardian",
+        f"SELECT o.receipt {_COLLECTED} AND a.collected_as <> 'guardian' AND EXISTS (SELECT 1 FROM guardianships g"
+        " JOIN household_changes c ON c.id = g.begun_by JOIN persons y ON y.id = g.child_id"
+        " WHERE g.child_id = p.person_id AND c.recorded_at < a.held_at"
+        f" AND extract(year FROM a.held_at) - coalesce(y.born_year, 9999) <= {CHILD_UNTIL})",
+    ),
 )
 
 settled_once = (

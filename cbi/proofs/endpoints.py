@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import Depends
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from cbi.access.actor import Actor
 from cbi.access.guards import may
@@ -23,6 +23,9 @@ class VerdictOut(BaseModel):
     covered: bool
     kept: bool
     breaches: list[str]
+    notes: list[str] = Field(
+        description="What could not be looked at any more, and why that is right."
+    )
 
 
 @router.get("/proofs", summary="Prove every promise from the raw tables, now")
@@ -37,6 +40,7 @@ def prove(
             covered=verdict.covered,
             kept=verdict.kept,
             breaches=list(verdict.breaches),
+            notes=list(verdict.notes),
         )
         for verdict in verify(session)
     ]

@@ -74,6 +74,51 @@ as_recorded = (
     ),
 )
 
+_TOGETHER = (
+    " EXISTS (SELECT 1 FROM changed_households a JOIN changed_households b USING (change_id)"
+    " WHERE a.change_id = n.carried_by AND a.household_id = n.household_id AND b.household_id = o.household_id)"
+)
+_LATER = (
+    "s.suspended_at <= c.recorded_at AND (s.resumed_at IS NULL OR s.resumed_at > c.recorded_at)"
+)
+
+followed_people = (
+    none_of(
+        "household {household_id} split off from one that was suspended, and the suspension did not follow",
+        "SELECT n.household_id FROM followed_changes f JOIN household_changes c ON c.id = f.change_id"
+        " JOIN changed_households o ON o.change_id = c.id AND o.version_before > 0"
+        " JOIN changed_households n ON n.change_id = c.id AND n.version_before = 0"
+        f" JOIN suspensions s ON s.household_id = o.household_id AND {_LATER}"
+        " WHERE c.kind = 'split' AND f.followed_at >= c.recorded_at AND NOT EXISTS (SELECT 1 FROM suspensions x"
+        " WHERE x.carried_from = s.id AND x.carried_by = c.id AND x.household_id = n.household_id)",
+    ),
+    none_of(
+        "change {id} of households was not followed by suspensions when a cycle was opened",
+        "SELECT c.id FROM household_changes c WHERE c.kind IN ('split', 'merged', 'unmerged')"
+        " AND NOT EXISTS (SELECT 1 FROM followed_changes f WHERE f.change_id = c.id)"
+        " AND EXISTS (SELECT 1 FROM cycles y WHERE y.opened_at > c.recorded_at)",
+    ),
+    none_of(
+        "need {id} was carried over and is not what it was, or no change of households carried it",
+        "SELECT n.id FROM household_needs n LEFT JOIN household_needs o ON o.id = n.carried_from"
+        " WHERE n.carried_by IS NOT NULL AND ((o.key, o.word) IS DISTINCT FROM (n.key, n.word) OR NOT"
+        f"{_TOGETHER})",
+    ),
+    none_of(
+        "of need {carried_from} not as many were shared in a split as had it",
+        "SELECT n.carried_from FROM household_needs n JOIN household_needs o ON o.id = n.carried_from"
+        " WHERE n.reassess_by IS NULL GROUP BY n.carried_from, n.carried_by, o.members"
+        " HAVING sum(n.members) <> o.members",
+    ),
+    none_of(
+        "band {id} was carried over and is not what it was, or no change of households carried it",
+        "SELECT n.id FROM household_bands n LEFT JOIN household_bands o ON o.id = n.carried_from"
+        " WHERE n.carried_by IS NOT NULL AND ((o.scorecard, o.scorecard_version, o.band, o.word, o.assessed_on)"
+        " IS DISTINCT FROM (n.scorecard, n.scorecard_version, n.band, n.word, n.assessed_on) OR NOT"
+        f"{_TOGETHER})",
+    ),
+)
+
 by_two = (
     none_of(
         "change {id} of a household, {kind}, was made by one person",

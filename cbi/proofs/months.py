@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
@@ -46,12 +47,14 @@ def months_follow_each_other(session: Session) -> Breaches:
 
 def closes_are_what_was_certified(session: Session) -> Breaches:
     """Each close is under its seal, and the audit log says the same of it: who, which act, which seal."""
-    said = {
-        (entry.subject_id, entry.act): (entry.actor_id, entry.details.get("seal"))
-        for entry in session.scalars(
-            select(AuditEntry).where(AuditEntry.subject_kind == closing.SUBJECT)
-        )
-    }
+    said: dict[tuple[str, str], tuple[UUID | None, Any]] = {}
+    for entry in session.scalars(
+        select(AuditEntry).where(AuditEntry.subject_kind == closing.SUBJECT).order_by(AuditEntry.id)
+    ):
+        if entry.act == reopening.DROPPED:
+            said.pop((entry.subject_id, reopening.ASKED), None)
+        else:
+            said[entry.subject_id, entry.act] = (entry.actor_id, entry.details.get("seal"))
     kept = {}
     for close in _all(session):
         name = closing.subject_of(close)

@@ -22,6 +22,8 @@ class Promise:
     checks: tuple[Check, ...] = ()
     left_open: str = ""
     """What of the sentence these checks cannot show, and where it is shown instead."""
+    not_shown: tuple[Callable[[Session], Iterator[str]], ...] = ()
+    """What they cannot look at any more, counted, each with why that is right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,8 @@ class Verdict:
 
     promise: Promise
     breaches: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
+    """What could not be looked at any more, and why that is right."""
 
     @property
     def covered(self) -> bool:

@@ -4,7 +4,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from cbi.audit import verifying
-from cbi.db import Base
+from cbi.models import metadata
 from cbi.proofs.promise import Breaches, none_of
 
 _OF_THE_OFFICE = "c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p', 'v')"
@@ -22,7 +22,7 @@ _MAY_DELETE = text(
 
 def privileges_are_as_declared(session: Session) -> Breaches:
     """The role this runs as may change exactly the columns that the tables declare, and owns nothing."""
-    tables = Base.metadata.tables
+    tables = metadata.tables
     for table, column in session.execute(_MAY_CHANGE):
         if table not in tables or column not in tables[table].info.get("may_update", ()):
             yield f"the application may change {table}.{column}, which is append-only"

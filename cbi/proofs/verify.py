@@ -10,8 +10,10 @@ from cbi.db import planned_for_sets
 from cbi.proofs import (
     assessments,
     books,
+    consent,
     counter,
     decisions,
+    disclosures,
     exchange,
     fees,
     funding,
@@ -19,11 +21,13 @@ from cbi.proofs import (
     intake,
     linkage,
     months,
+    own_records,
     payments,
     places,
     programmes,
     protection,
     record,
+    refusals,
     suspense,
     values,
     waivers,
@@ -52,7 +56,9 @@ PROMISES: tuple[Promise, ...] = (
         + exchange.approved
         + funding.by_two
         + assessments.by_two
-        + households.by_two,
+        + households.by_two
+        + own_records.no_hand_on_their_own
+        + consent.against_nobodys_word,
     ),
     Promise(3, "Spending never exceeds the fund", books.never_overspent + funding.by_the_rules),
     Promise(
@@ -78,9 +84,14 @@ PROMISES: tuple[Promise, ...] = (
         + exchange.append_only
         + fees.tariffs_are_what_was_accepted
         + protection.destroyed_by_two
+        + disclosures.left_by_the_rules
         + assessments.as_answered
         + households.as_recorded
-        + intake.as_brought,
+        + households.followed_people
+        + intake.as_brought
+        + refusals.append_only
+        + consent.as_accepted,
+        not_shown=(assessments.cannot_be_worked_out,),
     ),
     Promise(
         9,
@@ -99,5 +110,6 @@ def verify(session: Session, progress: Callable[[Promise], None] = lambda _: Non
         for promise in PROMISES:
             progress(promise)
             breaches = (breach for check in promise.checks for breach in check(session))
-            verdicts.append(Verdict(promise, tuple(islice(breaches, SHOWN))))
+            notes = tuple(note for look in promise.not_shown for note in look(session))
+            verdicts.append(Verdict(promise, tuple(islice(breaches, SHOWN)), notes))
     return verdicts

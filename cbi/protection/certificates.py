@@ -36,6 +36,7 @@ def write(session: Session, erasure: Erasure, actor: Actor, done: Destroyed) -> 
         "confirmed_by": actor.name,
         "carried_out_at": clock.now().isoformat(),
         **asdict(done),
+        "answers_before": erasure.answers_before.isoformat() if erasure.answers_before else None,
         "wrapping_keys": [key.name.hex() for key in wrapping.kept()],
         "backups": BACKUPS,
     }

@@ -1,11 +1,11 @@
-"""What is destroyed of people, set by set, and what keeps somebody's data from being destroyed yet.
+"""What is destroyed of people, set by set.
 
 A person's own key is destroyed, and with it everything sealed under it, also in the events and changes that name them;
 then whatever finds or tells about them beside it. Kept are the person's id, amounts, days, place, sex and year of
 birth: the books stay as they were, to the cent.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -14,35 +14,16 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from cbi import clock
+from cbi.registry.scorecards import forgetting
 
-OBSTACLES: Mapping[str, str] = {
-    "their household is active: it would still be paid": """
-        SELECT p.id FROM persons p JOIN households h ON h.id = p.household_id
-        WHERE h.status = 'active' AND p.gone IS NULL""",
-    "a payment to them is not settled": """
-        SELECT y.person_id FROM payments y WHERE y.live AND y.state <> 'paid'""",
-    "a payment to them is in a discrepancy that nobody has explained": """
-        SELECT y.person_id FROM payments y JOIN discrepancies d ON d.payment_id = y.id
-        WHERE d.settled_at IS NULL""",
-    "money that was paid to them is owed back": """
-        SELECT y.person_id FROM payments y JOIN receivables r ON r.payment_id = y.id
-        WHERE r.state = 'open'""",
-    "a complaint of theirs is open": """
-        SELECT p.id FROM persons p
-        LEFT JOIN payment_accounts a ON a.person_id = p.id
-        JOIN complaints c ON c.person_id = p.id OR c.number_index = a.value_index
-        WHERE c.state <> 'closed'""",
-    "an appeal of theirs is not decided": """
-        SELECT p.id FROM persons p JOIN appeals a ON a.household_id = p.household_id
-        WHERE a.outcome IS NULL""",
-    "a text to them waits to be sent": """
-        SELECT a.person_id FROM payment_accounts a JOIN messages m ON m.account_id = a.id
-        WHERE m.waiting""",
-    "a text of theirs waits to be read": """
-        SELECT a.person_id FROM payment_accounts a JOIN inbound_texts t ON t.sender_index = a.value_index
-        WHERE t.handled_at IS NULL""",
-}
-"""Why somebody's data must stay for now, and who is concerned."""
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What is older than this goes, beside people: texts, cells of rejected rows, answers of assessments. None: nothing."""
+
+    texts: datetime | None = None
+    rows: datetime | None = None
+    answers: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,59 +39,27 @@ class Destroyed:
     old_texts: int
     old_rows: int
     referrals: int
+    answers: int
     keys_digest: str
 
-
-def note_obstacles(session: Session, erasure_id: UUID) -> None:
-    """Note for each person of a proposal what stands in the way now; one statement for each kind of obstacle."""
-    session.execute(
-        text("UPDATE erasure_persons SET obstacle = NULL WHERE erasure_id = :erasure"),
-        {"erasure": erasure_id},
-    )
-    for why, whom in OBSTACLES.items():
-        session.execute(
-            text(
-                "UPDATE erasure_persons e SET obstacle = :why"
-                f" WHERE e.erasure_id = :erasure AND e.obstacle IS NULL AND e.person_id IN ({whom})"
-            ),
-            {"erasure": erasure_id, "why": why},
-        )
-
-
-_MINE = "(SELECT person_id FROM erasure_persons WHERE erasure_id = :erasure AND erased_at = :now)"
-_NUMBERS = f"""
-    SELECT a.value_index FROM payment_accounts a WHERE a.kind = 'phone' AND a.person_id IN {_MINE}
-    EXCEPT
-    SELECT b.value_index FROM payment_accounts b JOIN persons o ON o.id = b.person_id
-    WHERE b.kind = 'phone' AND o.data_key IS NOT NULL AND b.replaced_at IS NULL"""
-"""Their telephones, but for those that others have too: what those wrote is theirs."""
 
 _ERASED = "sha256(convert_to('erased/' || {id}, 'UTF8'))"
 """What stands where a keyed hash stood: another one for each row, so that nothing can be matched by it."""
 
 
-def destroy(
-    session: Session,
-    erasure_id: UUID,
-    *,
-    texts_before: datetime | None,
-    rows_before: datetime | None,
-) -> Destroyed:
+def destroy(session: Session, erasure_id: UUID, past: Past) -> Destroyed:
     """Destroy the data of everybody of the proposal whom nothing stands in the way of, and what is old enough.
 
     The caller holds their households, so that nobody is put into a run meanwhile.
     """
-    at = {"erasure": erasure_id, "now": clock.now(), "texts": texts_before, "rows": rows_before}
-
-    def count(statement: str) -> int:
-        done = session.execute(
-            text(f"WITH done AS ({statement} RETURNING 1) SELECT count(*) FROM done"), at
-        )
-        return int(done.scalar_one())
-
-    people = count(
-        "UPDATE erasure_persons SET erased_at = :now WHERE erasure_id = :erasure AND obstacle IS NULL"
-    )
+    at = {"erasure": erasure_id, "now": clock.now()}
+    people = session.scalars(
+        text(
+            "UPDATE erasure_persons SET erased_at = :now WHERE erasure_id = :erasure AND obstacle IS NULL"
+            " RETURNING person_id"
+        ),
+        at,
+    ).all()
     kept = session.scalar(
         text(
             "SELECT count(*) FROM erasure_persons WHERE erasure_id = :erasure AND erased_at IS NULL"
@@ -123,8 +72,52 @@ def destroy(
             " uuid_send(id) || coalesce(data_key, ''), ''::bytea ORDER BY id), '')), 'hex')"
             f" FROM persons WHERE id IN {_MINE}"
         ),
-        at,
+        {"people": people},
     ).one()
+    swept = _sweep(session, people, past)
+    return Destroyed(len(people), households, int(kept or 0), **swept, keys_digest=digest)
+
+
+def again(session: Session) -> int:
+    """After an old backup was read back: destroy once more what confirmed erasures destroyed; returns how many people."""
+    people = session.scalars(
+        text(
+            "SELECT id FROM persons WHERE data_key IS NOT NULL AND id IN"
+            " (SELECT person_id FROM erasure_persons WHERE erased_at IS NOT NULL)"
+        )
+    ).all()
+    past = session.execute(
+        text(
+            "SELECT max(texts_before), max(rows_before), max(answers_before) FROM erasures"
+            " WHERE decision = 'confirmed'"
+        )
+    ).one()
+    _sweep(session, people, Past(*past))
+    return len(people)
+
+
+_MINE = "(SELECT unnest(CAST(:people AS uuid[])))"
+_NUMBERS = f"""
+    SELECT a.value_index FROM payment_accounts a WHERE a.kind = 'phone' AND a.person_id IN {_MINE}
+    EXCEPT
+    SELECT b.value_index FROM payment_accounts b JOIN persons o ON o.id = b.person_id
+    WHERE b.kind = 'phone' AND o.data_key IS NOT NULL AND b.replaced_at IS NULL AND o.id NOT IN {_MINE}"""
+"""Their telephones, but for those that others have too: what those wrote is theirs."""
+
+
+def _sweep(session: Session, people: Sequence[UUID], past: Past) -> dict[str, int]:
+    """Destroy whatever identifies these people, and what is older; returns how much of each kind, as it is certified."""
+    at = {"people": people, "now": clock.now(), "texts": past.texts, "rows": past.rows}
+    # While whom they are of can still be opened.
+    answers = forgetting.forget(session, past.answers)
+    forgetting.of_erased(session, people)
+
+    def count(statement: str) -> int:
+        done = session.execute(
+            text(f"WITH done AS ({statement} RETURNING 1) SELECT count(*) FROM done"), at
+        )
+        return int(done.scalar_one())
+
     # Before the numbers are gone by which they are found.
     notes = count(
         "UPDATE complaint_events SET note = NULL WHERE note IS NOT NULL AND complaint_id IN ("
@@ -160,6 +153,10 @@ def destroy(
         "UPDATE rejected_rows SET cells = '' WHERE cells <> '' AND import_id IN ("
         " SELECT id FROM imports WHERE imported_at < :rows)"
     )
+    count(
+        "UPDATE rejected_row_ends SET cells = NULL WHERE cells IS NOT NULL AND rejected_row_id IN ("
+        " SELECT r.id FROM rejected_rows r JOIN imports i ON i.id = r.import_id WHERE i.imported_at < :rows)"
+    )
     # What somebody wrote to be registered goes with their household, or once it was kept as long as texts are.
     referrals = count(
         "UPDATE referrals SET data_key = NULL, words = NULL, phone_index = NULL WHERE data_key IS NOT NULL"
@@ -168,15 +165,7 @@ def destroy(
         " AND NOT EXISTS (SELECT FROM persons o WHERE o.household_id = referrals.household_id"
         " AND o.data_key IS NOT NULL))"
     )
-    return Destroyed(
-        people,
-        households,
-        int(kept or 0),
-        accounts,
-        texts,
-        notes,
-        old_texts,
-        old_rows,
-        referrals,
-        digest,
-    )
+    return {
+        "accounts": accounts, "texts": texts, "notes": notes, "old_texts": old_texts, "old_rows": old_rows,
+        "referrals": referrals, "answers": answers,
+    }  # fmt: skip

@@ -9,7 +9,7 @@ from cbi.access.guards import may
 from cbi.access.permissions import Permission
 from cbi.http.requests import OfficeSession
 from cbi.http.routing import Router
-from cbi.protection import erasing
+from cbi.protection import erasing, retention
 from cbi.protection.models import Erasure
 from cbi.protection.schemas import (
     AskErasure,
@@ -59,14 +59,14 @@ def list_erasures(
 
 @router.get("/erasures/due", summary="What was kept as long as it may be")
 def list_due(session: OfficeSession, actor: Asker) -> DueOut:
-    return DueOut.of(erasing.due(session, actor))
+    return DueOut.of(retention.due(session, actor))
 
 
 @router.post("/erasures", status_code=201, summary="Propose to destroy data; nothing is destroyed")
 def ask(session: OfficeSession, actor: Asker, body: AskErasure) -> ErasureOut:
     if body.households:
         return _shown(session, erasing.ask(session, actor, body.households, body.reason))
-    return _shown(session, erasing.ask_for_what_is_due(session, actor, body.reason))
+    return _shown(session, retention.ask_for_what_is_due(session, actor, body.reason))
 
 
 @router.post("/erasures/{number}/confirmation", summary="Destroy data as a colleague proposed")

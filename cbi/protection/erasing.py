@@ -2,11 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import func, insert, literal, select, text, update
-from sqlalchemy.orm import Session
+from sqlalchemy import (
+    Select,
+    Uuid,
+    any_,
+    bindparam,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Session, aliased
 
 from cbi import clock, ids
 from cbi.access import totp
@@ -16,10 +28,11 @@ from cbi.audit import reasons
 from cbi.audit.record import record
 from cbi.errors import Conflict, Forbidden, Invalid, NotFound
 from cbi.protection import certificates, destroying
+from cbi.protection import obstacles as in_the_way
+from cbi.protection.destroying import Past
 from cbi.protection.models import Erasure, ErasureDecision, ErasurePerson, Ground
 from cbi.registry import naming
-from cbi.registry.models import Person
-from cbi.settings import settings
+from cbi.registry.models import Household, Person
 
 SUBJECT = "erasure"
 
@@ -49,22 +62,6 @@ class NobodyErasable(Conflict):
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
-    """What was kept as long as it may be: households that take no part any more, texts, and rows that did not land."""
-
-    households: int
-    people: int
-    texts: int
-    rows: int
-    texts_before: datetime
-    rows_before: datetime
-
-    @property
-    def anything(self) -> bool:
-        return bool(self.people or self.texts or self.rows)
-
-
-@dataclass(frozen=True, slots=True)
 class Obstacle:
     """Why the data of some people of a proposal stays for now."""
 
@@ -78,107 +75,61 @@ def ask(session: Session, actor: Actor, numbers: Sequence[str], reason: str) -> 
     Raises UnknownHousehold, NothingToErase, UnusableReason.
     """
     actor.require(Permission.ERASURE_ASK)
-    households = [naming.named(session, number).id for number in dict.fromkeys(numbers)]
-    people = session.scalars(
-        select(Person.id).where(Person.household_id.in_(households), Person.data_key.is_not(None))
-    ).all()
+    people = session.scalars(_with_other_records(_households(session, numbers))).all()
     if not people:
         raise NothingToErase(
             "Nobody's data is kept under these numbers.", next_step="Check the numbers."
         )
-    erasure = _new(session, actor, Ground.REQUEST, reason)
+    erasure = new(session, actor, Ground.REQUEST, reason)
     session.execute(
         insert(ErasurePerson),
         [{"erasure_id": erasure.id, "person_id": person} for person in people],
     )
-    return _asked(session, actor, erasure)
+    return asked(session, actor, erasure)
 
 
-_LONG_GONE = """
-    SELECT p.id FROM persons p JOIN households h ON h.id = p.household_id
-    WHERE h.status <> 'active' AND p.data_key IS NOT NULL AND h.registered_at < :before
-      AND NOT EXISTS (
-        SELECT FROM payments y JOIN payment_events e ON e.payment_id = y.id
-        WHERE y.household_id = h.id AND e.at >= :before)
-"""
+def _households(session: Session, numbers: Sequence[str]) -> list[UUID]:
+    found = naming.by_number(session, numbers).values()
+    for each in found:
+        if isinstance(each, str):
+            raise naming.UnknownHousehold(
+                each, next_step="Check the number in the registration list."
+            )
+    return [each.id for each in found if isinstance(each, Household)]
 
 
-def due(session: Session, actor: Actor) -> Due:
-    """What a retention run would destroy now, if nothing stands in its way."""
-    actor.require(Permission.ERASURE_ASK)
-    now, kept = clock.now(), settings()
-    texts_before = now - timedelta(days=kept.keep_texts_days)
-    rows_before = now - timedelta(days=kept.keep_rejected_rows_days)
-    at = {"before": _gone_before(), "texts": texts_before, "rows": rows_before}
-    people, households = session.execute(
-        text(
-            f"SELECT count(*), count(DISTINCT household_id) FROM persons WHERE id IN ({_LONG_GONE})"
-        ),
-        at,
-    ).one()
-    texts = session.execute(
-        text(
-            "SELECT count(*) FROM inbound_texts"
-            " WHERE received_at < :texts AND handled_at IS NOT NULL AND words <> ''"
-        ),
-        at,
-    ).scalar_one()
-    rows = session.execute(
-        text(
-            "SELECT count(*) FROM rejected_rows r JOIN imports i ON i.id = r.import_id"
-            " WHERE r.cells <> '' AND i.imported_at < :rows"
-        ),
-        at,
-    ).scalar_one()
-    texts += session.execute(
-        text("SELECT count(*) FROM referrals WHERE data_key IS NOT NULL AND decided_at < :texts"),
-        at,
-    ).scalar_one()
-    return Due(households, people, texts, rows, texts_before, rows_before)
-
-
-def ask_for_what_is_due(session: Session, actor: Actor, reason: str) -> Erasure:
-    """Propose to destroy what was kept as long as it may be. Raises NothingToErase, UnusableReason."""
-    found = due(session, actor)
-    if not found.anything:
-        raise NothingToErase("Nothing has been kept as long as it may be.")
-    erasure = _new(
-        session, actor, Ground.RETENTION, reason,
-        texts_before=found.texts_before, rows_before=found.rows_before,
-    )  # fmt: skip
-    session.execute(
-        text(
-            "INSERT INTO erasure_persons (erasure_id, person_id)"
-            f" SELECT :erasure, due.id FROM ({_LONG_GONE}) due"
-        ),
-        {"erasure": erasure.id, "before": _gone_before()},
+def _with_other_records(households: Sequence[UUID]) -> Select[UUID]:
+    """Everybody in these households whose data is kept, and whoever else was found to be one of them."""
+    meant = Person.household_id == any_(bindparam(None, list(households), ARRAY(Uuid)))
+    other = aliased(Person)
+    twice = other.id == Person.same_as
+    same = select(other.id).where(
+        twice, other.household_id == any_(bindparam(None, list(households), ARRAY(Uuid)))
     )
-    return _asked(session, actor, erasure)
+    return select(Person.id).where(or_(meant, same.exists()), Person.data_key.is_not(None))
 
 
-def _gone_before() -> datetime:
-    return clock.now() - timedelta(days=settings().keep_households_days)
-
-
-def _new(
-    session: Session, actor: Actor, ground: Ground, reason: str, *,
-    texts_before: datetime | None = None, rows_before: datetime | None = None,
-) -> Erasure:  # fmt: skip
+def new(
+    session: Session, actor: Actor, ground: Ground, reason: str, past: Past | None = None
+) -> Erasure:
+    """Begin a proposal that names nobody yet. Raises OwnErasure, UnusableReason."""
     if actor.kind != "user" or actor.id is None:
         raise OwnErasure("Only a member of staff proposes this.", next_step="Sign in.")
     session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('erasures', 0))"))
     last = session.scalar(select(func.max(Erasure.number)))
     erasure = Erasure(
-        id=ids.fresh(), number=(last or 0) + 1, ground=ground, reason=reasons.plain(reason), texts_before=texts_before,
-        rows_before=rows_before, asked_by=actor.id, asked_at=clock.now(),
+        id=ids.fresh(), number=(last or 0) + 1, ground=ground, reason=reasons.plain(reason),
+        texts_before=past and past.texts, rows_before=past and past.rows, answers_before=past and past.answers,
+        asked_by=actor.id, asked_at=clock.now(),
     )  # fmt: skip
     session.add(erasure)
     session.flush()
     return erasure
 
 
-def _asked(session: Session, actor: Actor, erasure: Erasure) -> Erasure:
-    destroying.note_obstacles(session, erasure.id)
+def asked(session: Session, actor: Actor, erasure: Erasure) -> Erasure:
+    """End a proposal that names everybody it is about: note what stands in the way, and who asked."""
+    in_the_way.note(session, erasure.id)
     people = session.scalar(select(func.count()).where(ErasurePerson.erasure_id == erasure.id))
     record(
         session, actor, "erasure.asked", SUBJECT, erasure.id, number=erasure.number,
@@ -215,11 +166,10 @@ def confirm(session: Session, actor: Actor, number: int, code: str) -> Erasure:
         )
     totp.step_up(session, actor, code)
     _hold(session, erasure.id)
-    destroying.note_obstacles(session, erasure.id)
-    done = destroying.destroy(
-        session, erasure.id, texts_before=erasure.texts_before, rows_before=erasure.rows_before
-    )
-    if not (done.people or done.old_texts or done.old_rows or done.referrals):
+    in_the_way.note(session, erasure.id)
+    past = Past(erasure.texts_before, erasure.rows_before, erasure.answers_before)
+    done = destroying.destroy(session, erasure.id, past)
+    if not (done.people or done.old_texts or done.old_rows or done.referrals or done.answers):
         raise NobodyErasable(
             "Nothing can be destroyed yet: " + "; ".join(
                 f"{each.why} ({each.people})" for each in obstacles(session, erasure)

@@ -29,7 +29,8 @@ class ErasureDecision(StrEnum):
 class Erasure(Base):
     """A proposal to destroy people's data. Confirmed by somebody else it is carried out at once, and certified.
 
-    `texts_before` and `rows_before`: of a retention run, what older texts and rejected rows go with it.
+    `texts_before`, `rows_before`, `answers_before`: of a retention run, what older texts, rejected rows and answers of
+    assessments go with it.
     """
 
     __tablename__ = "erasures"
@@ -57,6 +58,7 @@ class Erasure(Base):
     reason: Mapped[str]
     texts_before: Mapped[datetime | None]
     rows_before: Mapped[datetime | None]
+    answers_before: Mapped[datetime | None]
     asked_by: Mapped[UUID] = mapped_column(Uuid)
     asked_at: Mapped[Instant]
     decision: Mapped[ErasureDecision | None]

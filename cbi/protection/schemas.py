@@ -6,8 +6,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from cbi.protection.erasing import Due, Obstacle
+from cbi.protection.erasing import Obstacle
 from cbi.protection.models import Erasure
+from cbi.protection.retention import Due
 from cbi.registry.purposes import Purpose
 from cbi.registry.viewing import Opened, Seen
 
@@ -40,6 +41,8 @@ class SeenOut(BaseModel):
     roles: list[str]
     fields: list[str]
     purpose: Purpose
+    left_house: bool = Field(description="It left in a list, and was not only looked at.")
+    told_to: str | None = Field(description="Who outside was told, under an approved disclosure.")
 
     @classmethod
     def of(cls, one: Seen) -> "SeenOut":
@@ -49,6 +52,8 @@ class SeenOut(BaseModel):
             roles=list(one.roles),
             fields=list(one.fields),
             purpose=one.purpose,
+            left_house=one.left_house,
+            told_to=one.told_to,
         )
 
 
@@ -116,7 +121,12 @@ class DueOut(BaseModel):
     people: int
     texts: int
     rows: int
+    answers: int = Field(
+        description="Assessments whose answers are due; score, band and reasons stay."
+    )
 
     @classmethod
     def of(cls, due: Due) -> "DueOut":
-        return cls(households=due.households, people=due.people, texts=due.texts, rows=due.rows)
+        return cls(
+            households=due.households, people=due.people, texts=due.texts, rows=due.rows, answers=due.answers
+        )  # fmt: skip

@@ -63,6 +63,7 @@ class LineFindingOut(BaseModel):
     confirmed_by: UUID | None
     confirmed_at: datetime | None
     taken_back_by: UUID | None
+    refusal_id: UUID | None
 
     @classmethod
     def of(cls, found: LineFinding) -> "LineFindingOut":

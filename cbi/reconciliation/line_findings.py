@@ -43,7 +43,7 @@ class UnknownLineFinding(NotFound):
 
 
 class AlreadyConfirmed(Conflict):
-    """This report has been confirmed."""
+    """This report has been confirmed, or refused."""
 
     code = "line_finding.already_confirmed"
 
@@ -128,12 +128,18 @@ def confirm(session: Session, actor: Actor, finding_id: UUID, code: str) -> Line
     _check(session, line, named)
     confirmed = session.scalar(
         update(LineFinding)
-        .where(LineFinding.id == finding.id, LineFinding.confirmed_by.is_(None))
+        .where(
+            LineFinding.id == finding.id,
+            LineFinding.confirmed_by.is_(None),
+            LineFinding.refusal_id.is_(None),
+        )
         .values(confirmed_by=actor.id, confirmed_at=clock.now())
         .returning(LineFinding.id)
     )
     if confirmed is None:
-        raise AlreadyConfirmed("This report has been confirmed.", next_step="Look at the line.")
+        raise AlreadyConfirmed(
+            "This report was confirmed or refused.", next_step="Look at the line."
+        )
     session.refresh(finding)
     if finding.verdict in CORRECTIONS:
         line_corrections.book(session, line, finding)
@@ -144,6 +150,11 @@ def confirm(session: Session, actor: Actor, finding_id: UUID, code: str) -> Line
         finding=str(finding.id),
     )  # fmt: skip
     return finding
+
+
+def programme_of(session: Session, finding: LineFinding) -> str | None:
+    """The programme whose money a report is about; None: nobody's yet."""
+    return _programme(session, {column: getattr(finding, column) for column in _NAMES})
 
 
 def reported(session: Session, line_id: UUID) -> list[LineFinding]:

@@ -18,6 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
+from cbi.audit.refusal_models import Refusable, never_both
 from cbi.db import Base, CurrencyCode, Instant, Key, MinorUnits, may_update
 
 
@@ -151,12 +152,12 @@ class Verdict(StrEnum):
     LATER_STORY = "later_story"
 
 
-class LineFinding(Base):
+class LineFinding(Refusable, Base):
     """One person's report of what a line is, with the proof they saw; a finding once another has confirmed it.
 
-    A report that was mistaken stays unconfirmed and another is made. What was found of a line is found once, until two
-    people take it back by a finding that names it; only that it is not ours, or was matched wrongly, leaves it open for
-    another.
+    A report that was mistaken is refused, or taken back, and another is made. What was found of a line is found once,
+    until two people take it back by a finding that names it; only that it is not ours, or was matched wrongly, leaves
+    it open for another.
     """
 
     __tablename__ = "line_findings"
@@ -194,7 +195,8 @@ class LineFinding(Base):
             name="verdict",
         ),
         CheckConstraint("taken_back_by IS NULL OR confirmed_by IS NOT NULL", name="taken_back_once_found"),
-        {"info": may_update("confirmed_by", "confirmed_at", "taken_back_by")},
+        never_both("confirmed_by"),
+        {"info": may_update("confirmed_by", "confirmed_at", "taken_back_by", "refusal_id")},
     )  # fmt: skip
 
     id: Mapped[Key]

@@ -32,10 +32,11 @@ from cbi.payments.sending.recipients import payee_stands
 from cbi.payments.states import PaymentState
 from cbi.redemption import notices, part_terms, refusals
 from cbi.redemption.codes import Code, Mistyped, SecretDigits, read, same
-from cbi.redemption.holding import Authorised, check_factor, hold
+from cbi.redemption.collecting import still_may
+from cbi.redemption.holding import Authorised, hold, recognise
 from cbi.redemption.models import Authorisation, CodeIssue, CounterOffice, Payout
 from cbi.redemption.refusals import Refused
-from cbi.redemption.states import CodeState, HoldState, TryResult
+from cbi.redemption.states import CodeState, CollectedAs, HoldState, TryResult
 from cbi.redemption.till import (
     Found,
     Holder,
@@ -81,6 +82,8 @@ class Receipt:
     left: Money | None = None
     """What is still to be paid, under a new code until `last_day`; None where this was all of it."""
     last_day: date | None = None
+    collected_as: CollectedAs = CollectedAs.PRIMARY
+    """As what the person who took it was recognised."""
 
 
 def authorise(session: Session, actor: Actor, *, code: str, factor: str) -> Authorised | Refused:
@@ -123,14 +126,30 @@ def _authorise(till: Till, found: Found, issue_id: UUID, factor: str) -> Authori
         till.note(TryResult.NOT_PAYABLE, issue_id)
         return no
     vouched = found.vouched_until is not None and found.vouched_until > till.now
-    if not vouched and (no := check_factor(till, found, issue_id, factor)):
-        return no
-    if current:
+    who = recognise(till, found, issue_id, factor, vouched=vouched)
+    if isinstance(who, Refused):
+        return who
+    if current and current.collector_id not in (None, who.person_id):
+        _give_back(
+            till, current, issue_id
+        )  # somebody else stands there now, and the receipt says who
+    elif current:
         held_until = found.held_until or till.now
         amount = Money(found.amount_minor, found.currency)
         parts = part_terms.read(found.partial, found.currency)
-        return Authorised(current.authorisation_id, current.receipt, amount, held_until, parts)
-    return hold(till, found, issue_id, vouched=vouched)
+        return Authorised(
+            current.authorisation_id, current.receipt, amount, held_until, parts, who.collected_as
+        )
+    return hold(till, found, issue_id, who, vouched=vouched)
+
+
+def _give_back(till: Till, current: Holder, issue_id: UUID) -> None:
+    till.session.execute(
+        update(CodeIssue)
+        .where(CodeIssue.id == issue_id, CodeIssue.hold_id == current.authorisation_id)
+        .values(hold_id=None, held_until=None)
+    )
+    end_hold(till.session, current.authorisation_id, HoldState.RELEASED, till.now)
 
 
 def _held_by_another(till: Till, found: Found, current: Holder | None) -> Refused | None:
@@ -160,7 +179,9 @@ def confirm(session: Session, actor: Actor, authorisation_id: UUID) -> Receipt:
         session, row.payment_id, row.attempt, provider_reference=row.receipt, source=source
     ):
         raise NotHeld("This payment was settled in another way.", next_step=DO_NOT_PAY)
-    return Receipt(authorisation_id, row.receipt, amount, now, row.office)
+    return Receipt(
+        authorisation_id, row.receipt, amount, now, row.office, collected_as=row.collected_as
+    )
 
 
 def _paying() -> Select[Any]:
@@ -182,6 +203,7 @@ def _paying() -> Select[Any]:
             Payment.state == PaymentState.ACCEPTED,
             Payment.entitlement_id.not_in(owed_back()),
             payee_stands(),
+            still_may(now),
             ~is_own("teller", Authorisation.teller_id, Payment.household_id),
             CounterOffice.id == Authorisation.office_id,
         )
@@ -189,7 +211,7 @@ def _paying() -> Select[Any]:
         .returning(
             CodeIssue.id, CodeIssue.attempt, Authorisation.id.label("authorisation_id"), Authorisation.payment_id,
             Authorisation.teller_id, Authorisation.office_id, Authorisation.receipt, Authorisation.amount_minor,
-            Authorisation.currency, CounterOffice.name.label("office"),
+            Authorisation.currency, Authorisation.collected_as, CounterOffice.name.label("office"),
         )
         .cte("paid")
     )  # fmt: skip
@@ -244,6 +266,7 @@ def paid_before(session: Session, actor: Actor, authorisation_id: UUID) -> Recei
         select(
             Authorisation.receipt, Authorisation.held_until, Authorisation.state, CodeIssue.state.label("code_state"),
             Payout.amount_minor, Payout.currency, Payout.paid_at, CounterOffice.name, LEFT, CodeIssue.expires_on,
+            Authorisation.collected_as,
         )
         .join(CodeIssue, CodeIssue.id == Authorisation.code_issue_id)
         .join(CounterOffice, CounterOffice.id == Authorisation.office_id)
@@ -257,7 +280,16 @@ def paid_before(session: Session, actor: Actor, authorisation_id: UUID) -> Recei
         amount = Money(row.amount_minor, row.currency)
         left = None if row.left_minor is None else Money(row.left_minor, row.currency)
         last_day = None if left is None else row.expires_on
-        return Receipt(authorisation_id, row.receipt, amount, row.paid_at, row.name, left, last_day)
+        return Receipt(
+            authorisation_id,
+            row.receipt,
+            amount,
+            row.paid_at,
+            row.name,
+            left,
+            last_day,
+            row.collected_as,
+        )
     if row.code_state is CodeState.LOCKED:
         raise NotHeld("The code was locked while you held it.", next_step=DO_NOT_PAY)
     if row.state is HoldState.RELEASED:

@@ -7,7 +7,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, UniqueConst
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cbi.db import Base, CurrencyCode, Instant, Key, MinorUnits, Ordinal, may_update
-from cbi.redemption.states import CodeState, HoldState, TryResult
+from cbi.redemption.states import CodeState, CollectedAs, HoldState, TryResult
 
 
 class CodeIssue(Base):
@@ -135,6 +135,9 @@ class Authorisation(Base):
         CheckConstraint("amount_minor > 0", name="amount_positive"),
         CheckConstraint("open = (state = 'held')", name="open_while_held"),
         CheckConstraint("open = (ended_at IS NULL)", name="ended"),
+        CheckConstraint(
+            "collected_as = 'primary' OR collector_id IS NOT NULL", name="collector_named"
+        ),
         Index(
             "uq_authorisations_held", "code_issue_id", unique=True, postgresql_where=text("open")
         ),
@@ -152,6 +155,11 @@ class Authorisation(Base):
     currency: Mapped[CurrencyCode]
     factor_checked: Mapped[bool]
     """False where a supervisor answered for the person instead."""
+    collected_as: Mapped[CollectedAs] = mapped_column(
+        default=CollectedAs.PRIMARY, server_default="primary"
+    )
+    collector_id: Mapped[UUID | None] = mapped_column(Uuid)
+    """Who stands before the counter; NULL: the payment's person, whose factor was checked before this was kept."""
     state: Mapped[HoldState]
     open: Mapped[bool] = mapped_column(default=True)
     """True while held: a code has one open hold at most."""

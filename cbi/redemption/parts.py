@@ -7,7 +7,7 @@ its own, which goes to the telephone on record.
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, literal, select
 from sqlalchemy.orm import Session
 
 from cbi import clock
@@ -23,9 +23,9 @@ from cbi.payments.outcomes import parts as booked
 from cbi.payments.outcomes.disputes import owed_back
 from cbi.payments.outcomes.part_models import PaymentPart
 from cbi.payments.sending import providers
-from cbi.payments.sending.recipients import payee_stands
 from cbi.payments.states import PaymentState
 from cbi.redemption import counter, notices, part_terms
+from cbi.redemption.collecting import still_may
 from cbi.redemption.counter import DO_NOT_PAY, Receipt, UnknownAuthorisation
 from cbi.redemption.models import Authorisation, CodeIssue, CounterOffice, Payout
 from cbi.redemption.part_terms import PARTIAL, NoParts
@@ -37,6 +37,7 @@ from cbi.redemption.reissuing import (
     issue_after,
 )
 from cbi.redemption.states import CODE, CodeState, HoldState
+from cbi.redemption.till import stands_for
 
 
 class NoCodeForRest(Conflict):
@@ -86,7 +87,9 @@ def confirm(session: Session, actor: Actor, authorisation_id: UUID, part: Money)
     )  # fmt: skip
     new = issue_after(session, issue, attempt=following)
     _tell(session, issue, new, part, left)
-    return Receipt(hold.id, hold.receipt, part, now, office, left, new.expires_on)
+    return Receipt(
+        hold.id, hold.receipt, part, now, office, left, new.expires_on, hold.collected_as
+    )
 
 
 def _held(
@@ -112,7 +115,11 @@ def _held(
     hold, issue, payment, office, partial = row
     owed = session.scalar(
         select(Payment.id).where(
-            Payment.id == payment.id, Payment.entitlement_id.not_in(owed_back()), payee_stands()
+            Payment.id == payment.id,
+            Payment.entitlement_id.not_in(owed_back()),
+            stands_for(literal(hold.teller_id)),
+            Authorisation.id == hold.id,
+            still_may(literal(now)),
         )
     )
     mine = issue.hold_id == hold.id and issue.held_until is not None and issue.held_until > now

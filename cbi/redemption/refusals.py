@@ -10,6 +10,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from cbi.redemption.limits import Standing
+from cbi.redemption.states import CollectedAs
 from cbi.registry.models import FactorKind
 
 
@@ -127,6 +128,11 @@ FACTOR_NEEDED = Refused(
     "Nothing is registered that this person could show or say.",
     "Call the supervisor, who can vouch for the person.",
 )
+NO_GUARDIAN = Refused(
+    "redemption.no_guardian",
+    "The money is for a child, and nobody is on record who was appointed to answer for it.",
+    "Do not pay. The office must record the guardian's decision first: call the supervisor.",
+)
 TOO_MANY_FACTORS = Refused(
     "redemption.wrong_factor_stop",
     "What the person showed or said was wrong too often.",
@@ -142,27 +148,41 @@ _FACTORS = {
 }
 
 
-def wrong_factor(kind: FactorKind, tries_left: int) -> Refused:
-    """Only that it does not match, and what to ask for: never what is expected."""
+_OTHERS = {
+    CollectedAs.PRIMARY: "",
+    CollectedAs.ALTERNATE: " It may also be collected by the alternate whom the household named, with what that person"
+    " registered.",
+    CollectedAs.GUARDIAN: " The money is for a child: only the guardian appointed by the decision collects it.",
+}
+
+
+def wrong_factor(
+    kind: FactorKind, tries_left: int, asked: CollectedAs = CollectedAs.PRIMARY
+) -> Refused:
+    """Only that it does not match, and what to ask for: never what is expected. `asked`: who else may come, or only may."""
     if not tries_left:
         return TOO_MANY_FACTORS
     return Refused(
         "redemption.wrong_factor",
         "What the person showed or said does not match.",
-        f"Ask for {_FACTORS[kind]}, and type that.",
+        f"Ask for {_FACTORS[kind]}, and type that.{_OTHERS[asked]}",
         tries_left,
-        {"case": kind.value},
+        {"case": _case(kind, asked)},
     )
 
 
-def factor_missing(kind: FactorKind) -> Refused:
+def factor_missing(kind: FactorKind, asked: CollectedAs = CollectedAs.PRIMARY) -> Refused:
     """Nothing was typed that could be compared: what to ask for. It costs no try, for nothing was guessed."""
     return Refused(
         "redemption.factor_missing",
         "The code is right, but nothing was typed that the person showed or said.",
-        f"Ask for {_FACTORS[kind]}, and type that with the code. This costs no try.",
-        details={"case": kind.value},
+        f"Ask for {_FACTORS[kind]}, and type that with the code. This costs no try.{_OTHERS[asked]}",
+        details={"case": _case(kind, asked)},
     )
+
+
+def _case(kind: FactorKind, asked: CollectedAs) -> str:
+    return kind.value if asked is CollectedAs.PRIMARY else asked.value
 
 
 def held_elsewhere(office: str, until: str) -> Refused:

@@ -16,6 +16,7 @@ from cbi.redemption.queries import CodeStanding, TellerDay
 from cbi.redemption.refusals import Refused
 from cbi.redemption.reissuing import Reissued
 from cbi.redemption.shortages import Elsewhere, Shortage
+from cbi.redemption.states import CollectedAs
 
 
 class TellerSignIn(BaseModel):
@@ -54,12 +55,16 @@ class AuthorisedOut(BaseModel):
     smallest_part: Amount | None = Field(
         None, description="Where it may be handed over in parts: the least that a part may be."
     )
+    collected_as: CollectedAs = Field(
+        description="Who was recognised: the primary collector, the alternate, or a child's guardian."
+    )
 
     @classmethod
     def of(cls, held: Authorised) -> "AuthorisedOut":
         return cls(
             authorisation_id=held.authorisation_id, receipt=held.receipt, amount=Amount.of(held.amount),
             held_until=held.held_until, smallest_part=Amount.of(held.parts.smallest) if held.parts else None,
+            collected_as=held.collected_as,
         )  # fmt: skip
 
 
@@ -94,13 +99,16 @@ class ReceiptOut(BaseModel):
         description="What is still to be paid, under a new code; none where this was all of it.",
     )
     last_day: date | None = Field(None, description="Until when what is left can be cashed.")
+    collected_as: CollectedAs = Field(
+        description="Who took it: the primary collector, the alternate, or a child's guardian."
+    )
 
     @classmethod
     def of(cls, receipt: Receipt) -> "ReceiptOut":
         return cls(
             authorisation_id=receipt.authorisation_id, receipt=receipt.receipt, amount=Amount.of(receipt.amount),
             paid_at=receipt.paid_at, office=receipt.office, last_day=receipt.last_day,
-            left=Amount.of(receipt.left) if receipt.left else None,
+            left=Amount.of(receipt.left) if receipt.left else None, collected_as=receipt.collected_as,
         )  # fmt: skip
 
 

@@ -48,6 +48,15 @@ HOLD = Lifecycle(
 )
 
 
+class CollectedAs(StrEnum):
+    """As what somebody takes a household's cash at a counter. The words are stored, and programs may rely on them."""
+
+    PRIMARY = "primary"
+    ALTERNATE = "alternate"
+    GUARDIAN = "guardian"
+    """Whom a decision appointed for an unaccompanied child that the money is for."""
+
+
 class TryResult(StrEnum):
     """What came of something typed at a counter, other than a hold."""
 

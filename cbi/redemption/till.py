@@ -47,7 +47,6 @@ from cbi.redemption.part_terms import PARTIAL, with_rules
 from cbi.redemption.refusals import Refused
 from cbi.redemption.states import CodeState, TryResult
 from cbi.registry.linkage.staff import is_own
-from cbi.registry.models import FactorKind, Person
 
 
 class NotAtACounter(Forbidden):
@@ -107,8 +106,7 @@ class Found(NamedTuple):
     provider: str
     payment_state: PaymentState
     payment_id: UUID
-    person_id: UUID
-    factor_kind: FactorKind | None
+    attempt: int
     amount_minor: int
     currency: str
     owed_back: bool
@@ -146,9 +144,11 @@ _AT_A_COUNTER = (
 )
 
 
-def _stands_for_this_teller() -> ColumnElement[bool]:
-    # Who may be paying themselves is refused as if nobody could be paid; somebody else at the counter can.
-    teller = bindparam("teller", type_=Uuid)
+def stands_for(teller: ColumnElement[UUID]) -> ColumnElement[bool]:
+    """Whether this teller may hand a payment's cash over: its payee stands, and is not the teller's own household.
+
+    Who may be paying themselves is refused as if nobody could be paid; somebody else at the counter can.
+    """
     return and_(payee_stands(), ~is_own("teller", teller, Payment.household_id))
 
 
@@ -169,13 +169,12 @@ def _looking_up() -> Select[Any]:
         select(
             wrong_at, CodeIssue.id, CodeIssue.counter, CodeIssue.state, CodeIssue.wrong_factors, CodeIssue.hold_id,
             CodeIssue.held_until, CodeIssue.vouched_until, CodeIssue.expires_on, Payment.provider, Payment.state,
-            Payment.id, Payment.person_id, Person.factor_kind, Payment.rest_minor, Payment.currency,
-            Payment.entitlement_id.in_(owed_back()), _stands_for_this_teller(), PARTIAL,
+            Payment.id, CodeIssue.attempt, Payment.rest_minor, Payment.currency,
+            Payment.entitlement_id.in_(owed_back()), stands_for(bindparam("teller", type_=Uuid)), PARTIAL,
         )
         .select_from(asked)
         .outerjoin(CodeIssue, and_(CodeIssue.locator == asked.c.locator, CodeIssue.live))
         .outerjoin(Payment, Payment.id == CodeIssue.payment_id)
-        .outerjoin(Person, Person.id == Payment.person_id)
     )  # fmt: skip
 
 
@@ -257,6 +256,7 @@ class Holder(NamedTuple):
     teller_id: UUID
     receipt: str
     office: str
+    collector_id: UUID | None
 
 
 def holder(till: Till, found: Found) -> Holder | None:
@@ -264,7 +264,13 @@ def holder(till: Till, found: Found) -> Holder | None:
     if found.hold_id is None or found.held_until is None or found.held_until <= till.now:
         return None
     row = till.session.execute(
-        select(Authorisation.id, Authorisation.teller_id, Authorisation.receipt, CounterOffice.name)
+        select(
+            Authorisation.id,
+            Authorisation.teller_id,
+            Authorisation.receipt,
+            CounterOffice.name,
+            Authorisation.collector_id,
+        )
         .join(CounterOffice, CounterOffice.id == Authorisation.office_id)
         .where(Authorisation.id == found.hold_id)
     ).one()

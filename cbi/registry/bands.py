@@ -4,8 +4,8 @@ from collections.abc import Collection
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Subquery, func, insert, select, true
-from sqlalchemy.dialects.postgresql import aggregate_order_by, distinct_on
+from sqlalchemy import ColumnElement, Select, func, insert, select, true
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session
 
 from cbi import clock
@@ -15,6 +15,7 @@ from cbi.audit import reasons
 from cbi.audit.record import record
 from cbi.errors import Invalid
 from cbi.offices import office_of
+from cbi.registry import carried
 from cbi.registry.intake import checks
 from cbi.registry.models import USUAL_SCORECARD, Band, Household
 from cbi.registry.scorecards import versions
@@ -31,7 +32,7 @@ class UnusableBand(Invalid):
 
 def held(words: Collection[str]) -> Select[UUID, list[list[str]]]:
     """Households that are in these bands (folded words) now: `[[scorecard, band], …]` in the order of the scorecards."""
-    latest = _latest(true())
+    latest = carried.bands().subquery()
     each = func.jsonb_build_array(latest.c.scorecard, latest.c.band)
     return (
         select(
@@ -96,22 +97,8 @@ def words_of(session: Session, household_id: UUID) -> list[tuple[str, int, str, 
     return _counted(session, Band.household_id == household_id)
 
 
-def _latest(whose: ColumnElement[bool]) -> Subquery:
-    """The band of the latest day of each household and scorecard; of two of one day the one that was written down later.
-
-    A form that comes in late says nothing of what was found since.
-    """
-    return (
-        select(Band.household_id, Band.scorecard, Band.scorecard_version, Band.band, Band.word)
-        .ext(distinct_on(Band.household_id, Band.scorecard))
-        .where(whose)
-        .order_by(Band.household_id, Band.scorecard, Band.assessed_on.desc(), Band.id.desc())
-        .subquery()
-    )
-
-
 def _counted(session: Session, whose: ColumnElement[bool]) -> list[tuple[str, int, str, int]]:
-    latest = _latest(whose)
+    latest = carried.bands(whose).subquery()
     households = func.count()
     found = session.execute(
         select(latest.c.scorecard, latest.c.scorecard_version, func.min(latest.c.word), households)

@@ -8,26 +8,31 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
+    ScalarSelect,
     Select,
     Uuid,
     any_,
     bindparam,
+    exists,
     func,
     literal,
+    or_,
     select,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from cbi import clock, ids
 from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
 from cbi.audit import reasons
 from cbi.audit.record import record
-from cbi.errors import Conflict, Invalid, NotFound
+from cbi.errors import Conflict, Forbidden, Invalid, NotFound
 from cbi.registry import queries
+from cbi.registry.households.models import ChangedPerson, HouseholdChange
+from cbi.registry.linkage import staff
 from cbi.registry.models import DuplicateFlag, Household, PaymentAccount, Person
 from cbi.registry.personal import PHONE
 from cbi.registry.text import clean
@@ -58,6 +63,12 @@ class AlreadyDecided(Conflict):
     """The flag was decided before, or another household has joined those it was about."""
 
     code = "registry.already_decided"
+
+
+class OwnProposal(Forbidden):
+    """Whoever said so first is not the second person."""
+
+    code = "registry.own_proposal"
 
 
 class UnusableDecision(Invalid):
@@ -98,7 +109,7 @@ def _flag(session: Session, brought: ColumnElement[bool]) -> Mapping[Kind, int]:
                     ids.fresh_in_sql(),
                     literal(kind.value),
                     shared.c.value_index,
-                    shared.c.households,
+                    func.greatest(shared.c.households, _asked_anew(kind, shared.c.value_index)),
                     literal(clock.now()),
                 ),
             )
@@ -107,6 +118,33 @@ def _flag(session: Session, brought: ColumnElement[bool]) -> Mapping[Kind, int]:
         )
         found[kind] = len(new.all())
     return found
+
+
+def _asked_anew(kind: Kind, value_index: ColumnElement[bytes]) -> ScalarSelect[int]:
+    """One more than the last decided flag, where somebody came to what is shared after that: nobody decided about them.
+
+    Without this a newcomer who takes the place of somebody that had gone would make as many as were decided about.
+    """
+    decided = aliased(DuplicateFlag)
+    if kind is Kind.SHARED_PHONE:
+        came = exists().where(
+            PaymentAccount.value_index == value_index, PaymentAccount.kind == PHONE,
+            PaymentAccount.replaced_at.is_(None), PaymentAccount.created_at > decided.decided_at,
+        )  # fmt: skip
+    else:
+        corrected = exists().where(
+            ChangedPerson.person_id == Person.id, ChangedPerson.sealed.is_not(None),
+            HouseholdChange.id == ChangedPerson.change_id, HouseholdChange.recorded_at > decided.decided_at,
+        )  # fmt: skip
+        came = exists().where(
+            Person.document_index == value_index,
+            or_(Person.registered_at > decided.decided_at, corrected),
+        )
+    return (
+        select(func.max(decided.household_count) + 1)
+        .where(decided.kind == kind, decided.value_index == value_index, came)
+        .scalar_subquery()
+    )
 
 
 def _by_phone(which: ColumnElement[bool]) -> Select[bytes, int]:
@@ -169,29 +207,93 @@ def with_households(session: Session, flags: Sequence[DuplicateFlag]) -> list[Fl
 def decide(
     session: Session, actor: Actor, flag_id: UUID, decision: str, reason: str
 ) -> DuplicateFlag:
-    """Record what a person found out about a flag, once. Raises UnknownFlag, AlreadyDecided, UnusableDecision."""
+    """Record what was found out about a flag, once; the flag stays open where it takes somebody else, too.
+
+    That one document belongs to several people lifts what holds their payment, so two people say it: the first proposes
+    it. That it is one person only goes on holding payment, and families share telephones: there one person decides.
+    Raises UnknownFlag, AlreadyDecided, OwnProposal, OwnRecord, UnusableDecision.
+    """
     actor.require(Permission.REGISTRY_DECIDE)
     why = reasons.plain(clean(reason))
     if decision not in set(Decision):
         raise UnusableDecision("A decision is “different” or “same”.")
+    found = _lock(session, flag_id)
+    for home in queries.sharing(session, [found]).get(found.id, []):
+        staff.refuse_own(session, actor, home.id)
+    by_two = found.kind == Kind.SAME_DOCUMENT and decision == Decision.DIFFERENT
+    if by_two and found.proposed_by is None:
+        return _propose(session, actor, found, why)
+    if by_two and found.proposed_by == actor.id:
+        raise OwnProposal(
+            "You said so first.", next_step="Somebody else must look at these papers, too."
+        )
     decided = session.scalars(
         update(DuplicateFlag)
+        .where(DuplicateFlag.id == flag_id, DuplicateFlag.decision.is_(None))
+        .values(decision=decision, decided_by=actor.id, decided_at=clock.now(), reason=why)
+        .returning(DuplicateFlag),
+        execution_options={"synchronize_session": False, "populate_existing": True},
+    ).one()
+    record(
+        session, actor, "duplicate.decided", "duplicate_flag", flag_id, kind=decided.kind, decision=decision,
+        households=decided.household_count, proposed_by=str(decided.proposed_by) if by_two else None,
+    )  # fmt: skip
+    return decided
+
+
+def withdraw(session: Session, actor: Actor, flag_id: UUID, reason: str) -> DuplicateFlag:
+    """Drop what was proposed of a flag: the papers say otherwise, or whoever proposed it was wrong. It stays open.
+
+    Raises UnknownFlag, AlreadyDecided, UnusableReason.
+    """
+    actor.require(Permission.REGISTRY_DECIDE)
+    why = reasons.plain(clean(reason))
+    found = _lock(session, flag_id)
+    if found.proposed_by is None:
+        raise AlreadyDecided("Nothing is proposed of this flag.", next_step="Say what you know.")
+    found.proposed_by = found.proposed_at = found.proposed_reason = None
+    session.flush()
+    record(
+        session,
+        actor,
+        "duplicate.withdrawn",
+        "duplicate_flag",
+        flag_id,
+        kind=found.kind,
+        reason=why,
+    )
+    return found
+
+
+def _lock(session: Session, flag_id: UUID) -> DuplicateFlag:
+    """The flag while it is open and counts, locked. Raises UnknownFlag, AlreadyDecided."""
+    found = session.scalar(
+        select(DuplicateFlag)
         .where(
             DuplicateFlag.id == flag_id,
             DuplicateFlag.decision.is_(None),
             queries.is_current(DuplicateFlag),
         )
-        .values(decision=decision, decided_by=actor.id, decided_at=clock.now(), reason=why)
-        .returning(DuplicateFlag),
-        execution_options={"synchronize_session": False, "populate_existing": True},
-    ).one_or_none()
-    if decided is None:
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if found is None:
         raise _not_open(session, flag_id)
+    return found
+
+
+def _propose(session: Session, actor: Actor, flag: DuplicateFlag, why: str) -> DuplicateFlag:
+    if actor.id is None:
+        raise OwnProposal(
+            "Two people stand behind this, and you are nobody by name.", next_step="Sign in."
+        )
+    flag.proposed_by, flag.proposed_at, flag.proposed_reason = actor.id, clock.now(), why
+    session.flush()
     record(
-        session, actor, "duplicate.decided", "duplicate_flag", flag_id, kind=decided.kind, decision=decision,
-        households=decided.household_count,
+        session, actor, "duplicate.proposed", "duplicate_flag", flag.id, kind=flag.kind,
+        decision=Decision.DIFFERENT.value, households=flag.household_count,
     )  # fmt: skip
-    return decided
+    return flag
 
 
 def _not_open(session: Session, flag_id: UUID) -> UnknownFlag | AlreadyDecided:

@@ -46,6 +46,17 @@ class Household(Base):
     """How many states it has been in: each change counts on from the one that it saw."""
 
 
+def _carried(table: str) -> tuple[CheckConstraint | Index, ...]:
+    """What holds of rows that went with people from one household to another."""
+    return (
+        CheckConstraint(
+            "num_nulls(carried_from, carried_by) IN (0, 2) AND (reassess_by IS NULL OR carried_by IS NOT NULL)",
+            name="carried_whole",
+        ),
+        Index(f"ix_{table}_carried_by", "carried_by", postgresql_where="carried_by IS NOT NULL"),
+    )
+
+
 class Need(Base):
     """A named vulnerability of a household. The latest row of a household and word counts. Append-only.
 
@@ -56,6 +67,7 @@ class Need(Base):
     __table_args__ = (
         CheckConstraint("members BETWEEN 0 AND 60", name="members"),
         CheckConstraint("key <> ''", name="key"),
+        *_carried("household_needs"),
         Index(None, "household_id"),
     )
 
@@ -68,6 +80,12 @@ class Need(Base):
     source: Mapped[str]
     noted_by: Mapped[UUID | None] = mapped_column(Uuid)
     noted_at: Mapped[Instant]
+    carried_from: Mapped[int | None]
+    """The row of another household that it repeats, where people went from one to the other and took it with them."""
+    carried_by: Mapped[UUID | None] = mapped_column(Uuid)
+    """The change of households that carried it here. Undone, it carries nothing any more."""
+    reassess_by: Mapped[date | None]
+    """Until when somebody should look whether it still holds. It counts until somebody has said something else."""
 
 
 USUAL_SCORECARD = "assessment"
@@ -84,6 +102,7 @@ class Band(Base):
     __table_args__ = (
         CheckConstraint("scorecard <> '' AND band <> ''", name="words"),
         CheckConstraint("scorecard_version > 0", name="scorecard_version"),
+        *_carried("household_bands"),
         Index(None, "household_id"),
     )
 
@@ -99,6 +118,12 @@ class Band(Base):
     noted_at: Mapped[Instant]
     assessment_id: Mapped[int | None] = mapped_column(unique=True)
     """The assessment that it comes of, where the scorecard is kept here."""
+    carried_from: Mapped[int | None]
+    """The row of another household that it repeats, where people went from one to the other and took it with them."""
+    carried_by: Mapped[UUID | None] = mapped_column(Uuid)
+    """The change of households that carried it here. Undone, it carries nothing any more."""
+    reassess_by: Mapped[date | None]
+    """Until when somebody should look whether it still holds. It counts until somebody has said something else."""
 
 
 class Sex(StrEnum):
@@ -229,21 +254,6 @@ class PaymentAccount(Base):
     """When a second person confirmed it with its holder before them; NULL: nobody did."""
 
 
-class Consent(Base):
-    """A person's permission to hold and use their data, with the notice they were given."""
-
-    __tablename__ = "consents"
-    __table_args__ = {"info": may_update("withdrawn_at")}
-
-    id: Mapped[Key]
-    person_id: Mapped[UUID] = mapped_column(Uuid, index=True)
-    scope: Mapped[str]
-    notice: Mapped[str]
-    given_on: Mapped[date]
-    recorded_at: Mapped[Instant]
-    withdrawn_at: Mapped[datetime | None]
-
-
 class PrivacyChoice(Base):
     """How much texts may tell a person, as the person chose. Whoever was never asked has none."""
 
@@ -268,15 +278,27 @@ class DuplicateFlag(Base):
         CheckConstraint("decision IN ('different', 'same')", name="decision"),
         CheckConstraint("num_nulls(decision, decided_at, reason) IN (0, 3)", name="decided_whole"),
         CheckConstraint("household_count > 1", name="household_count"),
+        CheckConstraint("num_nulls(proposed_by, proposed_at, proposed_reason) IN (0, 3)", name="proposed_whole"),
+        CheckConstraint(
+            "decision IS DISTINCT FROM 'different' OR proposed_by <> decided_by", name="two_people"
+        ),
         UniqueConstraint("kind", "value_index", "household_count"),
-        {"info": may_update("decision", "decided_by", "decided_at", "reason")},
-    )
+        {
+            "info": may_update(
+                "decision", "decided_by", "decided_at", "reason", "proposed_by", "proposed_at", "proposed_reason"
+            )
+        },
+    )  # fmt: skip
 
     id: Mapped[Key]
     kind: Mapped[str]
     value_index: Mapped[bytes] = mapped_column(LargeBinary)
     household_count: Mapped[int]
     flagged_at: Mapped[Instant]
+    proposed_by: Mapped[UUID | None] = mapped_column(Uuid)
+    """Who said first that one document belongs to several people: that takes a second person."""
+    proposed_at: Mapped[datetime | None]
+    proposed_reason: Mapped[str | None]
     decision: Mapped[str | None]
     decided_by: Mapped[UUID | None] = mapped_column(Uuid)
     decided_at: Mapped[datetime | None]

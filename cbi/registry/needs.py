@@ -5,7 +5,7 @@ from datetime import date
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, func, insert, select, true
-from sqlalchemy.dialects.postgresql import aggregate_order_by, distinct_on
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session
 
 from cbi import clock
@@ -14,6 +14,7 @@ from cbi.access.permissions import Permission
 from cbi.audit import reasons
 from cbi.audit.record import record
 from cbi.errors import Invalid
+from cbi.registry import carried
 from cbi.registry.intake import checks
 from cbi.registry.models import Household, Need
 from cbi.registry.text import clean, folded
@@ -29,13 +30,7 @@ class UnusableNeed(Invalid):
 
 def held(keys: Collection[str]) -> Select[UUID, list[list[object]]]:
     """Households with these needs (folded words) now: `[[key, members], …]` in the order of the keys."""
-    latest = (
-        select(Need.household_id, Need.key, Need.members)
-        .ext(distinct_on(Need.household_id, Need.key))
-        .where(Need.key.in_(keys))
-        .order_by(Need.household_id, Need.key, Need.id.desc())
-        .subquery()
-    )
+    latest = carried.needs(Need.key.in_(keys)).subquery()
     each = func.jsonb_build_array(latest.c.key, latest.c.members)
     return (
         select(
@@ -98,13 +93,7 @@ def words_of(session: Session, household_id: UUID) -> list[tuple[str, int, int]]
 
 
 def _counted(session: Session, whose: ColumnElement[bool]) -> list[tuple[str, int, int]]:
-    latest = (
-        select(Need.key, Need.word, Need.members)
-        .ext(distinct_on(Need.household_id, Need.key))
-        .where(whose)
-        .order_by(Need.household_id, Need.key, Need.id.desc())
-        .subquery()
-    )
+    latest = carried.needs(whose).subquery()
     households = func.count()
     found = session.execute(
         select(func.min(latest.c.word), households, func.sum(latest.c.members))

@@ -12,6 +12,8 @@ from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
 from cbi.audit.record import record
 from cbi.messaging.choices import Level
+from cbi.registry.consent.models import Scope
+from cbi.registry.consent.standing import said_no
 from cbi.registry.models import PaymentAccount, Person, PrivacyChoice
 from cbi.registry.personal import UnknownPerson
 
@@ -31,10 +33,17 @@ def choose(session: Session, actor: Actor, person_id: UUID, level: Level) -> Non
 
 
 def levels(session: Session, account_ids: Sequence[UUID]) -> Mapping[UUID, Level]:
-    """The levels of the people whom payment accounts belong to; those who were never asked are left out."""
+    """The levels of the people whom payment accounts belong to; those who were never asked are left out.
+
+    Whoever said no to texts gets none, whatever they chose before.
+    """
+    these = PaymentAccount.id == any_(bindparam(None, list(account_ids), ARRAY(Uuid)))
     rows = session.execute(
         select(PaymentAccount.id, PrivacyChoice.level)
         .join(PrivacyChoice, PrivacyChoice.person_id == PaymentAccount.person_id)
-        .where(PaymentAccount.id == any_(bindparam(None, list(account_ids), ARRAY(Uuid))))
+        .where(these)
     )
-    return dict(rows.all())
+    silent = session.scalars(
+        select(PaymentAccount.id).where(these, said_no(PaymentAccount.person_id, Scope.TEXTS))
+    )
+    return dict(rows.all()) | dict.fromkeys(silent, Level.NO_SMS)

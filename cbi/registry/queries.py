@@ -10,13 +10,14 @@ from sqlalchemy import (
     Select,
     any_,
     bindparam,
+    exists,
     func,
     or_,
     select,
     union,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import QueryableAttribute, Session, aliased
 from sqlalchemy.types import Uuid
 
 from cbi.access.actor import Actor
@@ -26,6 +27,7 @@ from cbi.registry import personal
 from cbi.registry.import_models import Import, RejectedRow
 from cbi.registry.linkage import queries as linkage
 from cbi.registry.linkage.models import PairState
+from cbi.registry.linkage.parted import parted_from
 from cbi.registry.models import DuplicateFlag, Gone, Household, PaymentAccount, Person
 
 ACTIVE = "active"
@@ -162,10 +164,11 @@ def sharing(session: Session, flags: Sequence[DuplicateFlag]) -> Mapping[UUID, l
     return found
 
 
-def blocked_households() -> Select[UUID]:
+def blocked_households() -> CompoundSelect[UUID]:
     """Households that may be the same people twice: no payment until a person has decided that they are different.
 
-    It is those whose current `same_document` flag is open or decided "same", while more than one of them is active.
+    It is those whose current `same_document` flag is open or decided "same", while more than one of them is active; and
+    those that have split since.
     """
     flagged = (
         current_flags()
@@ -182,11 +185,31 @@ def blocked_households() -> Select[UUID]:
         .group_by(Person.document_index)
         .having(func.count(Person.household_id.distinct()) > 1)
     )
-    return (
-        select(Person.household_id.label("household_id"))
-        .where(Person.document_index.in_(still_shared))
-        .distinct()
+    sharing_it = Person.document_index.in_(still_shared)
+    asked = (
+        select(Person.id.label("person_id"), func.min(DuplicateFlag.flagged_at).label("since"))
+        .join(DuplicateFlag, DuplicateFlag.value_index == Person.document_index)
+        .where(sharing_it, DuplicateFlag.kind == "same_document")
+        .group_by(Person.id)
     )
+    return union(
+        select(Person.household_id.label("household_id")).where(sharing_it), parted_from(asked)
+    )
+
+
+def shares_a_document(
+    household: ColumnElement[UUID] | QueryableAttribute[UUID],
+) -> ColumnElement[bool]:
+    """Whether somebody of another household has a member's document; for one household at a time, as at a counter."""
+    member, other, home = aliased(Person), aliased(Person), aliased(Household)
+    flag = aliased(DuplicateFlag)
+    here = [or_(each.gone.is_(None), each.gone == Gone.DIED) for each in (member, other)]
+    return exists().where(
+        member.household_id == household, other.document_index == member.document_index,
+        other.household_id != member.household_id, *here, home.id == other.household_id, home.status == ACTIVE,
+        flag.kind == "same_document", flag.value_index == member.document_index, is_current(flag),
+        flag.decision.is_distinct_from("different"),
+    )  # fmt: skip
 
 
 def flagged_households() -> CompoundSelect[UUID]:

@@ -10,6 +10,7 @@ from cbi.registry.duplicates import Decision, Flagged, Kind
 from cbi.registry.import_models import Import
 from cbi.registry.intake.checks import Reason
 from cbi.registry.intake.results import ImportResult, RowNote, count_reasons
+from cbi.registry.intake.wording import told
 from cbi.registry.models import Household
 from cbi.registry.queries import Recipient
 
@@ -27,8 +28,8 @@ class ReasonOut(BaseModel):
     next_step: str
 
     @classmethod
-    def of(cls, reason: Reason) -> "ReasonOut":
-        return cls(**reason.as_json())
+    def of(cls, reason: Reason, language: str) -> "ReasonOut":
+        return cls(**told(reason, language).as_json())
 
 
 class CountedReason(ReasonOut):
@@ -47,13 +48,13 @@ class RowOut(BaseModel):
     warnings: list[ReasonOut]
 
     @classmethod
-    def of(cls, note: RowNote) -> "RowOut":
+    def of(cls, note: RowNote, language: str) -> "RowOut":
         return cls(
             sheet=note.sheet,
             line=note.line,
             outcome=note.outcome,
-            reasons=[ReasonOut.of(reason) for reason in note.reasons],
-            warnings=[ReasonOut.of(reason) for reason in note.warnings],
+            reasons=[ReasonOut.of(reason, language) for reason in note.reasons],
+            warnings=[ReasonOut.of(reason, language) for reason in note.warnings],
         )
 
 
@@ -78,7 +79,7 @@ class ImportedOut(BaseModel):
     )
 
     @classmethod
-    def of(cls, result: ImportResult) -> "ImportedOut":
+    def of(cls, result: ImportResult, language: str) -> "ImportedOut":
         return cls(
             import_id=result.import_id,
             dry_run=result.dry_run,
@@ -86,10 +87,10 @@ class ImportedOut(BaseModel):
             **result.counts(),
             flags=dict(result.flags),
             reasons=[
-                CountedReason(**reason.as_json(), rows=count)
+                CountedReason(**told(reason, language).as_json(), rows=count)
                 for reason, count in count_reasons(result.rows)
             ],
-            rows=[RowOut.of(note) for note in result.rows[:SHOWN_ROWS]],
+            rows=[RowOut.of(note, language) for note in result.rows[:SHOWN_ROWS]],
         )
 
 
@@ -239,6 +240,9 @@ class FlagOut(BaseModel):
     id: UUID
     kind: Kind
     flagged_at: datetime
+    proposed_by: UUID | None = Field(
+        description="Who said first that one document belongs to several people: somebody else must say so, too."
+    )
     decision: Decision | None
     decided_by: UUID | None
     decided_at: datetime | None
@@ -252,6 +256,7 @@ class FlagOut(BaseModel):
             id=flag.id,
             kind=Kind(flag.kind),
             flagged_at=flag.flagged_at,
+            proposed_by=flag.proposed_by,
             decision=Decision(flag.decision) if flag.decision else None,
             decided_by=flag.decided_by,
             decided_at=flag.decided_at,

@@ -6,7 +6,7 @@ import unicodedata
 _JOINERS = (
     "\u200c\u200d"  # they shape letters in Persian, Urdu and Indic names, so a name keeps them
 )
-_SCIENTIFIC = re.compile(r"[+-]?\d+(?:[.,]\d*)?[eE][+-]?\d+\Z")
+_SCIENTIFIC = re.compile(r"[+-]?\d(?:[eE][+-]|[.,]\d+[eE][+-]?)\d{1,3}\Z")
 _LOOK_ALIKE = str.maketrans(
     {"ة": "ه", "ى": "ي", "ی": "ي", "ک": "ك", "ـ": "", "ı": "i", "ø": "o", "ł": "l", "đ": "d"}
 )
@@ -49,5 +49,8 @@ def folded(text: str) -> str:
 
 
 def is_scientific(text: str) -> bool:
-    """Whether it is a number as a spreadsheet shortens it, such as `2.54708E+11`."""
+    """Whether it is a number as a spreadsheet shortens it, such as `2.54708E+11`, or a program (`2.54708e11`).
+
+    There is one digit before the point, or an exponent with its sign. A document's number such as `12E4567` is none.
+    """
     return bool(_SCIENTIFIC.match(text.replace(" ", "")))

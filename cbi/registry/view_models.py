@@ -17,7 +17,11 @@ class PersonView(Base):
     __table_args__ = (
         CheckConstraint("cardinality(fields) > 0", name="fields"),
         Index(None, "person_id"),
+        CheckConstraint(
+            "disclosure_id IS NULL OR export_id IS NOT NULL", name="disclosed_by_a_file"
+        ),
         Index(None, "actor_id", "seen_at"),
+        Index("ix_person_views_export_id", "export_id", postgresql_where="export_id IS NOT NULL"),
     )
 
     id: Mapped[Ordinal]
@@ -27,3 +31,7 @@ class PersonView(Base):
     actor_kind: Mapped[str]
     actor_id: Mapped[UUID | None] = mapped_column(Uuid)
     seen_at: Mapped[Instant]
+    export_id: Mapped[UUID | None] = mapped_column(Uuid)
+    """The list of people in which they left the house; NULL: they were looked at here."""
+    disclosure_id: Mapped[UUID | None] = mapped_column(Uuid)
+    """What allowed that list to go to somebody outside."""

@@ -21,6 +21,7 @@ from cbi.access.models import RoleGrant, User
 from cbi.access.permissions import Permission
 from cbi.errors import Invalid
 from cbi.registry import naming, personal
+from cbi.registry.disclosing.models import Disclosure
 from cbi.registry.linkage import staff
 from cbi.registry.models import Person
 from cbi.registry.purposes import Purpose
@@ -66,6 +67,10 @@ class Seen:
     roles: tuple[str, ...]
     fields: tuple[str, ...]
     purpose: Purpose
+    left_house: bool = False
+    """Whether it left in a list, and was not only looked at here."""
+    told_to: str | None = None
+    """Who outside was told it, under a disclosure that the legal officer approved."""
 
 
 def noted(
@@ -74,20 +79,38 @@ def noted(
     person_ids: Collection[UUID],
     fields: Collection[str],
     purpose: Purpose,
+    *,
+    export_id: UUID | None = None,
+    disclosure_id: UUID | None = None,
+    at: datetime | None = None,
 ) -> None:
-    """Write down that the actor is shown these fields of these people; one statement however many they are."""
+    """Write down that the actor is shown these fields of these people; one statement however many they are.
+
+    `export_id` and `disclosure_id`: in which list they leave the house, and what allows it to go to somebody outside.
+    """
     if not person_ids:
         return
     session.execute(
         insert(PersonView).from_select(
-            ["person_id", "fields", "purpose", "actor_kind", "actor_id", "seen_at"],
+            [
+                "person_id",
+                "fields",
+                "purpose",
+                "actor_kind",
+                "actor_id",
+                "seen_at",
+                "export_id",
+                "disclosure_id",
+            ],
             select(
                 func.unnest(bindparam(None, list(person_ids), ARRAY(Uuid))),
                 literal(sorted(fields), ARRAY(Text)),
                 literal(str(purpose)),
                 literal(actor.kind),
                 literal(actor.id, Uuid),
-                literal(clock.now()),
+                literal(at or clock.now()),
+                literal(export_id, Uuid),
+                literal(disclosure_id, Uuid),
             ),
         )
     )
@@ -152,27 +175,31 @@ def seen(
 ) -> Sequence[Seen]:
     """Who has looked at the people of a household, the latest first; asking is no look.
 
-    With `names` for whoever audits; without them, by role only, as it is handed to the person. Raises UnknownHousehold.
+    With `names` for whoever audits; without them, by role only, as it is handed to the person, and without what was
+    told to somebody outside where the legal ground forbids to say so. Raises UnknownHousehold.
     """
     actor.require(Permission.VIEWS_READ if names else Permission.REGISTRY_READ)
     household = naming.named(session, number)
     rows = session.execute(
-        select(PersonView, User.full_name)
+        select(PersonView, User.full_name, Disclosure.requester)
         .outerjoin(User, (User.id == PersonView.actor_id) & (PersonView.actor_kind == "user"))
+        .outerjoin(Disclosure, Disclosure.id == PersonView.disclosure_id)
         .where(
-            PersonView.person_id.in_(select(Person.id).where(Person.household_id == household.id))
+            literal(names) | Disclosure.silence.is_(None),
+            PersonView.person_id.in_(select(Person.id).where(Person.household_id == household.id)),
         )
         .order_by(PersonView.seen_at.desc(), PersonView.id.desc())
         .limit(limit)
     ).all()
-    roles = _roles(session, {view.actor_id for view, _ in rows if view.actor_id})
-    found: dict[tuple[datetime, UUID | None, Purpose], Seen] = {}
+    roles = _roles(session, {view.actor_id for view, _, _ in rows if view.actor_id})
+    found: dict[tuple[datetime, UUID | None, Purpose, UUID | None], Seen] = {}
     for (
         view,
         who,
+        told_to,
     ) in rows:  # a household that was opened at once is one look, not one for each member
         found.setdefault(
-            (view.seen_at, view.actor_id, view.purpose),
+            (view.seen_at, view.actor_id, view.purpose, view.export_id),
             Seen(
                 view.seen_at,
                 who if names else None,
@@ -181,6 +208,8 @@ def seen(
                 else (view.actor_kind,),
                 tuple(view.fields),
                 view.purpose,
+                view.export_id is not None,
+                told_to,
             ),
         )
     return list(found.values())

@@ -19,6 +19,7 @@ from cbi.helpline.states import ComplaintState
 from cbi.messaging import queries as texts
 from cbi.money import Money
 from cbi.offices import office_of
+from cbi.payments.outcomes.holding import Hold
 from cbi.payments.runs import progress, scheduled, waiting
 from cbi.payments.runs.progress import Board
 from cbi.payments.runs.waiting import Act
@@ -52,6 +53,7 @@ class Reason(StrEnum):
     PROVIDER_TAKES_NOTHING = "provider_takes_nothing"
     NOT_HANDED_OVER = "not_handed_over"
     HELD = "held"
+    HELD_BY_PAIRS = "held_by_pairs"
     UNKNOWN = "unknown"
     FAILED = "failed"
     RETURNED = "returned"
@@ -160,10 +162,11 @@ def _runs(session: Session, actor: Actor, board: Board) -> Iterator[Stuck]:
             route.provider, command="cbi doctor",
         )  # fmt: skip
     for held in holding:
-        run = held.run
+        run, twice = held.run, held.why is Hold.POSSIBLE_DUPLICATE
         yield Stuck(
-            Reason.HELD, held.left.payments, held.left.total, held.since, None, run.number, run.id, run.programme,
-            run.period, held.provider, link=f"/discrepancies?provider={held.provider}",
+            Reason.HELD_BY_PAIRS if twice else Reason.HELD, held.left.payments, held.left.total, held.since, None,
+            run.number, run.id, run.programme, run.period, held.provider,
+            link="/registry/pairs" if twice else f"/discrepancies?provider={held.provider}",
         )  # fmt: skip
 
 

@@ -59,7 +59,7 @@ def take_in(
     if report:
         forms.write_report(result, file, report, cover=cover())
     if json:
-        as_json(TakenInOut.of(result).model_dump(mode="json"))
+        as_json(TakenInOut.of(result, "en").model_dump(mode="json"))
         return
     show(
         {f"Form {result.form_id}": f"{result.scorecard}/{result.version}, {result.form}{' (dry run)' if dry_run else ''}"}

@@ -193,6 +193,7 @@ def redeem(
         place, lambda session: parts.confirm(session, actor, checked.authorisation_id, now)
     )  # fmt: skip
     say(f"Paid. Hand over exactly [bold]{receipt.amount}[/bold]. Receipt {receipt.receipt}.")
+    say(f"Collected as: {receipt.collected_as}.")
     if receipt.left is not None:
         say(
             f"{receipt.left} is left until {receipt.last_day}: a new code goes to the telephone on record."

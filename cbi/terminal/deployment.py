@@ -187,6 +187,7 @@ def verify(office: Office = None, json: Json = False) -> None:
                 {
                     "promise": verdict.promise.number, "sentence": verdict.promise.sentence,
                     "covered": verdict.covered, "kept": verdict.kept, "breaches": verdict.breaches,
+                    "notes": verdict.notes,
                 }
                 for verdict in verdicts
             ]
@@ -211,6 +212,8 @@ def print_verdicts(verdicts: "list[Verdict]") -> None:
         say(f"{verdict.promise.number}. {verdict.promise.sentence}: {word}{left}")
         for breach in verdict.breaches:
             say(f"   - {escape(breach)}")
+        for note in verdict.notes:
+            say(f"   ({escape(note)})")
 
 
 def doctor(json: Json = False) -> None:

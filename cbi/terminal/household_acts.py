@@ -42,6 +42,9 @@ def split(
     collector: Annotated[str, typer.Option(help="Who of them collects.")],
     size: Annotated[int | None, typer.Option(help="How many leave, if more than are named.")] = None,
     phone: Phone = "", word: Word = "", area: Annotated[str | None, typer.Option(help="Where they live.")] = None,
+    need: Annotated[
+        list[str], typer.Option(help="Of each named need how many of those concerned leave: disability=1, or =both.")
+    ] = [],  # noqa: B006 - typer reads it, nobody writes it
     reason: Reason = "", on: Day = None, evidence: Evidence = None, version: Seen = None,
     office: Office = None, user: User = None, json: Json = False,
 ) -> None:  # fmt: skip
@@ -52,8 +55,18 @@ def split(
     ask_for(
         "split", number, reason, office, user, json=json, on=on, told={"phone": phone, "word": word},
         members={"people": members, "head": head, "collector": collector}, size=size, area=area, evidence=evidence,
-        version=version,
+        version=version, needs=_shares(need),
     )  # fmt: skip
+
+
+def _shares(typed: list[str]) -> dict[str, str]:
+    found = {}
+    for each in typed:
+        word, is_given, share = each.rpartition("=")
+        if not is_given:
+            raise typer.BadParameter("Write each as in: --need disability=1")
+        found[word] = share
+    return found
 
 
 @households.command("merge")
@@ -141,6 +154,15 @@ def role(
     )  # fmt: skip
 
 
+@households.command("no-alternate")
+def no_alternate(
+    number: Number, reason: Reason = "", on: Day = None, evidence: Evidence = None,
+    office: Office = None, user: User = None, json: Json = False,
+) -> None:  # fmt: skip
+    """Nobody is the alternate collector any more. Example: cbi household no-alternate H-0042 --reason "moved away" """
+    ask_for("alternate", number, reason, office, user, json=json, on=on, evidence=evidence)
+
+
 @households.command("guardian")
 def guardian(
     number: Number,
@@ -149,6 +171,7 @@ def guardian(
     reference: Annotated[str, typer.Option(help="The decision's number.")],
     decided_on: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Its day.")],
     decided_by: Annotated[str, typer.Option(help="Which court or authority.")],
+    phone: Phone = "", word: Word = "",
     reason: Reason = "", office: Office = None, user: User = None, json: Json = False,
 ) -> None:  # fmt: skip
     """Say who was appointed guardian of an unaccompanied child, and by which decision.
@@ -158,6 +181,7 @@ def guardian(
     """
     ask_for(
         "guardian", number, reason, office, user, json=json, members={"person": child, "other": who},
+        told={"phone": phone, "word": word},
         reference=reference, decided_on=decided_on.date(), decided_by=decided_by,
     )  # fmt: skip
 

@@ -91,12 +91,15 @@ def show(
 
     from cbi.registry.households import queries
     from cbi.registry.naming import named
+    from cbi.registry.needs import words_of
     from cbi.terminal.output import as_json, say, table
 
     day = on.date() if on else None
-    found = working(
+    found, need = working(
         office, user,
-        lambda session, actor: queries.show(session, actor, named(session, number), day),
+        lambda session, actor: (
+            queries.show(session, actor, home := named(session, number), day), words_of(session, home.id)
+        ),
     )  # fmt: skip
     if json:
         as_json(found)
@@ -117,6 +120,8 @@ def show(
             for one in found.members
         ],
     )  # fmt: skip
+    if need:
+        table("Needs now", ["Need", "Members"], [(word, members) for word, _, members in need])
     table(
         "Changes", ["Version", "What", "Happened on", "Reason", "Id"],
         [(one.version, one.kind, one.happened_on, one.reason, one.id) for one in found.changes],
@@ -280,6 +285,21 @@ def list_troubles(office: Office = None, user: User = None, json: Json = False) 
         )
     else:
         table("Households with something missing", ["Household", "What", "What to do"], told)
+
+
+@households.command("reassess")
+def list_reassessments(office: Office = None, user: User = None, json: Json = False) -> None:
+    """Households whose needs or bands were carried over, and by when to look again. Example: cbi household reassess"""
+    from cbi.registry.carried import to_reassess
+    from cbi.terminal.output import as_json, table
+
+    rows = working(office, user, lambda session, actor: session.execute(to_reassess(actor)).all())
+    told = [(row.source_id, row.reassess_by, row.rows) for row in rows]
+    if json:
+        heads = ("household", "reassess_by", "carried_over")
+        as_json([dict(zip(heads, row, strict=True)) for row in told])
+    else:
+        table("Households to assess again", ["Household", "By", "Carried over"], told)
 
 
 @households.command("ages")

@@ -1,6 +1,5 @@
 """Commands about people who may be on record twice: comparing, what was found and why, and what people say of it."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
@@ -133,12 +132,36 @@ def take_back(
     office: Office = None,
     user: User = None,
 ) -> None:
-    """Open a settled pair again, and part what was made one. Example: cbi registry take-back 5f… --reason "Twins" """
+    """Open a settled pair again; what was made one is parted once a second person says so, too.
+
+    Example: cbi registry take-back 5f… --reason "Twins"
+    """
     from cbi.registry.linkage import deciding
     from cbi.terminal.output import say as tell
 
-    working(office, user, lambda session, actor: deciding.take_back(session, actor, pair, reason))
-    tell("The pair is open again.")
+    done = working(
+        office, user, lambda session, actor: deciding.take_back(session, actor, pair, reason)
+    )
+    tell(
+        "The pair is open again."
+        if done.state == "open"
+        else "Noted. Somebody else must say so, too."
+    )
+
+
+@registry.command("uphold")
+def uphold(
+    pair: UUID,
+    reason: Annotated[str, typer.Option(help="Why they stay one.")],
+    office: Office = None,
+    user: User = None,
+) -> None:
+    """Let two records stay one that somebody wants back. Example: cbi registry uphold 5f… --reason "One card" """
+    from cbi.registry.linkage import deciding
+    from cbi.terminal.output import say as tell
+
+    working(office, user, lambda session, actor: deciding.uphold(session, actor, pair, reason))
+    tell("Noted. They stay one.")
 
 
 @registry.command("thresholds")
@@ -217,78 +240,3 @@ def decide_staff(
         office, user, lambda session, actor: staff.decide(session, actor, finding, decision, reason)
     )
     tell("Noted.")
-
-
-exchange = typer.Typer(
-    help="Whether another agency knows the same people, by keyed hashes alone.",
-    no_args_is_help=True,
-)
-registry.add_typer(exchange, name="exchange")
-
-KeyFile = Annotated[
-    Path,
-    typer.Option(
-        exists=True, dir_okay=False, help="The key that both agencies share (32 bytes in base64)."
-    ),
-]
-
-
-@exchange.command("export")
-def export(
-    file: Annotated[Path, typer.Argument(dir_okay=False, help="Where to write the hashes.")],
-    key_file: KeyFile,
-    office: Office = None,
-    user: User = None,
-) -> None:
-    """Write a file of keyed hashes for another agency; no name, number or key of ours is in it.
-
-    Example: cbi registry exchange export ours.txt --key-file shared.key
-    """
-    from cbi.registry.linkage import exchange as hashes
-    from cbi.terminal.output import say as tell
-
-    key = hashes.key_in(key_file.read_text("utf-8"))
-    lines = working(office, user, lambda session, actor: list(hashes.export(session, actor, key)))
-    with file.open("x", encoding="utf-8") as written:
-        written.writelines(f"{line}\n" for line in lines)
-    tell(f"{len(lines) - 1:,} hashes written.")
-
-
-@exchange.command("check")
-def check(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Their file.")],
-    key_file: KeyFile,
-    office: Office = None,
-    user: User = None,
-    json: Json = False,
-) -> None:
-    """Say how many of our people another agency's file has, and who of ours they are.
-
-    Example: cbi registry exchange check theirs.txt --key-file shared.key
-    """
-    from cbi.registry.linkage import exchange as hashes
-    from cbi.terminal.output import as_json, table
-
-    key = hashes.key_in(key_file.read_text("utf-8"))
-
-    def work(session: "Session", actor: "Actor") -> hashes.Shared:
-        with file.open(encoding="utf-8", errors="replace") as lines:
-            return hashes.check(session, actor, lines, key)
-
-    told = working(office, user, work)
-    if json:
-        as_json(
-            {
-                "theirs": told.theirs, "ours": dict(told.ours),
-                "people": [
-                    {"person": str(person), "household": number, "shared": shared}
-                    for person, number, shared in told.people
-                ],
-            }
-        )  # fmt: skip
-    else:
-        table(
-            f"{len(told.people):,} of our people are known to them",
-            ["Household", "Shared"],
-            [(number, ", ".join(shared)) for _, number, shared in told.people],
-        )

@@ -80,9 +80,12 @@ def views(
     else:
         table(
             f"Who looked at household {household}",
-            ["When", "Who", "What", "What for"],
+            ["When", "Who", "What", "What for", "Told to"],
             [
-                [at(one.seen_at), one.who or ", ".join(one.roles), ", ".join(one.fields), one.purpose]
+                [
+                    at(one.seen_at), one.who or ", ".join(one.roles), ", ".join(one.fields), one.purpose,
+                    one.told_to or ("in a list" if one.left_house else "–"),
+                ]
                 for one in found
             ],
         )  # fmt: skip
@@ -119,18 +122,19 @@ def due(
     json: Json = False,
 ) -> None:
     """What was kept as long as it may be; `--ask` proposes to destroy it. Example: cbi erasure due"""
-    from cbi.protection import erasing
+    from cbi.protection import retention
     from cbi.terminal.output import as_json, say
 
-    found = working(office, user, lambda session, actor: erasing.due(session, actor))
+    found = working(office, user, lambda session, actor: retention.due(session, actor))
     if json:
         as_json(
-            {"households": found.households, "people": found.people, "texts": found.texts, "rows": found.rows}
+            {"households": found.households, "people": found.people, "texts": found.texts, "rows": found.rows,
+             "answers": found.answers}
         )  # fmt: skip
     else:
         say(
             f"{found.people} people of {found.households} households, {found.texts} texts,"
-            f" {found.rows} rows that did not land."
+            f" {found.rows} rows that did not land, the answers of {found.answers} assessments."
         )
     if ask_for_it:
         _asked(
@@ -138,7 +142,7 @@ def due(
                 office,
                 user,
                 lambda session, actor: _told(
-                    session, erasing.ask_for_what_is_due(session, actor, reason)
+                    session, retention.ask_for_what_is_due(session, actor, reason)
                 ),
             )
         )
@@ -252,22 +256,20 @@ def rotate(
 
 @keys.command("list")
 def list_keys(json: Json = False) -> None:
-    """The wrapping keys, and how many people's keys are under each. Example: cbi keys list"""
+    """The wrapping keys, and how many keys of people's data are under each. Example: cbi keys list"""
     from cbi.protection import rotating
     from cbi.terminal.output import as_json, at, table
 
     found = rotating.in_use()
     if json:
-        as_json(
-            [{"name": each.name, "people": each.people, "kept": each.is_kept} for each in found]
-        )
+        as_json([{"name": each.name, "keys": each.keys, "kept": each.is_kept} for each in found])
         return
     table(
         "Wrapping keys",
-        ["Wrapping key", "Made", "People#", ""],
+        ["Wrapping key", "Made", "Keys#", ""],
         [
             [
-                each.name or "from the master key", at(each.made_at) if each.made_at else "–", str(each.people),
+                each.name or "from the master key", at(each.made_at) if each.made_at else "–", str(each.keys),
                 "" if each.is_kept else "missing here",
             ]
             for each in found
@@ -295,11 +297,11 @@ def export(file: Annotated[Path, typer.Argument(dir_okay=False)], office: Office
 
     Example: cbi keys export keys-dz.json
     """
-    from cbi.protection import rotating
+    from cbi.protection import key_files
     from cbi.terminal.output import say
 
     with reading(office) as session:
-        people = rotating.export(session, file)
+        people = key_files.export(session, file)
     say(f"The keys of {people} people are in {file}. Destroy the one you made before.")
 
 
@@ -311,9 +313,9 @@ def read_back(
 
     Example: cbi keys import keys-dz.json
     """
-    from cbi.protection import rotating
+    from cbi.protection import key_files
     from cbi.terminal.output import say
 
     with reading(office) as session:
-        taken, erased = rotating.read_back(session, file)
-    say(f"The keys of {taken} people were taken, and {erased} people erased again.")
+        taken, erased = key_files.read_back(session, file)
+    say(f"{taken} keys that could not be opened here were taken, and {erased} people erased again.")

@@ -243,12 +243,14 @@ def decide(
 ) -> None:
     """Say whether flagged households are different or the same; `same` keeps them from being paid.
 
+    That one document belongs to different people takes somebody else, too.
+
     Example: cbi registry decide 5f… different --reason "Sisters, one telephone"
     """
     from cbi.registry import duplicates
     from cbi.terminal.output import say
 
-    working(
+    done = working(
         office, user, lambda session, actor: duplicates.decide(session, actor, flag, decision, reason)
     )  # fmt: skip
-    say("Noted.")
+    say("Noted." if done.decision else "Noted. Somebody else must say so, too.")

@@ -106,6 +106,10 @@ def _waits(part: "RouteLine") -> str:
     words = f"; {part.waiting:,} wait" if part.waiting else ""
     if part.held:
         words += f", {part.held:,} of them for a discrepancy to be settled"
+    if part.in_pairs:
+        words += (
+            f", {part.in_pairs:,} of them until it is decided whether somebody is on record twice"
+        )
     if part.waiting and part.waits_until:
         from cbi.terminal.output import at
 

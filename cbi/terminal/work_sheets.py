@@ -233,4 +233,6 @@ def _state(line: "SheetLine") -> str:
     if not line.version:
         return "out"
     what = "correction" if line.corrects else "sheet"
+    if line.is_refused:
+        return f"{what} refused"
     return f"{what} signed" if line.signed_at else f"{what} waits for a signature"

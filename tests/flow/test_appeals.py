@@ -9,14 +9,14 @@ from sqlalchemy.orm import Session
 from cbi import clock
 from cbi.access.actor import NotPermitted
 from cbi.access.permissions import Role
-from cbi.programmes import appealing, applying, cycles
+from cbi.programmes import appealing, applying, cycles, replaying
 from cbi.proofs import assessments
 from cbi.registry import bands
 from cbi.registry.models import Household
 from cbi.registry.scorecards import appeals, assessing, clustering
 from cbi.registry.scorecards.definition import Form
 from tests.factories import Colleague, colleague
-from tests.kinds_factory import kind_file
+from tests.kinds_factory import kind_file, owed
 from tests.scorecard_factory import CALM, NEEDY, in_use, made, officer
 
 
@@ -137,6 +137,78 @@ def test_being_left_out_of_a_cycle_can_be_appealed(session: Session) -> None:
         )
     with pytest.raises(appeals.NothingToAppeal):
         appeals.lodge(session, handler(session).actor, household, "Nobody ever came.")
+
+
+def test_whoever_has_put_it_right_since_does_not_decide_it_with_answers_of_their_own(
+    session: Session,
+) -> None:
+    in_use(session)
+    (household,) = made(session)
+    start = clock.now()
+    with clock.frozen(start):
+        assessed(session, officer(session), household, NEEDY)
+        lodged = appeals.lodge(session, handler(session).actor, household, "That is too high.")
+        other = decider(session, Role.REGISTRATION_OFFICER)
+        assessed(session, other, household, CALM, reason="visited it")
+    with clock.frozen(start + timedelta(days=20)):
+        with pytest.raises(appeals.OwnDecision, match="counts now is yours"):
+            appeals.decide(session, other.actor, lodged.id, "changed", "No.....", answers=NEEDY)
+        appeals.decide(
+            session, decider(session).actor, lodged.id, "changed", "No.....", answers=NEEDY
+        )
+    assert band(session, household) == ["high"]
+    assert [b for check in assessments.by_two for b in check(session)] == []
+
+
+def test_what_is_put_right_is_not_dated_before_what_was_wrong(session: Session) -> None:
+    in_use(session)
+    (household,) = made(session)
+    now = clock.now()
+    with clock.frozen(now):
+        assessed(session, officer(session), household, NEEDY)
+        before = (now - timedelta(days=3)).date()
+        with pytest.raises(assessing.UnusableAssessment, match="of a later day"):
+            assessed(session, officer(session), household, CALM, on=before, reason="wrong house")
+        lodged = appeals.lodge(session, handler(session).actor, household, "That is too high.")
+        with pytest.raises(assessing.UnusableAssessment, match="of a later day"):
+            appeals.decide(
+                session, decider(session).actor, lodged.id, "changed", "Wrong house.",
+                answers=CALM, on=before,
+            )  # fmt: skip
+    assert band(session, household) == ["high"]
+
+
+def test_who_was_left_out_wrongly_is_paid_for_it_in_the_next_cycle_once(session: Session) -> None:
+    wronged, other = made(session, 2)
+    manager, rules = (
+        colleague(session, Role.PROGRAMME_MANAGER),
+        "eligibility: {household_size: {max: 2}}\n",
+    )
+    part = '{base: "100", arrears: 2}'
+    applying.apply(session, manager.actor, kind_file(part, extra=rules))
+    cycles.open_cycle(session, manager.actor, "winter-2026", "2026-01")
+    said = handler(session).actor
+    lodged = [
+        appealing.lodge(session, said, each, "winter-2026", "2026-01", "We were counted twice.")
+        for each in (wronged, other)
+    ]
+    with pytest.raises(appeals.UnusableOutcome, match="left out of a cycle"):
+        appeals.decide(
+            session, decider(session).actor, lodged[0].id, "changed", "Right.", answers=CALM
+        )
+    appeals.decide(session, decider(session).actor, lodged[0].id, "changed", "They are two.")
+    appeals.decide(session, decider(session).actor, lodged[1].id, "stands", "They are four.")
+    applying.apply(session, manager.actor, kind_file(part))
+    paid = []
+    for period in ("2026-02", "2026-03"):
+        opened = cycles.open_cycle(session, manager.actor, "winter-2026", period)
+        paid.append(owed(session, opened.id))
+        assert replaying.replay(session, manager.actor, "winter-2026", period).differing == 0
+    assert paid[0][wronged.id, "arrears"] == ("100.00", "2026-01: 100.00 DZD")
+    assert {key for each in paid for key in each if key[1] == "arrears"} == {
+        (wronged.id, "arrears")
+    }
+    assert (wronged.id, "arrears") not in paid[1]
 
 
 def test_an_officer_whose_scores_stand_just_above_the_threshold_is_shown(session: Session) -> None:

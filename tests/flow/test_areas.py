@@ -4,12 +4,15 @@ import io
 from datetime import timedelta
 
 import pytest
+from fastapi import Request
 from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
 from cbi import clock, offices
 from cbi.access.actor import Actor, NotPermitted
 from cbi.access.permissions import Permission
+from cbi.console.visit import Visit
+from cbi.offices import office_of
 from cbi.programmes import applying, cycles, replaying
 from cbi.programmes.named_areas import UnclearArea
 from cbi.proofs import places as proofs
@@ -222,3 +225,20 @@ def test_names_and_places_of_two_lists_at_once_are_one_tree(database: object) ->
 def test_a_list_in_a_workbook_of_another_kind_is_refused(session: Session) -> None:
     with pytest.raises(UnusableAreas, match="No sheet has columns of codes"):
         take_in(session, io.StringIO("who,what\na,b\n").read())
+
+
+@pytest.mark.parametrize(
+    ("language", "name"), [("ar", "السانية (DZ3102)"), ("fr", "Es Sénia (DZ3102)"), ("es", "السانية (DZ3102)")]
+)  # fmt: skip
+def test_pages_call_an_area_as_their_reader_does(
+    session: Session, language: str, name: str
+) -> None:
+    take_in(session)
+    headers = [(b"accept-language", language.encode())]
+    scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": headers}
+    request = Request(scope)
+    visit = Visit(request, None, office_of(session))
+    assert visit.place("DZ3102") == "DZ3102", "no tree without an office's session"
+    request.state.session = session
+    assert visit.place("DZ3102") == name
+    assert (visit.place("Harbour"), visit.place(None)) == ("Harbour", "–")

@@ -31,12 +31,31 @@ def test_a_month_is_closed_and_opened_again_from_pages_by_two_people(database: U
     with month_end.later():
         finance = visit(people.finance)
         finance.get(f"/waiting/month-close/{month_end.MONTH}")
+        finance.send(
+            f"/waiting/refuse/month-close/{month_end.MONTH}", reason="The bank's letter is missing."
+        )
+        assert "Refused: Closing a month" in finance.words
+        treasurer.get("/waiting/refused")
+        assert "The bank's letter is missing." in treasurer.words
+        treasurer.get(at)
+        assert "its closing was refused" in treasurer.words
+        treasurer.send(f"{at}/propose", why="The post office sends it next week.")
+    with month_end.later():
+        finance.get(f"/waiting/month-close/{month_end.MONTH}")
         assert "The post office sends it next week." in finance.words
         finance.send(f"/waiting/accept/month-close/{month_end.MONTH}", code=people.finance.code())
         assert "Accepted: Closing a month" in finance.words
         finance.get(at)
         finance.send(f"{at}/reopen", reason="The bank sent its statement late.")
         assert "Somebody asks to open it again" in finance.words
+    with month_end.later():
+        finance.get(f"/waiting/month-reopening/{month_end.MONTH}")
+        finance.send(
+            f"/waiting/refuse/month-reopening/{month_end.MONTH}", reason="It was another month."
+        )
+        assert "Taken back: Opening a closed month again" in finance.words
+        finance.get(at)
+        finance.send(f"{at}/reopen", reason="The bank sent its statement late.")
     with month_end.later():
         treasurer = visit(people.treasurer)
         treasurer.get(f"/waiting/month-reopening/{month_end.MONTH}")
@@ -45,6 +64,8 @@ def test_a_month_is_closed_and_opened_again_from_pages_by_two_people(database: U
         )
         assert "Accepted:" in treasurer.words
     with offices.transaction("dz") as session:
-        assert session.scalars(select(MonthClose)).one().reopened_by == people.treasurer.actor.id
+        refused, closed = session.scalars(select(MonthClose).order_by(MonthClose.number)).all()
+        assert (refused.confirmed_by, refused.refusal_id is None) == (None, False)
+        assert closed.reopened_by == people.treasurer.actor.id
     month_end.seal()
     assert_every_promise_is_kept()

@@ -1,23 +1,26 @@
 """Pages for people outside: they ask without an account, and an officer decides; who is nobody's finds nothing."""
 
 import re
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import URL, func, select
 
-from cbi import offices
+from cbi import clock, offices
 from cbi.access import totp
 from cbi.access.permissions import Role
 from cbi.app import create_app
 from cbi.console import tries
 from cbi.registry.models import Household
+from cbi.registry.referrals import receiving
 from cbi.registry.referrals.models import Referral
 from cbi.settings import settings
 from tests.flow.browsing import Browsing, Reader
-from tests.flow.people import make_user, token_for
+from tests.flow.people import PASSWORD, make_user, token_for
 
 FORM: dict[str, Any] = {
     "name": "Amina Haddad",
@@ -126,6 +129,87 @@ def test_no_number_is_found_by_guessing(app: FastAPI) -> None:
         assert "We found nothing" in stranger.words
     look_up(stranger, "0000-0000-0000")
     assert "too many wrong tries" in stranger.words
+
+
+def test_who_guesses_here_keeps_no_colleague_of_the_same_network_out(app: FastAPI) -> None:
+    stranger = Browsing(app)
+    make_user("karim", Role.AUDITOR)
+    sent(stranger)
+    stranger.get("/apply")
+    for _ in range(tries.MOST + 1):
+        look_up(stranger, "0000-0000-0000")
+    assert "too many wrong tries" in stranger.words
+    karim = Browsing(app)
+    karim.get("/sign-in")
+    karim.send("/sign-in", username="karim", password=PASSWORD)
+    assert "too many wrong tries" not in karim.words
+    assert "/sign-in" not in {form.action for form in karim.forms}
+
+
+def test_so_many_requests_are_taken_from_one_place_in_a_day_and_no_more(
+    app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings(), "public_requests_a_day", 2)
+    with offices.transaction("dz") as session:
+        hotline = offices.office_of(session).hotline
+    amina = Browsing(app)
+    amina.get("/apply/self")
+    assert amina.send("/apply/self", **{**FORM, "phone": "12"}).status_code == 422, "counts nothing"
+    for each in ("one", "two"):
+        sent(amina, words=each)
+    for language, words in (
+        ("fr", "appelez le"), ("ar", "تعال إلى المكتب"), ("es", "venga a la oficina"), ("en", f"call {hotline}"),
+    ):  # fmt: skip
+        amina.headers["Accept-Language"] = language
+        amina.get("/apply/self")
+        answer = amina.send("/apply/self", **FORM)
+        assert (answer.status_code, referrals()) == (429, 2)
+        assert words in amina.words
+    assert amina.filled("/apply/self")["name"] == "Amina Haddad", "nothing typed is lost"
+    with clock.frozen(clock.now() + tries.A_DAY):
+        sent(amina)
+
+
+def test_a_form_that_is_sent_twice_is_one_request_with_one_number(app: FastAPI) -> None:
+    amina = Browsing(app)
+    amina.get("/apply/self")
+    form = amina.filled("/apply/self", **FORM)
+
+    def send(_: int) -> str:
+        answer = Browsing(app, cookies=dict(amina.cookies)).ask("POST", "/apply/self", data=form)
+        found = re.search(r"\d{4}-\d{4}-\d{4}", answer.text)
+        assert found, answer.text
+        return found[0]
+
+    with ThreadPoolExecutor(4) as threads:
+        numbers = set(threads.map(send, range(4)))
+    assert (len(numbers), referrals()) == (1, 1)
+    changed = amina.ask("POST", "/apply/self", data={**form, "words": "No roof, and rain."})
+    assert numbers.isdisjoint(re.findall(r"\d{4}-\d{4}-\d{4}", changed.text))
+    assert referrals() == 2, "what was changed before it was sent again is another request"
+    stranger = Browsing(app)
+    stranger.get("/apply/self")
+    theirs = {**stranger.filled("/apply/self", **FORM), "form_once": form["form_once"]}
+    found = re.findall(r"\d{4}-\d{4}-\d{4}", stranger.ask("POST", "/apply/self", data=theirs).text)
+    assert numbers.isdisjoint(found), "the number is of the browser that sent it"
+
+
+@pytest.mark.usefixtures("database")
+def test_the_same_form_on_two_connections_at_once_is_one_row() -> None:
+    asked, both = receiving.Asked(name="Amina Haddad", size="4"), threading.Barrier(2)
+
+    def send(form: str) -> receiving.Received:
+        with offices.transaction("dz") as session:
+            session.execute(select(func.count()).select_from(Referral))
+            both.wait()
+            return receiving.register(session, asked, language="ar", agreed=True, form=form)
+
+    with ThreadPoolExecutor(2) as threads:
+        one, other = threads.map(send, ["the same form"] * 2)
+        assert (one.number, one.follow) == (other.number, other.follow)
+        assert (sorted((one.is_new, other.is_new)), referrals()) == ([False, True], 1)
+        one, other = threads.map(send, ["", ""])  # no form that could be the same
+        assert (one.number == other.number, referrals()) == (False, 3)
 
 
 @pytest.mark.usefixtures("database")

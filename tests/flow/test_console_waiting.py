@@ -170,7 +170,7 @@ def test_nobody_accepts_their_own_proposal_and_whoever_proposed_takes_it_back(
             treasurer.ask("POST", f"/waiting/accept/deal/{deal.key}", data=form), follow=True
         )
         assert "so somebody else confirms it" in treasurer.words
-        treasurer.send(f"/waiting/refuse/deal/{deal.key}")
+        treasurer.send(f"/waiting/refuse/deal/{deal.key}", reason="The ticket is another.")
         assert "Taken back: Changing money at the bank" in treasurer.words
         treasurer.get(f"/waiting/fund-request/{request.key}")
         treasurer.send(
@@ -178,7 +178,9 @@ def test_nobody_accepts_their_own_proposal_and_whoever_proposed_takes_it_back(
         )
         assert "Taken back:" in treasurer.words
         treasurer.get(f"/waiting/tariff/{own['tariff'].key}")
-        assert "It cannot be refused." in treasurer.words
+        treasurer.send(f"/waiting/refuse/tariff/{own['tariff'].key}", reason="It is a draft.")
+        treasurer.get("/waiting/refused")
+        assert treasurer.words.count("taken back") == 3
     assert {"deal", "fund-request"}.isdisjoint(waits(office.finance))
 
 

@@ -1,7 +1,12 @@
 """Findings about payments and statements that wait for a second person: shown, and decided from the page."""
 
+import re
+from typing import Any
+
 import pytest
-from sqlalchemy import URL, select
+from sqlalchemy import URL, select, text, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from cbi import clock, offices
 from cbi.access.permissions import Role
@@ -12,17 +17,21 @@ from cbi.payments.models import Payment, UnpaidFinding
 from cbi.payments.outcomes.suspense_models import Withdrawal
 from cbi.payments.recovery import recovering
 from cbi.payments.recovery.amount_models import AmountFinding
-from cbi.payments.recovery.receivable_models import Receivable
+from cbi.payments.recovery.receivable_models import Receivable, WriteOff
 from cbi.payments.states import PaymentState, ReceivableState
 from cbi.payments.unpaid import withdrawing
+from cbi.proofs import refusals
 from cbi.reconciliation import line_findings
 from cbi.reconciliation.line_findings import Said
-from cbi.reconciliation.models import Verdict
+from cbi.reconciliation.models import LineFinding, Verdict
+from cbi.refusals import refusing
+from cbi.refusals.refusing import NothingWaits
 from tests.factories import Colleague, colleague
 from tests.flow.browsing import Browsing
 from tests.flow.people import token_for
 from tests.flow.sending import STORIES, PointAt, payments, told
 from tests.flow.suspended import Told
+from tests.flow.tampering import intruding
 from tests.flow.two_attempts import FAILED, PAID, Tried, tried_of
 
 
@@ -46,6 +55,7 @@ class Found:
     """A run in which everything went wrong that can, and what a treasurer reported about it."""
 
     def __init__(self, template: str) -> None:
+        self.template = template
         self.tried: Tried = tried_of(template)
         self.line = Told(self.tried)
         self.treasurer, self.authorisers = self.line.treasurer, self.line.authorisers
@@ -119,6 +129,85 @@ def test_findings_about_payments_wait_until_somebody_else_confirms_them(found: F
         assert (
             session.scalars(select(Withdrawal)).one().confirmed_by == found.authorisers[1].actor.id
         )
+        line = session.scalars(select(LineFinding.line_id)).one()
+    # What two people found of a line is reported as mistaken from the line's own page, and waits as others do.
+    visitor = at_browser(found.treasurer)
+    visitor.get(f"/lines/{line}")
+    assert "found by two people" in visitor.words
+    form = re.search(r'value="(mistaken:[^"]+)"', visitor.get(f"/lines/{line}").text)
+    assert form
+    visitor.send(f"/lines/{line}", verdict=form[1], proof="Letter 18")
+    assert "Letter 18" in visitor.words
+    assert waits(found.authorisers[0])["statement-line"].facts["verdict"] == "mistaken"
+
+
+def test_what_was_refused_says_why_has_no_effect_and_is_proposed_anew(found: Found) -> None:
+    lines = waits(found.authorisers[0])
+    visitor = at_browser(found.authorisers[0])
+    for kind, each in lines.items():
+        visitor.get(f"/waiting/{kind}/{each.key}")
+        visitor.send(f"/waiting/refuse/{kind}/{each.key}", reason=f"Not so: {kind}.")
+        assert "Refused:" in visitor.words, (kind, visitor.words)
+    assert set(waits(found.authorisers[0])) == set()
+    run_id = STORIES[found.template].by_sandbox
+    canceller = at_browser(found.canceller)
+    canceller.get(f"/runs/{run_id}/waiting")
+    assert "Not so" not in canceller.words
+    canceller.send(f"/runs/{run_id}/withdraw", provider="sandbox", reason="It closed for good.")
+    assert "proposed to be taken back" in canceller.words
+    again = waits(found.authorisers[0])["withdrawal"]
+    canceller.get(f"/waiting/withdrawal/{again.key}")
+    canceller.send(f"/waiting/refuse/withdrawal/{again.key}", reason="It opens again.")
+    visitor = at_browser(found.treasurer)
+    visitor.get("/waiting/refused")
+    assert all(f"Not so: {kind}." in visitor.words for kind in lines if kind != "withdrawal")
+    assert "Letter 8" in visitor.words
+    with offices.transaction("dz") as session:
+        models: list[Any] = [WriteOff, Withdrawal, LineFinding, UnpaidFinding, AmountFinding]
+        for model in models:
+            for row in session.scalars(select(model)):
+                assert (row.refusal_id is None, row.confirmed_by) == (False, None)
+            session.execute(text("SAVEPOINT before"))
+            with pytest.raises(IntegrityError, match="refused_or_accepted"):
+                session.execute(
+                    update(model).values(confirmed_by=found.canceller.actor.id, confirmed_at=clock.now())
+                )  # fmt: skip
+            session.execute(text("ROLLBACK TO SAVEPOINT before"))
+        about = session.scalars(select(LineFinding)).one()
+        who = found.authorisers[1]
+        with pytest.raises(line_findings.AlreadyConfirmed), session.begin_nested():
+            line_findings.confirm(session, who.actor, about.id, who.code())
+        recovering.propose_write_off(
+            session, found.treasurer.actor, found.receivable, "It is lost.", "Letter 17"
+        )
+        with pytest.raises(NothingWaits), session.begin_nested():
+            refusing.refuse(
+                session, found.canceller.actor, "statement-line", str(about.id), "Once more"
+            )
+    assert set(waits(found.authorisers[0])) == {"write-off"}
+    # Whoever proposed it takes it back without the right to decide.
+    visitor = at_browser(found.treasurer)
+    visitor.get(f"/waiting/write-off/{found.receivable}")
+    visitor.send(f"/waiting/refuse/write-off/{found.receivable}", reason="The money has come.")
+    assert "Taken back:" in visitor.words
+
+
+def test_a_refusal_that_somebody_alters_is_seen(found: Found, database: URL) -> None:
+    with offices.transaction("dz") as session:
+        amount = str(session.scalars(select(AmountFinding.id)).one())
+        refusing.refuse(session, found.authorisers[0].actor, "amount", amount, "It is another.")
+    deeds = {
+        "took effect all the same": "ALTER TABLE amount_findings DROP CONSTRAINT ck_amount_findings_refused_or_accepted;"
+        "UPDATE amount_findings SET confirmed_at = now(), confirmed_by = (SELECT refused_by FROM refusals)",
+        "does not agree who refused": "UPDATE refusals SET reason = 'Nothing'",
+        "is missing": "DELETE FROM refusals",
+    }
+    for said, deed in {"": "SELECT 1", **deeds}.items():
+        with intruding(database) as connection:
+            connection.exec_driver_sql(deed)
+            with Session(connection) as session:
+                breaches = [each for check in refusals.append_only for each in check(session)]
+        assert [said in each for each in breaches] == ([True] if said else []), breaches
 
 
 def test_what_is_over_by_itself_waits_no_more(found: Found) -> None:

@@ -76,7 +76,7 @@ def test_what_the_registry_proposes_is_shown_without_names_and_decided_by_anothe
         assert visitor.get(f"/waiting/{kind}/{each.key}").status_code == 200
         assert "Hidden" not in visitor.words
         if kind == "link-thresholds":
-            visitor.send(f"/waiting/refuse/{kind}/{each.key}")
+            visitor.send(f"/waiting/refuse/{kind}/{each.key}", reason="Too low")
             assert "Refused:" in visitor.words
         else:
             visitor.send(f"/waiting/accept/{kind}/{each.key}")

@@ -168,6 +168,7 @@ SHARED = {
 PLAIN = {
     "limit", "cursor", "status", "open_only", "below", "which", "form", "language", "waiting", "after", "state",
     "category", "urgent", "overdue", "owner_id", "purpose", "field", "who", "page", "on", "short", "long", "area",
+    "by", "ended",
 }  # fmt: skip
 """What a question may hold beside, which names nobody."""
 

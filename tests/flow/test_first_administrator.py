@@ -143,7 +143,15 @@ def test_tokens_and_passwords_are_not_guessed_on_from_one_place(app: FastAPI) ->
             password=PASSWORD, again=PASSWORD,
         )  # fmt: skip
         assert "This token is not right" in guesser.words
+    guesser.send(
+        "/first-administrator", token="cbi_dz_" + "a" * 43, username="ines", full_name="I", password=PASSWORD,
+        again=PASSWORD,
+    )  # fmt: skip
+    assert "too many wrong tries from this place" in guesser.words
     guesser.get("/sign-in")
+    for _ in range(tries.MOST):
+        guesser.send("/sign-in", username="nobody", password="x")
+        assert "The user name, the password" in guesser.words, "each page has a count of its own"
     guesser.send("/sign-in", username="nobody", password="x")
     assert "too many wrong tries from this place" in guesser.words
     with clock.frozen(clock.now() + tries.WITHIN):

@@ -21,7 +21,7 @@ from cbi.registry.households import merging
 from cbi.registry.households.models import ChangedHousehold
 from cbi.registry.models import DuplicateFlag
 from tests.factories import EVERYTHING
-from tests.household_factory import CONFIRMER, change, family, fresh
+from tests.household_factory import ASKER, CONFIRMER, change, family, fresh
 from tests.kinds_factory import kind_file, number_of, owed, reasons
 from tests.programme_factory import OFFICER
 
@@ -198,7 +198,8 @@ def test_who_left_and_was_registered_anew_does_not_begin_anew(session: Session) 
     flag = session.scalars(select(DuplicateFlag).where(DuplicateFlag.kind == "same_document")).one()
     second = opened(session, "2026-02")
     assert amounts(session, second) == {home: "1000.00", other: "1000.00"}
-    duplicates.decide(session, OFFICER, flag.id, "different", "two people, seen with both papers")
+    for officer in (ASKER, CONFIRMER):
+        duplicates.decide(session, officer, flag.id, "different", "two people, both papers seen")
     third = opened(session, "2026-03")  # somebody else, who had nothing before
     assert amounts(session, third) == {other: "4000.00"}
 
@@ -231,3 +232,22 @@ def test_households_that_nothing_happened_to_count_as_before(session: Session) -
     opened(session, "2026-01")
     assert amounts(session, opened(session, "2026-02")) == {home: "1000.00"}
     assert fresh(session, home).version == 1
+
+
+def test_what_was_made_up_for_before_a_split_is_not_owed_again_after_it(session: Session) -> None:
+    home, people = family(session, "Omar", "Lina 7", size=5)
+    apply(session, OFFICER, kind_file('{per_member: "1000", arrears: 3}'))
+
+    def said(act: Act, whose: UUID, day: date, **more: bool) -> None:
+        line = Line("line 1", number_of(session, whose), day, "said by the committee")
+        assert enrol(session, OFFICER, "winter-2026", act, [line], **more) == 1
+
+    said(Act.SUSPEND, home, date(2026, 1, 1))
+    assert amounts(session, opened(session, "2026-01")) == {}
+    said(Act.RESUME, home, date(2026, 2, 1), was_wrong=True)
+    second = opened(session, "2026-02")
+    assert owed(session, second.id)[home, "arrears"][0] == "5000.00"
+    new = split_off(session, 2.5, home, people["Omar"], people["Lina"])
+    said(Act.START, new, date(2026, 1, 1))
+    third = opened(session, "2026-03")
+    assert owed(session, third.id).keys() == {(home, "base"), (new, "base")}

@@ -1,13 +1,21 @@
 """`cbi verify` names what somebody did to households and their people behind the engine's back."""
 
 from collections.abc import Iterator
+from datetime import date
 
 import pytest
-from cbi import offices
 from sqlalchemy import URL, Connection, text
+
+from cbi import offices
+from cbi.programmes import applying, cycles
+from cbi.programmes.enrolling import Act, Line
+from cbi.programmes.enrolling import change as enrol
+from cbi.registry import bands, needs
 from tests.flow.proving import broken
 from tests.flow.tampering import Tampering, intruding
-from tests.household_factory import change, family
+from tests.household_factory import change, family, fresh
+from tests.kinds_factory import kind_file
+from tests.programme_factory import OFFICER
 
 HOME = "SELECT id FROM households WHERE version = 1 AND source <> 'split' ORDER BY id LIMIT 1"
 CHANGED = "SELECT id FROM households WHERE status = 'active' AND version > 1 ORDER BY id LIMIT 1"
@@ -66,6 +74,26 @@ TAMPERINGS = (
         """UPDATE household_requests SET decision = 'refused' WHERE kind = 'born'
         AND id = (SELECT request_id FROM household_changes WHERE id = :victim)""",
     ),
+    Tampering(
+        8, "a suspension is taken from who split off", "SELECT household_id FROM suspensions WHERE carried_by IS NOT NULL",
+        "DELETE FROM suspensions WHERE household_id = :victim",
+    ),
+    Tampering(
+        8, "a split that nothing followed", "SELECT id FROM household_changes WHERE kind = 'split'",
+        "DELETE FROM followed_changes WHERE change_id = :victim",
+    ),
+    Tampering(
+        8, "a need becomes another", "SELECT max(id) FROM household_needs WHERE carried_by IS NOT NULL",
+        "UPDATE household_needs SET word = 'all of it' WHERE id = :victim",
+    ),
+    Tampering(
+        8, "a need of one is counted twice", "SELECT carried_from FROM household_needs WHERE carried_by IS NOT NULL LIMIT 1",
+        "UPDATE household_needs SET members = members + 1 WHERE carried_from = :victim",
+    ),
+    Tampering(
+        8, "a better band is slipped in", "SELECT max(id) FROM household_bands WHERE carried_by IS NOT NULL",
+        "UPDATE household_bands SET band = 'severe', word = 'severe' WHERE id = :victim",
+    ),
 )  # fmt: skip
 
 
@@ -78,9 +106,18 @@ def story(own_database: URL) -> URL:
         other, _ = family(session, "Rana")
         change(session, "born", home, told={"name": "Amal", "age": "0"})
         change(session, "died", home, person=people["Sami"])
+        applying.apply(session, OFFICER, kind_file('{per_member: "1000"}'))
+        needs.note(session, OFFICER, fresh(session, home), "disability", members=2)
+        bands.note(session, OFFICER, fresh(session, home), "low")
+        line = Line("line 1", fresh(session, home).source_id, date(2026, 1, 1), "to be looked at")
+        enrol(session, OFFICER, "winter-2026", Act.SUSPEND, [line])
+    with offices.transaction("dz") as session:
         change(
-            session, "split", home, people=(people["Omar"],), head=people["Omar"], collector=people["Omar"]
+            session, "split", home, people=(people["Omar"],), head=people["Omar"], collector=people["Omar"],
+            needs={"disability": "1"},
         )  # fmt: skip
+    with offices.transaction("dz") as session:
+        assert cycles.open_cycle(session, OFFICER, "winter-2026", "2026-01").entitlements
         change(session, "unmerged", home, other=change(session, "merged", home, other=other))
     return own_database
 

@@ -1,6 +1,8 @@
 """Submissions are fetched from a Kobo server over HTTP: new ones only, kept page by page, taken in by the worker."""
 
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,7 +16,7 @@ from sqlalchemy import URL, func, select
 from cbi import jobs, offices
 from cbi.access.actor import SYSTEM, Actor, NotPermitted
 from cbi.registry.import_models import Import
-from cbi.registry.intake import pulling, sources, waiting
+from cbi.registry.intake import pulling, sources
 from cbi.registry.intake.models import ImportPart, Pull
 from cbi.registry.intake.sources import UnknownSource, UnusableSource
 from cbi.registry.models import Household
@@ -131,11 +133,14 @@ def test_what_came_before_the_source_broke_off_is_kept_and_the_rest_comes_later(
 
 
 def test_a_process_that_died_while_it_fetched_loses_nothing(
-    kobo: type[Kobo], monkeypatch: pytest.MonkeyPatch
+    kobo: type[Kobo],
 ) -> None:
-    with monkeypatch.context() as dying:
-        dying.setattr(waiting, "arrived", lambda *_: False)  # as if the process were gone by then
-        pulling.pull("dz", OFFICER, sources.source("oran"))
+    dying = (
+        "import os; from cbi.access.actor import SYSTEM; from cbi.registry.intake import pulling, sources;"
+        " pulling.pull('dz', SYSTEM, sources.source('oran'), progress=lambda count: count < 4 and os._exit(9))"
+    )
+    done = subprocess.run([sys.executable, "-c", dying], cwd=Path(__file__).parents[2], check=False)
+    assert done.returncode == 9, "gone after the last page was kept"
     assert jobs.imports("dz") == 0
     assert pulling.pull("dz", OFFICER, sources.source("oran")) is None
     assert jobs.imports("dz") == 10

@@ -105,3 +105,29 @@ def test_a_thousand_households_come_in_one_request_and_no_more(database: URL) ->
     assert send(officer, *padded).json()["landed"] == 1_000
     assert send(officer, *padded, household(1_000)).status_code == 422
     assert send(officer, {"surname": "x"}).status_code == 422
+
+
+def test_reasons_are_told_in_the_language_of_whoever_asks(database: URL) -> None:
+    officer = Caller(create_app(), token_for(make_user("officer", Role.REGISTRATION_OFFICER)))
+    wrong = household(2)
+    wrong["people"][0]["phone"] = "12"
+
+    def told(path: str, language: str, **options: Any) -> str:
+        method = "POST" if options else "GET"
+        headers = {"Accept-Language": language, "Idempotency-Key": language[:2]}
+        answer = officer.ask(method, f"/api/v1{path}", headers=headers, **options).json()
+        row = (answer.get("households") or answer["items"])[-1]
+        found = {each["code"]: each["message"] for each in row["reasons"]}
+        return str(found["phone_impossible"])
+
+    body = {"source": "partner", "households": [household(1), wrong], "dry_run": True}
+    spoken = {
+        language: told("/registry/households", language, json=body)
+        for language in ("en", "fr-DZ,fr;q=0.9,en;q=0.5", "ar", "es", "de")
+    }
+    assert len(set(spoken.values())) == 4
+    assert spoken["de"] == spoken["en"]
+    wrong["people"].pop()
+    send(officer, household(1), wrong)
+    assert told("/registry/rejected", "ar") == spoken["ar"]
+    assert told("/registry/rejected", "") == spoken["en"]

@@ -27,6 +27,7 @@ from cbi.registry.linkage.telling import sentence
 from cbi.registry.linkage.thresholds import OwnThresholds, ThresholdsDecided, UnusableThresholds
 from cbi.registry.models import Gone, Household, Person
 from tests.factories import EVERYTHING, START, colleague, funded_programme, locked_run, team
+from tests.household_factory import change
 
 HEADER = "Registration number;Name;Phone;Language;Household size;Area;Sex;Date of birth;Document number;Memorable word"
 MOHAMED = "{};Mohamed Benali;0550000001;ar;4;Oran;M;1990-05-04;;lemon"
@@ -171,7 +172,7 @@ def test_a_pair_that_is_found_later_holds_what_was_decided_before(session: Sessi
             .join(Payment, Payment.household_id == Household.id)
             .where(payee_stands())
         ).all()
-        assert standing == ["A3"], "at sending and at the counter"
+        assert standing == ["A3"], "at the counter"
         recall.cancel(session, people.maker.actor, run.id, "Somebody is on record twice")
         rebuilt = runs.build(session, people.maker.actor, run.cycle_id)
         assert runs.lock(session, people.maker.actor, rebuilt.id).payment_count == 1
@@ -212,9 +213,17 @@ def test_two_people_make_one_of_two_records_and_it_can_be_taken_back(
     session.expire_all()
     assert (other.gone, other.same_as) == (Gone.SAME, kept.id)
     assert status_of(session, "A2") != "active"
+    compare(session)
     assert not session.scalars(queries.blocked_households()).all(), "the one that stays is paid"
     assert not breaches(session)
-    deciding.take_back(session, first, pair.id, "They are cousins after all")
+    asked = deciding.take_back(session, first, pair.id, "They are cousins after all")
+    assert asked.state is PairState.SAME, "it takes somebody else"
+    with pytest.raises(SaidAlready):
+        deciding.take_back(session, first, pair.id, "I said so")
+    deciding.uphold(session, second, pair.id, "One card, I have seen it")
+    deciding.take_back(session, second, pair.id, "They came together, they are two")
+    assert not breaches(session)
+    deciding.take_back(session, first, pair.id, "So I said")
     session.expire_all()
     assert (other.gone, status_of(session, "A2")) == (None, "active")
     assert len(open_pairs(session)) == 1, "and is asked about again"
@@ -289,6 +298,7 @@ def test_brothers_of_one_household_are_no_pair_but_the_same_name_twice_is(sessio
         deciding.say(session, officer(session), found.id, "same", "Entered twice", kept=kept)
     session.expire_all()
     assert session.get_one(Person, other).gone is Gone.SAME
+    compare(session)
     assert not session.scalars(queries.blocked_households()).all()
 
 
@@ -339,3 +349,68 @@ def test_groups_that_are_too_large_are_split_and_what_is_still_too_large_is_coun
     last, again = finding.compare_again(session, None)
     assert last is not None
     assert again.pairs > done.pairs
+
+
+def corrected(session: Session, number: str, **told: str) -> None:
+    """One asks for it, another confirms it."""
+    person = person_of(session, number)
+    change(session, "corrected", person.household_id, person=person.id, told=told)
+    session.expire_all()
+
+
+def test_an_open_pair_shows_what_was_corrected_and_goes_on_holding_payment(
+    session: Session, pair: Pair
+) -> None:
+    before = pair.per_mille
+    corrected(session, "A2", name="Karim Haddad", born_on="1961-11-23")
+    assert status_of(session, "A2") == "active"
+    assert len(session.scalars(queries.blocked_households()).all()) == 2, "and waits itself"
+    assert compare(session).people == 1
+    assert (pair.per_mille, pair.levels["name"]) == (before, "name_differs")
+    assert pair.now_per_mille is not None
+    assert pair.now_per_mille < 100
+    assert pair in open_pairs(session), "correcting somebody decides nothing"
+    corrected(session, "A2", name="Mohamed Benali", born_on="1990-05-04")
+    compare(session)
+    session.expire_all()
+    assert pair.levels["name"] == "name_same"
+    assert session.scalar(select(Pair.now_per_mille).where(Pair.id == pair.id)) is None
+    assert not breaches(session)
+
+
+def test_two_people_are_asked_about_again_once_what_was_corrected_makes_them_alike(
+    session: Session, pair: Pair
+) -> None:
+    deciding.say(session, officer(session), pair.id, "different", "Met both of them")
+    pair.per_mille, pair.levels = 410, {**pair.levels, "name": "name_one_close"}
+    session.flush()
+    corrected(session, "A1", sex="male")
+    compare(session)
+    session.expire_all()
+    assert pair.state is PairState.OPEN
+    assert pair.per_mille > 410
+    last = queries.verdicts(session, [pair])[pair.id][-1]
+    assert (last.finding, last.said_by) == ("taken_back", None)
+    assert not breaches(session)
+    deciding.say(session, officer(session), pair.id, "different", "Met both of them again")
+    corrected(session, "A1", sex="male")
+    compare(session)
+    session.expire_all()
+    assert session.scalars(select(Pair.state)).one() == "different", (
+        "nothing is more alike than when that was said"
+    )
+
+
+def test_whoever_lives_elsewhere_or_with_others_is_compared_anew_and_stays_payable(
+    session: Session, pair: Pair
+) -> None:
+    home = person_of(session, "A3").household_id
+    change(session, "moved", home, area="Bechar")
+    due = session.scalars(queries.members_due(select(Household.id))).all()
+    assert due == [person_of(session, "A3").id]
+    stands = select(Household.id).where(queries.is_uncompared(Household.id))
+    assert not session.scalars(stands).all(), "at a counter"
+    assert session.scalars(queries.uncompared_households()).all() == [home], "in a cycle"
+    done = finding.compare_members(session, select(Household.id).where(Household.id == home))
+    assert done.people == 1
+    assert finding.compare_members(session, select(Household.id)) == finding.NOTHING

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import shlex
 from uuid import UUID
 
@@ -16,8 +17,10 @@ from cbi.access.permissions import Role
 from cbi.app import create_app
 from cbi.cli import app as terminal
 from cbi.proofs.linkage import on_record_once
+from cbi.registry import duplicates
 from cbi.registry.intake.importing import import_file
 from cbi.registry.linkage import deciding, queries, thresholds
+from cbi.registry.models import DuplicateFlag, Person
 from cbi.registry.view_models import PersonView
 from tests.flow.browsing import Browsing
 from tests.flow.people import PASSWORD, Caller, actor_of, make_user, token_for
@@ -79,7 +82,14 @@ def test_pairs_over_http_show_no_name_and_are_settled_by_two(story: Story) -> No
     assert (again.status_code, again.json()["code"]) == (409, "registry.pair_said_already")
     assert rania.post(f"{one}/say", body).json()["state"] == "same"
     assert len(amina.get("/registry/pairs").json()["items"]) == 1
-    back = rania.post(f"{one}/take-back", {"reason": "Cousins after all"})
+    cousins = {"reason": "Cousins after all"}
+    assert rania.post(f"{one}/take-back", cousins).json()["state"] == "same"
+    assert rania.post(f"{one}/take-back", cousins).status_code == 409
+    upheld = amina.post(f"{one}/uphold", {"reason": "One card"}).json()
+    assert (upheld["state"], upheld["said"][-1]["finding"]) == ("same", "upheld")
+    assert amina.post(f"{one}/uphold", {"reason": "One card"}).status_code == 409
+    rania.post(f"{one}/take-back", cousins)
+    back = amina.post(f"{one}/take-back", cousins)
     assert (back.status_code, back.json()["state"]) == (200, "open")
     made = amina.post(
         "/registry/thresholds", {"ask": 700, "certain": 990, "reason": "Fewer namesakes"}
@@ -149,7 +159,52 @@ def test_pairs_on_pages_are_masked_until_somebody_opens_them_and_that_is_written
     rania.get(page)
     assert "now on record once" in rania.words
     rania.send(f"{page}/take-back", reason="Cousins after all")
-    assert "open again" in rania.words
+    assert "Somebody else must say so" in rania.words
+    amina.get(page)
+    assert "They stay one" in amina.words
+    amina.send(f"{page}/take-back", reason="Cousins indeed")
+    assert "open again" in amina.words
+
+
+def test_what_takes_a_second_person_waits_on_one_page(story: Story) -> None:
+    app = create_app()
+    amina, rania = (Browsing(app, token_for(each)) for each in (story.amina, story.rania))
+    pair = story.pairs["A"]
+    with offices.transaction("dz") as session:
+        deciding.say(
+            session, actor_of(story.amina), pair, "same", "One card", kept=story.person["A1"]
+        )
+    assert amina.get("/waiting?kind=pair").status_code == 200
+    assert "Two records that may be one person" in amina.words
+    assert {"A1", "A2"} <= set(re.findall(r"[AB]\d", amina.words))
+    for kind in ("pair", "pair-undo"):
+        page = f"/waiting/{kind}/{pair}"
+        assert rania.get(page).status_code == 200
+        assert "Both records, side by side" in rania.words
+        rania.send(f"/waiting/accept/{kind}/{pair}")
+        assert "Accepted" in rania.words
+        with offices.transaction("dz") as session:
+            if kind == "pair":
+                deciding.take_back(session, actor_of(story.amina), pair, "They are two after all")
+    with offices.transaction("dz") as session:
+        assert deciding.pair_of(session, actor_of(story.amina), pair).state == "open"
+        people = [session.get_one(Person, story.person[each]) for each in ("B1", "B2")]
+        for each in people:
+            each.document_index = b"the same document"
+        session.flush()
+        duplicates.flag_households(session, [each.household_id for each in people])
+        (flagged,) = duplicates.list_flags(session, actor_of(story.amina))
+        duplicates.decide(session, actor_of(story.amina), flagged.flag.id, "different", "A mistake")
+        flag = flagged.flag.id
+    for sent in ("refuse", "accept"):
+        rania.get(f"/waiting/document-flag/{flag}")
+        assert "is said to be different people" in rania.words
+        rania.send(f"/waiting/{sent}/document-flag/{flag}", reason="Look at both papers first")
+        with offices.transaction("dz") as session:
+            if sent == "refuse":
+                duplicates.decide(session, actor_of(story.amina), flag, "different", "I have now")
+    with offices.transaction("dz") as session:
+        assert session.get_one(DuplicateFlag, flag).decided_by == story.rania
 
 
 def test_verify_names_what_somebody_did_to_pairs(story: Story, database: URL) -> None:
@@ -159,6 +214,13 @@ def test_verify_names_what_somebody_did_to_pairs(story: Story, database: URL) ->
         deciding.say(session, amina, story.pairs["B"], "different", "Two sisters")
         made = thresholds.propose(session, amina, ask=800, certain=900, reason="Fewer namesakes")
         thresholds.decide(session, rania, made.version, accept=True)
+        for each in (amina, rania):
+            deciding.say(
+                session, each, story.pairs["A"], "same", "One card", kept=story.person["A1"]
+            )
+        for each in (amina, rania):
+            deciding.take_back(session, each, story.pairs["A"], "Two cards")
+        deciding.say(session, maker, story.pairs["A"], "different", "I know them")
     waits, settled = (f"SELECT '{story.pairs[each]}'" for each in "AB")
     tamperings = (
         Tampering(
@@ -178,6 +240,14 @@ def test_verify_names_what_somebody_did_to_pairs(story: Story, database: URL) ->
             1, "somebody is said to have looked", settled,
             f"UPDATE link_verdicts SET said_by = '{story.rania}' WHERE pair_id = :victim",
         ),
+        Tampering(
+            1, "one person parted what was made one", waits,
+            "DELETE FROM link_verdicts WHERE pair_id = :victim AND finding = 'undo_asked'",
+        ),
+        Tampering(
+            1, "the same person asked and did", waits,
+            f"UPDATE link_verdicts SET said_by = '{story.rania}' WHERE pair_id = :victim AND finding = 'undo_asked'",
+        ),
         Tampering(1, "the scores are altered", "SELECT 'version 1'", "UPDATE link_thresholds SET ask = 999, certain = 999"),
     )  # fmt: skip
 
@@ -186,8 +256,8 @@ def test_verify_names_what_somebody_did_to_pairs(story: Story, database: URL) ->
 
     with intruding(database) as connection:
         assert breaches(Session(connection)) == ""
-    for each in tamperings:
+    for deed in tamperings:
         with intruding(database) as connection:
-            victim = connection.exec_driver_sql(each.victim).scalar()
-            connection.exec_driver_sql(each.deeds.replace(":victim", f"'{victim}'"))
-            assert str(victim) in breaches(Session(connection)), each.what
+            victim = connection.exec_driver_sql(deed.victim).scalar()
+            connection.exec_driver_sql(deed.deeds.replace(":victim", f"'{victim}'"))
+            assert str(victim) in breaches(Session(connection)), deed.what

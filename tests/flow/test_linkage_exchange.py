@@ -3,20 +3,28 @@
 import base64
 import re
 import secrets
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import URL, select
+from sqlalchemy import URL, select, update
 from sqlalchemy.orm import Session
 from typer.testing import CliRunner
 
-from cbi import offices
+from cbi import clock, offices
 from cbi.access.actor import NotPermitted
 from cbi.access.permissions import Role
 from cbi.audit.models import AuditEntry
 from cbi.cli import app as terminal
+from cbi.proofs.linkage import on_record_once
+from cbi.registry.disclosing import disclosing
+from cbi.registry.disclosing.disclosing import NothingAllowsIt
 from cbi.registry.linkage import exchange
+from cbi.registry.linkage.asking import TooManyQuestions
 from cbi.registry.linkage.exchange import UnusableExchangeFile, UnusableExchangeKey
+from cbi.registry.linkage.models import ExchangeDay
+from cbi.settings import settings
+from tests.disclosing import agreed
 from tests.factories import colleague
 from tests.flow.people import PASSWORD, actor_of, make_user
 from tests.flow.test_linkage import register
@@ -40,7 +48,7 @@ def file_of(session: Session, *rows: str) -> list[str]:
     manager = colleague(session, Role.PROGRAMME_MANAGER).actor
     undo = session.begin_nested()
     register(session, colleague(session, Role.REGISTRATION_OFFICER).actor, *rows)
-    lines = list(exchange.export(session, manager, KEY))
+    lines = list(exchange.export(session, manager, KEY, agreed(session)))
     undo.rollback()
     return lines
 
@@ -49,7 +57,7 @@ def test_the_intersection_is_right_by_document_telephone_and_name(session: Sessi
     lines = file_of(session, *THEIRS)
     manager = colleague(session, Role.PROGRAMME_MANAGER).actor
     register(session, colleague(session, Role.REGISTRATION_OFFICER).actor, *OURS)
-    told = exchange.check(session, manager, lines, KEY)
+    told = exchange.check(session, manager, lines, KEY, agreed(session))
     assert {number: shared for _, number, shared in told.people} == {
         "A1": ("document",), "A2": ("name",), "A3": ("phone",),
     }  # fmt: skip
@@ -76,15 +84,47 @@ def test_another_key_and_other_files_are_refused(session: Session) -> None:
     lines = file_of(session, *OURS)
     manager = colleague(session, Role.PROGRAMME_MANAGER).actor
     with pytest.raises(UnusableExchangeKey):
-        exchange.check(session, manager, lines, secrets.token_bytes(32))
+        exchange.check(session, manager, lines, secrets.token_bytes(32), agreed(session))
     for wrong in ([], ["Name;Phone"], [*lines, "Mohamed Benali"]):
         with pytest.raises(UnusableExchangeFile):
-            exchange.check(session, manager, wrong, KEY)
+            exchange.check(session, manager, wrong, KEY, agreed(session))
     for short in ("", "c2hvcnQ=", "not base64 at all!"):
         with pytest.raises(UnusableExchangeKey):
             exchange.key_in(short)
     with pytest.raises(NotPermitted):
-        list(exchange.export(session, colleague(session, Role.REGISTRATION_OFFICER).actor, KEY))
+        list(exchange.export(session, colleague(session, Role.REGISTRATION_OFFICER).actor, KEY, 1))
+
+
+def test_only_yes_or_no_goes_back_and_nobody_tries_all_names(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = file_of(session, *THEIRS)
+    manager = colleague(session, Role.PROGRAMME_MANAGER).actor
+    register(session, colleague(session, Role.REGISTRATION_OFFICER).actor, *OURS)
+    heading, *told = exchange.answer(session, manager, lines, KEY, agreed(session))
+    assert heading.startswith("cbi-answer 1 key ")
+    assert {line.rpartition(" ")[0] for line in told} == set(lines[1:]), (
+        "their hashes, none of ours"
+    )
+    assert sorted(line.split()[0] for line in told if line.endswith(" yes")) == [
+        "document", "name", "phone",
+    ]  # fmt: skip
+    entry = session.scalars(select(AuditEntry).where(AuditEntry.act == "exchange.answered")).one()
+    assert entry.details["yes"] == {"document": 1, "phone": 1, "name": 1}
+    monkeypatch.setenv("CBI_EXCHANGE_LINES_A_DAY", "20")
+    settings.cache_clear()
+    exchange.check(session, manager, lines, KEY, agreed(session))
+    with pytest.raises(TooManyQuestions, match="14 were today; 20 a day"):
+        exchange.check(session, manager, lines, KEY, agreed(session))
+    broken = [each for check in on_record_once for each in check(session)]
+    assert broken == []
+    (day,) = session.scalars(select(ExchangeDay)).all()
+    assert (day.lines, day.key_name) == (14, heading.split()[3])
+    with clock.frozen(clock.now() + timedelta(days=1)):
+        exchange.check(session, manager, lines, KEY, agreed(session))
+    session.execute(update(ExchangeDay).values(lines=1))
+    (said,) = [each for check in on_record_once for each in check(session)]
+    assert "21 hashes of another agency were answered, and 2 are counted" in said
 
 
 def test_hashes_at_the_terminal(
@@ -94,17 +134,44 @@ def test_hashes_at_the_terminal(
     make_user("manager", Role.PROGRAMME_MANAGER)
     with offices.transaction("dz") as session:
         register(session, actor_of(officer), *OURS)
+        agreement = agreed(session)
     key, file = tmp_path / "shared.key", tmp_path / "ours.txt"
     key.write_text(base64.b64encode(KEY).decode())
     monkeypatch.setenv("CBI_PASSWORD", PASSWORD)
 
     def run(*words: str) -> str:
         done = CliRunner().invoke(
-            terminal, ["registry", "exchange", *words, "--key-file", str(key), "--user", "manager"]
-        )
+            terminal,
+            [
+                "registry", "exchange", *words, "--key-file", str(key), "--user", "manager",
+                "--disclosure", str(agreement),
+            ],
+        )  # fmt: skip
         assert done.exit_code == 0, done.output
         return done.output
 
     assert "10 hashes" in run("export", str(file))
     assert "4 of our people" in run("check", str(file))
     assert '"A4"' in run("check", str(file), "--json")
+    answers = tmp_path / "answers.txt"
+    assert "10 answers" in run("answer", str(file), str(answers))
+    assert answers.read_text().count(" yes\n") == 10
+
+
+def test_no_hash_leaves_without_an_agreement_that_the_legal_officer_approved(
+    session: Session,
+) -> None:
+    manager = colleague(session, Role.PROGRAMME_MANAGER).actor
+    number = agreed(session)
+    for act in (
+        lambda at: list(exchange.export(session, manager, KEY, at)),
+        lambda at: list(exchange.answer(session, manager, [], KEY, at)),
+        lambda at: exchange.check(session, manager, [], KEY, at),
+    ):
+        with pytest.raises(NothingAllowsIt):
+            act(number + 1)
+    list(exchange.export(session, manager, KEY, number))
+    legal = colleague(session, Role.LEGAL_OFFICER).actor
+    disclosing.revoke(session, legal, number, "The agreement ended.")
+    with pytest.raises(NothingAllowsIt, match="revoked"):
+        list(exchange.export(session, manager, KEY, number))

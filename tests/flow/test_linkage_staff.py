@@ -14,13 +14,25 @@ from cbi.errors import CbiError
 from cbi.payments.models import Payment
 from cbi.redemption.models import CounterOffice, Teller
 from cbi.registry import viewing
+from cbi.registry.households import requests
+from cbi.registry.households.asked import UnusableChange
 from cbi.registry.linkage import finding, staff
 from cbi.registry.linkage.models import StaffMatch
 from cbi.registry.linkage.staff import Colleague, OwnRecord, StaffMatchDecided
 from tests.factories import EVERYTHING, PASSWORD, colleague
 from tests.flow.people import ADMINISTRATOR, actor_of
 from tests.flow.test_linkage import KARIM, MOHAMED, NAMESAKE, register
-from tests.redemption_factory import code_of, confirm, hold, issued, refused, teller, try_code
+from tests.household_factory import ASKER, CONFIRMER, asked, change, family, fresh
+from tests.redemption_factory import (
+    code_of,
+    confirm,
+    hold,
+    in_parts,
+    pay_part,
+    refused,
+    teller,
+    try_code,
+)
 
 
 def officer_called(session: Session, name: str, username: str = "own") -> UUID:
@@ -103,7 +115,7 @@ def test_a_teller_who_may_be_the_payee_is_found_by_the_worker(
 def test_a_teller_who_may_be_the_payee_cannot_pay_it_and_another_can(
     database: URL, owner: Engine
 ) -> None:
-    (payment,) = issued(owner, [4]).payments
+    (payment,) = in_parts(owner, [4]).payments
     own, other = teller(), teller("Hydra")
     held = hold(own, code_of(payment))
     with offices.transaction("dz") as session:
@@ -113,5 +125,31 @@ def test_a_teller_who_may_be_the_payee_cannot_pay_it_and_another_can(
         )
     with pytest.raises(CbiError):
         confirm(own, held.authorisation_id)
+    with pytest.raises(CbiError, match="suspended"):
+        pay_part(own, held.authorisation_id, 1000)
     assert refused(try_code(own, code_of(payment), at=30))
     assert confirm(other, hold(other, code_of(payment), at=31).authorisation_id, at=32)
+
+
+def test_nobody_confirms_a_merge_with_their_own_household_whichever_of_the_two_it_is(
+    session: Session,
+) -> None:
+    (home, _), (other, theirs) = family(session), family(session)
+    session.add(
+        StaffMatch(
+            staff_kind="user", staff_id=CONFIRMER.id, person_id=theirs["head"], found_at=clock.now()
+        )
+    )
+    session.flush()
+    with pytest.raises(OwnRecord):
+        change(session, "merged", home, other=other)
+
+
+def test_a_merge_is_undone_by_naming_one_of_its_households(session: Session) -> None:
+    (home, _), (other, _), (stranger, _) = (family(session) for _ in range(3))
+    merge = change(session, "merged", home, other=other)
+    undo = asked(session, "unmerged", stranger, other=merge)
+    with pytest.raises(UnusableChange, match="not of this household"):
+        requests.ask(session, ASKER, undo)
+    change(session, "unmerged", other, other=merge)
+    assert {fresh(session, each).status for each in (home, other)} == {"active"}

@@ -4,6 +4,7 @@ import io
 import re
 import threading
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -417,9 +418,11 @@ def test_one_document_in_five_spellings_is_flagged_and_blocks_until_decided(data
         (flagged,) = duplicates.list_flags(session, OFFICER)
         assert (flagged.flag.kind, len(flagged.households)) == (Kind.SAME_DOCUMENT, 5)
         assert len(session.scalars(queries.blocked_households()).all()) == 5
-        duplicates.decide(
-            session, OFFICER, flagged.flag.id, Decision.DIFFERENT, "Five siblings, one family book."
-        )
+        for officer in (OFFICER, replace(OFFICER, id=uuid4())):
+            assert len(session.scalars(queries.blocked_households()).all()) == 5
+            duplicates.decide(
+                session, officer, flagged.flag.id, Decision.DIFFERENT, "Five siblings, one family book."
+            )  # fmt: skip
         assert session.scalars(queries.blocked_households()).all() == []
         entry = session.scalars(
             select(AuditEntry).where(AuditEntry.act == "duplicate.decided")

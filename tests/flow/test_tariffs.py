@@ -13,6 +13,7 @@ from cbi.money import LARGEST_MINOR, Money
 from cbi.payments.fees import tariffs
 from cbi.payments.fees.tariff_files import read
 from cbi.payments.fees.tariffs import NothingNew, OwnTariff, UnknownTariff
+from cbi.refusals import refusing
 from tests.factories import START, Colleague
 from tests.flow.charging import DAY, TARIFF
 from tests.flow.signing import colleague, later
@@ -60,6 +61,26 @@ def test_one_proposes_and_another_accepts(session: Session) -> None:
         propose(session, treasurer, "10.00")
     with pytest.raises(NotPermitted):
         propose(session, colleague(session, Role.PROGRAMME_MANAGER), "11.00")
+
+
+def test_what_was_refused_never_counts_and_the_same_is_proposed_anew(session: Session) -> None:
+    treasurer, head = colleague(session, Role.TREASURER), colleague(session, Role.HEAD_OF_FINANCE)
+    propose(session, treasurer, "10.00")
+    stranger = colleague(session, Role.PROGRAMME_MANAGER)
+    with pytest.raises(NotPermitted):
+        refusing.refuse(session, stranger.actor, "tariff", "sandbox.DZD.1", "Why not")
+    refusing.refuse(session, head.actor, "tariff", "sandbox.DZD.1", "The contract says 9.00")
+    with pytest.raises(UnknownTariff):
+        accept(session, head, 1)
+    with pytest.raises(refusing.NothingWaits):
+        refusing.refuse(session, treasurer.actor, "tariff", "sandbox.DZD.1", "Once more")
+    (told,) = refusing.listed(session, treasurer.actor)
+    assert (told.refusal.reason, told.is_taken_back) == ("The contract says 9.00", False)
+    assert propose(session, treasurer, "10.00") == 2
+    assert refusing.refuse(session, treasurer.actor, "tariff", "sandbox.DZD.2", "It was the same")
+    assert refusing.listed(session, treasurer.actor)[0].is_taken_back
+    accept(session, head, propose(session, treasurer, "9.00"))
+    assert counts(session) == 3
 
 
 def test_a_version_counts_from_its_first_day_and_only_the_newest_is_accepted(

@@ -27,6 +27,7 @@ from cbi.programmes.work_signing import (
     SignerOnSheet,
     sign,
 )
+from cbi.refusals import refusing
 from tests import made_up
 from tests.factories import EVERYTHING
 from tests.work_factory import (
@@ -76,6 +77,21 @@ def test_a_sheet_that_changed_meanwhile_is_not_signed(session: Session) -> None:
     handed_in(session, at, sheet, {at.numbers[0]: {"Day 10": 1}})
     with pytest.raises(NotWhatWasSeen):
         sign(session, at.supervisor.actor, sheet.id, at.supervisor.code(), seen=seen)
+
+
+def test_what_a_supervisor_refused_is_put_right_and_handed_in_anew(session: Session) -> None:
+    at, sheet = entered(session)
+    refusing.refuse(
+        session, at.supervisor.actor, "work-sheet", str(sheet.id), "Day 3 was a holiday."
+    )
+    with pytest.raises(NothingToSign):
+        sign(session, at.other.actor, sheet.id, at.other.code())
+    (told,) = refusing.listed(session, at.clerk.actor)
+    assert (told.refusal.key, told.refusal.reason) == (str(sheet.id), "Day 3 was a holiday.")
+    handed_in(session, at, sheet, {at.numbers[0]: days(4)})
+    assert sign(session, at.supervisor.actor, sheet.id, at.supervisor.code()).version == 2
+    with pytest.raises(refusing.NothingWaits):
+        refusing.refuse(session, at.other.actor, "work-sheet", str(sheet.id), "Too late.")
 
 
 def test_nothing_is_signed_before_it_has_come_back(session: Session) -> None:

@@ -16,12 +16,13 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from cbi.audit.refusal_models import Refusable, never_both
 from cbi.db import Base, CurrencyCode, Instant, Key, MinorUnits, may_update
 
 _OF_A_TARIFF = ("tariffs.provider", "tariffs.currency", "tariffs.version")
 
 
-class TariffVersion(Base):
+class TariffVersion(Refusable, Base):
     """One version of what a provider charges in one currency. It counts from `valid_from`, once a second person accepts
     it, until the first day of a later version.
     """
@@ -31,7 +32,8 @@ class TariffVersion(Base):
         CheckConstraint("version > 0", name="version"),
         CheckConstraint("accepted_by <> proposed_by", name="two_people"),
         CheckConstraint("(accepted_by IS NULL) = (accepted_at IS NULL)", name="accepted_whole"),
-        {"info": may_update("accepted_by", "accepted_at")},
+        never_both("accepted_by"),
+        {"info": may_update("accepted_by", "accepted_at", "refusal_id")},
     )
 
     provider: Mapped[str] = mapped_column(primary_key=True)

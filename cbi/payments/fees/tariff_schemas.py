@@ -43,11 +43,12 @@ class TariffOut(BaseModel):
     proposed_at: datetime
     accepted_by: UUID | None
     accepted_at: datetime | None
+    refusal_id: UUID | None
 
     @classmethod
     def of(cls, row: TariffVersion) -> "TariffOut":
         return cls(
             provider=row.provider, currency=row.currency, version=row.version, valid_from=row.valid_from,
             rules=row.rules, digest=row.digest.hex(), proposed_by=row.proposed_by, proposed_at=row.proposed_at,
-            accepted_by=row.accepted_by, accepted_at=row.accepted_at,
+            accepted_by=row.accepted_by, accepted_at=row.accepted_at, refusal_id=row.refusal_id,
         )  # fmt: skip

@@ -75,7 +75,7 @@ def propose(session: Session, actor: Actor, text: str, code: str) -> TariffVersi
     latest = session.scalar(
         _of(tariff.provider, tariff.currency).order_by(TariffVersion.version.desc()).limit(1)
     )
-    if latest is not None and latest.digest == tariff.digest():
+    if latest is not None and latest.digest == tariff.digest() and latest.refusal_id is None:
         raise NothingNew(
             f"Version {latest.version} of the tariff of {tariff.provider} in {tariff.currency} says the same.",
             next_step="" if latest.accepted_at else "A second person accepts it.",
@@ -124,7 +124,7 @@ def accept(
     )
     theirs = _of(provider, currency).subquery()
     newest = session.scalar(select(func.max(theirs.c.version)))
-    if found is None or found.accepted_at is not None or found.version != newest:
+    if found is None or found.accepted_at or found.refusal_id or found.version != newest:
         raise UnknownTariff(
             f"Version {version} of the tariff of {provider[:64]} in {currency[:3]} does not wait to be accepted.",
             next_step="See: cbi tariff list",
@@ -140,7 +140,7 @@ def accept(
         update(TariffVersion)
         .where(
             TariffVersion.provider == provider, TariffVersion.currency == currency,
-            TariffVersion.version == version, TariffVersion.accepted_at.is_(None),
+            TariffVersion.version == version, TariffVersion.accepted_at.is_(None), TariffVersion.refusal_id.is_(None),
         )
         .values(accepted_by=actor.id, accepted_at=clock.now())
     )  # fmt: skip

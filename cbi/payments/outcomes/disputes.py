@@ -4,11 +4,9 @@ A payment that waits for a new attempt may have been paid by an earlier one. Whi
 while money is owed back that may have reached its household, so does every payment for the same entitlement.
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlalchemy.orm import Session
 
 from cbi import clock
@@ -102,26 +100,3 @@ def undisputed(provider: str) -> ColumnElement[bool]:
     NOT IN, not NOT EXISTS: the few payments in dispute are read once for a whole chunk, whatever the statistics say.
     """
     return and_(unquestioned(provider), Payment.entitlement_id.not_in(owed_back()))
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """Payments of one part of a run that wait, and are not sent while a discrepancy about them is open."""
-
-    run_id: UUID
-    provider: str
-    payments: int
-    total_minor: int
-
-
-def held(session: Session, run_ids: Collection[UUID]) -> list[Held]:
-    """What is held of these runs, by provider."""
-    rows = session.execute(
-        select(Payment.run_id, Payment.provider, func.count(), func.sum(Payment.rest_minor))
-        .where(
-            Payment.run_id.in_(run_ids), Payment.live, Payment.state == PaymentState.READY,
-            or_(Payment.id.in_(in_dispute()), Payment.entitlement_id.in_(owed_back())),
-        )
-        .group_by(Payment.run_id, Payment.provider)
-    )  # fmt: skip
-    return [Held(run_id, provider, count, int(minor)) for run_id, provider, count, minor in rows]

@@ -49,7 +49,14 @@ def story(session: Session, actor: Actor, payment_id: UUID) -> Story:
     attempts = session.scalars(
         select(Attempt).where(Attempt.payment_id == payment_id).order_by(Attempt.number)
     ).all()
-    finding = session.get(UnpaidFinding, (payment_id, payment.attempts), populate_existing=True)
+    finding = session.scalar(
+        select(UnpaidFinding)
+        .where(
+            UnpaidFinding.payment_id == payment_id, UnpaidFinding.attempt == payment.attempts,
+            UnpaidFinding.refusal_id.is_(None),
+        )
+        .execution_options(populate_existing=True)
+    )  # fmt: skip
     return Story(
         payment,
         run,

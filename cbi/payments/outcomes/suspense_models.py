@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Uuid, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from cbi.audit.refusal_models import Refusable, never_both
 from cbi.db import Base, CurrencyCode, Instant, Key, MinorUnits, may_update
 
 
@@ -37,7 +38,7 @@ class SuspendedLine(Base):
     """What explained it: `ladder` (a rule, or the books by now), or `finding:<id>`, two people."""
 
 
-class Withdrawal(Base):
+class Withdrawal(Refusable, Base):
     """Two people's decision that payments which wait for a provider are not sent to it.
 
     One proposes, another confirms; until then nothing has changed. Each payment that it moved has an event whose source is
@@ -49,7 +50,12 @@ class Withdrawal(Base):
         CheckConstraint("confirmed_by <> proposed_by", name="two_people"),
         CheckConstraint("(confirmed_by IS NULL) = (confirmed_at IS NULL)", name="confirmed_whole"),
         CheckConstraint("payment_count > 0", name="has_payments"),
-        {"info": may_update("payment_count", "total_minor", "confirmed_by", "confirmed_at")},
+        never_both("confirmed_by"),
+        {
+            "info": may_update(
+                "payment_count", "total_minor", "confirmed_by", "confirmed_at", "refusal_id"
+            )
+        },
     )
 
     id: Mapped[Key]

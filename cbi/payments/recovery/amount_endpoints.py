@@ -45,6 +45,7 @@ class AmountFindingOut(BaseModel):
     reported_at: datetime
     confirmed_by: UUID | None
     confirmed_at: datetime | None
+    refusal_id: UUID | None
 
     @classmethod
     def of(cls, found: AmountFinding) -> "AmountFindingOut":
@@ -52,7 +53,7 @@ class AmountFindingOut(BaseModel):
             id=found.id, payment_id=found.payment_id, attempt=found.attempt,
             taken=Amount.of(Money(found.paid_minor, found.currency)), proof=found.proof,
             reported_by=found.reported_by, reported_at=found.reported_at, confirmed_by=found.confirmed_by,
-            confirmed_at=found.confirmed_at,
+            confirmed_at=found.confirmed_at, refusal_id=found.refusal_id,
         )  # fmt: skip
 
 

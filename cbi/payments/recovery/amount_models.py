@@ -6,13 +6,14 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from cbi.audit.refusal_models import Refusable, never_both
 from cbi.db import Base, CurrencyCode, Instant, Key, MinorUnits, may_update
 
 
-class AmountFinding(Base):
+class AmountFinding(Refusable, Base):
     """One person's report of what an attempt took, with the proof they saw; a finding once another has confirmed it.
 
-    A report that was mistaken stays unconfirmed and another is made. One that an attempt took something is
+    A report that was mistaken is refused, or taken back, and another is made. One that an attempt took something is
     confirmed at most once; that it took nothing, or as much as was found (`again`), ends what had been said of it by then.
     """
 
@@ -26,7 +27,8 @@ class AmountFinding(Base):
         CheckConstraint("paid_minor >= 0", name="amount_possible"),
         CheckConstraint("confirmed_by <> reported_by", name="two_people"),
         CheckConstraint("(confirmed_by IS NULL) = (confirmed_at IS NULL)", name="confirmed_whole"),
-        {"info": may_update("confirmed_by", "confirmed_at")},
+        never_both("confirmed_by"),
+        {"info": may_update("confirmed_by", "confirmed_at", "refusal_id")},
     )  # fmt: skip
 
     id: Mapped[Key]

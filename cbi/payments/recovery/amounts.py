@@ -143,9 +143,8 @@ def confirm(session: Session, actor: Actor, finding_id: UUID, code: str) -> Amou
     finding = session.get(AmountFinding, finding_id, populate_existing=True)
     if finding is None:
         actor.require(Permission.RUN_AUTHORISE)
-        raise UnknownFinding(
-            "There is no such report.", next_step="The treasurer makes it first: cbi payment report-amount"
-        )  # fmt: skip
+        make = "The treasurer makes it first: cbi payment report-amount"
+        raise UnknownFinding("There is no such report.", next_step=make)
     payment = _locked(session, actor, finding.payment_id, Permission.RUN_AUTHORISE)
     totp.step_up(session, actor, code)
     if finding.reported_by == actor.id:
@@ -158,12 +157,14 @@ def confirm(session: Session, actor: Actor, finding_id: UUID, code: str) -> Amou
         check_bookable(session, payment, finding.attempt, finding.paid_minor)
     confirmed = session.scalar(
         update(AmountFinding)
-        .where(AmountFinding.id == finding.id, AmountFinding.confirmed_by.is_(None))
+        .where(
+            AmountFinding.id == finding.id, AmountFinding.confirmed_by.is_(None), AmountFinding.refusal_id.is_(None)
+        )
         .values(confirmed_by=actor.id, confirmed_at=clock.now())
         .returning(AmountFinding.id)
-    )
+    )  # fmt: skip
     if confirmed is None:
-        raise AlreadyFound("This report has been confirmed.", next_step="Read the payment's story.")
+        raise AlreadyFound("It was confirmed or refused.", next_step="Read the payment's story.")
     if not finding.again:
         _book(session, payment, finding)
     settle_set(session, _explained(payment, finding))
@@ -230,9 +231,8 @@ def _says_again(session: Session, payment: Payment, attempt: int, paid_minor: in
         Discrepancy.payment_id == payment.id, Discrepancy.kind.in_(OF_ATTEMPT), Discrepancy.settled_at.is_(None),
         func.coalesce(_attempt_of(), payment.attempts) == attempt, Discrepancy.opened_at > since,
     )  # fmt: skip
-    return session.scalar(later.limit(1)) is not None and not known_returned(
-        session, payment.id, attempt
-    )
+    is_later = session.scalar(later.limit(1)) is not None
+    return is_later and not known_returned(session, payment.id, attempt)
 
 
 def check_bookable(session: Session, payment: Payment, attempt: int, paid_minor: int) -> None:

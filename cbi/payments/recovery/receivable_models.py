@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, Uuid, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from cbi.audit.refusal_models import Refusable, never_both
 from cbi.db import Base, CurrencyCode, Instant, Key, MinorUnits, Ordinal, may_update
 from cbi.payments.states import ReceivableState
 
@@ -62,20 +63,25 @@ class ReceivableEvent(Base):
     at: Mapped[Instant]
 
 
-class WriteOff(Base):
+class WriteOff(Refusable, Base):
     """Two people's decision that money will not come back, with why and the evidence they saw.
 
-    One proposes, another confirms; until then nothing has changed.
+    One proposes, another confirms; until then nothing has changed. What was refused can be proposed anew.
     """
 
     __tablename__ = "write_offs"
     __table_args__ = (
+        Index(
+            "uq_write_offs_standing", "receivable_id", unique=True, postgresql_where=text("refusal_id IS NULL")
+        ),
         CheckConstraint("confirmed_by <> proposed_by", name="two_people"),
         CheckConstraint("(confirmed_by IS NULL) = (confirmed_at IS NULL)", name="confirmed_whole"),
-        {"info": may_update("confirmed_by", "confirmed_at")},
-    )
+        never_both("confirmed_by"),
+        {"info": may_update("confirmed_by", "confirmed_at", "refusal_id")},
+    )  # fmt: skip
 
-    receivable_id: Mapped[UUID] = mapped_column(ForeignKey("receivables.id"), primary_key=True)
+    id: Mapped[Key]
+    receivable_id: Mapped[UUID] = mapped_column(ForeignKey("receivables.id"))
     reason: Mapped[str]
     evidence: Mapped[str]
     """Where the paper can be found that shows the money is lost."""

@@ -90,7 +90,9 @@ def owed_back(session: Session, actor: Actor, *, is_open: bool = True) -> Sequen
         .join(Payment, Payment.id == Receivable.payment_id)
         .join(PaymentRun, PaymentRun.id == Payment.run_id)
         .join(Programme, Programme.id == Payment.programme_id)
-        .outerjoin(WriteOff, WriteOff.receivable_id == Receivable.id)
+        .outerjoin(
+            WriteOff, (WriteOff.receivable_id == Receivable.id) & WriteOff.refusal_id.is_(None)
+        )
         .order_by(Receivable.found_at, Receivable.id)
     )
     if is_open:
@@ -149,7 +151,12 @@ def confirm_write_off(session: Session, actor: Actor, receivable_id: UUID, code:
     """
     owed = _losable(session, actor, receivable_id, Permission.RUN_AUTHORISE)
     totp.step_up(session, actor, code)
-    proposal = session.get(WriteOff, owed.id, populate_existing=True)
+    proposal = session.scalar(
+        select(WriteOff)
+        .where(WriteOff.receivable_id == owed.id, WriteOff.refusal_id.is_(None))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
     if proposal is None:
         raise NothingProposed(
             "Nobody has proposed to write this off.",
@@ -162,7 +169,7 @@ def confirm_write_off(session: Session, actor: Actor, receivable_id: UUID, code:
         )
     session.execute(
         update(WriteOff)
-        .where(WriteOff.receivable_id == owed.id, WriteOff.confirmed_by.is_(None))
+        .where(WriteOff.id == proposal.id, WriteOff.confirmed_by.is_(None))
         .values(confirmed_by=actor.id, confirmed_at=clock.now())
     )
     end(session, owed, ReceivableState.WRITTEN_OFF, Entry.WRITE_OFF, source=f"user:{actor.id}")

@@ -26,12 +26,16 @@ from cbi.payments.outcomes import disputes
 from cbi.payments.runs import digest
 from cbi.payments.runs.still_owed import still_owed
 from cbi.payments.states import PaymentState
+from cbi.programmes.legal_basis import cycle_asks_for_consent
 from cbi.programmes.models import Entitlement
 from cbi.programmes.routing import account_kind_of, by_route, mechanism_of
+from cbi.registry.consent.models import Scope
+from cbi.registry.consent.standing import said_no
 from cbi.registry.linkage.models import PairState
 from cbi.registry.linkage.queries import paired_households
 from cbi.registry.models import Household, PaymentAccount, Person
-from cbi.registry.queries import ACTIVE
+from cbi.registry.personal import PHONE
+from cbi.registry.queries import ACTIVE, blocked_households
 
 Routes = Mapping[DeliveryMechanism, str]
 """Each way of delivery with its provider, the usual one first."""
@@ -40,13 +44,26 @@ Routes = Mapping[DeliveryMechanism, str]
 def unpaid(
     cycle_id: UUID, routes: Routes, *columns: SQLColumnExpression[Any]
 ) -> Select[*tuple[Any, ...]]:
-    """These columns of every entitlement of the cycle that could be paid now and that no live payment covers.
+    """These columns of every entitlement of the cycle that may be paid now and that no live payment covers."""
+    return owed(cycle_id, routes, *columns).where(~no_longer_agrees(cycle_id))
 
-    Not while somebody of the household may be on record twice. What was given up in an earlier run is one of them,
-    unless the earlier payment is in dispute.
+
+def no_longer_agrees(cycle_id: UUID) -> ColumnElement[bool]:
+    """Whether the collector has taken back the consent that the cycle rests on, in a query of `owed`."""
+    return and_(cycle_asks_for_consent(cycle_id), said_no(Person.id, Scope.ASSISTANCE))
+
+
+def owed(
+    cycle_id: UUID, routes: Routes, *columns: SQLColumnExpression[Any]
+) -> Select[*tuple[Any, ...]]:
+    """The same, and those whose collector has taken back the consent that the cycle rests on.
+
+    Not while somebody of the household may be on record twice, by a pair or by one document. What was given up in an
+    earlier run is one of them, unless the earlier payment is in dispute.
     """
     covered, disputed = aliased(Payment), aliased(Payment)
     in_pairs = paired_households(PairState.OPEN, PairState.SAME).subquery("in_pairs")
+    one_document = blocked_households().subquery("one_document")
     not_active = select(Household.id).where(Household.status != ACTIVE)  # few, so read once
     may_be_paid = select(disputed.entitlement_id).where(disputed.id.in_(disputes.in_dispute()))
     return (
@@ -56,7 +73,8 @@ def unpaid(
         .join(
             PaymentAccount,
             and_(
-                PaymentAccount.person_id == Person.id, PaymentAccount.kind == account_kind_of(list(routes)),
+                PaymentAccount.person_id == Person.id,
+                PaymentAccount.kind == func.coalesce(account_kind_of(list(routes)), PHONE),
                 PaymentAccount.replaced_at.is_(None),
             ),
         )
@@ -65,6 +83,7 @@ def unpaid(
             Entitlement.cycle_id == cycle_id, covered.id.is_(None), Entitlement.id.not_in(may_be_paid),
             Entitlement.id.not_in(disputes.owed_back()), Entitlement.household_id.not_in(not_active),
             Entitlement.household_id.not_in(select(in_pairs.c.household_id)),
+            Entitlement.household_id.not_in(select(one_document.c.household_id)),
         )
     )  # fmt: skip
 
@@ -78,7 +97,7 @@ def add_payments(
     """
     provider, mechanism = by_route(routes), mechanism_of(list(routes))
     place = by_route({mechanism: f"{place:03d}" for place, mechanism in enumerate(routes)})
-    owed = (
+    rows = (
         unpaid(
             run.cycle_id, routes,
             ids.fresh_in_sql().label("id"),
@@ -93,12 +112,12 @@ def add_payments(
         .prefix_with("MATERIALIZED", dialect="postgresql")
     )  # fmt: skip
     row = {
-        "id": owed.c.id, "run_id": literal(run.id), "number": cast(owed.c.number, Integer),
-        "entitlement_id": owed.c.entitlement_id, "programme_id": literal(run.programme_id),
-        "fund_id": literal(run.fund_id), "period": literal(run.period, String), "component": owed.c.component,
-        "household_id": owed.c.household_id, "person_id": owed.c.person_id, "account_id": owed.c.account_id,
-        "account_index": owed.c.account_index, "provider": owed.c.provider,
-        "mechanism": owed.c.mechanism, "amount_minor": owed.c.amount_minor,
+        "id": rows.c.id, "run_id": literal(run.id), "number": cast(rows.c.number, Integer),
+        "entitlement_id": rows.c.entitlement_id, "programme_id": literal(run.programme_id),
+        "fund_id": literal(run.fund_id), "period": literal(run.period, String), "component": rows.c.component,
+        "household_id": rows.c.household_id, "person_id": rows.c.person_id, "account_id": rows.c.account_id,
+        "account_index": rows.c.account_index, "provider": rows.c.provider,
+        "mechanism": rows.c.mechanism, "amount_minor": rows.c.amount_minor,
         "currency": literal(run.currency, String),
     }  # fmt: skip
     payments = select(*(value.label(name) for name, value in row.items())).subquery("payments")

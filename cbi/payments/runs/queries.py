@@ -16,7 +16,8 @@ from cbi.ledger.fx_positions import Changed
 from cbi.ledger.models import Fund
 from cbi.money import Money
 from cbi.payments.models import Approval, Payment, PaymentEvent, PaymentRun, RunEvent, RunPart
-from cbi.payments.outcomes import disputes, parts
+from cbi.payments.outcomes import holding, parts
+from cbi.payments.outcomes.holding import Hold
 from cbi.payments.runs import cautions, cover, follow_ups, funding, summaries, top_ups
 from cbi.payments.runs.cautions import Caution
 from cbi.payments.runs.cover import Cover
@@ -65,6 +66,8 @@ class RouteLine:
     """How many of its payments are not handed over yet, while the run is being released."""
     held: int
     """How many of those are not sent because a discrepancy says that they may have been paid."""
+    in_pairs: int
+    """How many of those are not sent because somebody of their household may be on record twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,14 +244,17 @@ def routes(session: Session, run: PaymentRun) -> tuple[RouteLine, ...]:
     return tuple(
         RouteLine(
             route.provider, route.mechanism, route.payment_count, Money(route.total_minor, route.currency),
-            route.not_before, waiting.get(route.provider, 0), held.get(route.provider, 0),
+            route.not_before, waiting.get(route.provider, 0), held.get((route.provider, Hold.DISCREPANCY), 0),
+            held.get((route.provider, Hold.POSSIBLE_DUPLICATE), 0),
         )
         for route in routes_of(session, run.id)
     )  # fmt: skip
 
 
-def _not_handed_over(session: Session, run: PaymentRun) -> tuple[dict[str, int], dict[str, int]]:
-    """How many payments wait to be sent, by provider, and how many of them are held; asked only while some may."""
+def _not_handed_over(
+    session: Session, run: PaymentRun
+) -> tuple[dict[str, int], dict[tuple[str, Hold], int]]:
+    """How many payments wait to be sent, by provider, and how many of them are held and why; asked only while some may."""
     if run.state is not RunState.RELEASING:
         return {}, {}
     waiting = session.execute(
@@ -258,7 +264,7 @@ def _not_handed_over(session: Session, run: PaymentRun) -> tuple[dict[str, int],
     )
     return (
         dict(waiting.all()),
-        {each.provider: each.payments for each in disputes.held(session, [run.id])},
+        {(each.provider, each.why): each.payments for each in holding.held(session, [run.id])},
     )
 
 

@@ -139,6 +139,11 @@ def _nothing(programme: Programme, cycle: Cycle, left: Sequence[Left]) -> NoFund
             f"Nobody in {programme.code} {cycle.period} is waiting for a payment run.",
             next_step="Everybody eligible is in a run already, or has no telephone on file.",
         )
+    if all(each.reason is unfunded.Reason.CONSENT_WITHDRAWN for each in left):
+        return NothingToPay(
+            f"Whoever {programme.code} {cycle.period} still owes has taken back the consent that it rests on.",
+            next_step=f"See: cbi cycle unfunded {programme.code} {cycle.period}",
+        )
     owed = "; ".join(
         f"{each.entitlements} of them, {each.total}: {each.reason.sentence}" for each in left
     )
@@ -172,7 +177,9 @@ def _build(
     run.payment_count = sum(route.payment_count for route in added)
     run.total_minor = sum(route.total_minor for route in added)
     if not run.payment_count:
-        raise _nothing(programme, cycle, [])
+        left = unfunded.summed(session, cycle, programme, top_up)
+        against = [each for each in left if each.reason is unfunded.Reason.CONSENT_WITHDRAWN]
+        raise _nothing(programme, cycle, against)
     check_payable(session, run)
     take_part(session, run, actor, MAKER)
     session.add(

@@ -91,7 +91,8 @@ class BuiltOut(RunOut):
 class RouteOut(BaseModel):
     """The part of a run that goes out by one provider; one that took nothing `waits_until` it is tried again.
 
-    `waiting` payments are not handed over yet; `held` ones of them are not while a discrepancy about them is open.
+    `waiting` payments are not handed over yet; `held` ones of them are not while a discrepancy about them is open,
+    `in_pairs` ones while somebody of their household may be on record twice.
     """
 
     provider: str
@@ -101,12 +102,14 @@ class RouteOut(BaseModel):
     waits_until: datetime | None
     waiting: int
     held: int
+    in_pairs: int
 
     @classmethod
     def of(cls, route: RouteLine) -> "RouteOut":
         return cls(
             provider=route.provider, mechanism=route.mechanism, payments=route.payments,
             total=Amount.of(route.total), waits_until=route.waits_until, waiting=route.waiting, held=route.held,
+            in_pairs=route.in_pairs,
         )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What a cycle owes that is in no payment run because no fund pays it, each with the reason."""
+"""What a cycle owes that is in no payment run: no fund pays it, or the recipient agrees no longer; each with the reason."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from cbi.access.permissions import Permission
 from cbi.db import planned_for_sets
 from cbi.money import Money
 from cbi.payments.runs import costs, funding
-from cbi.payments.runs.filling import Routes, unpaid
+from cbi.payments.runs.filling import Routes, no_longer_agrees, owed
 from cbi.payments.runs.funding import Source
 from cbi.payments.runs.still_owed import still_owed
 from cbi.programmes import queries
@@ -35,12 +35,13 @@ from cbi.registry.models import Household
 
 
 class Reason(StrEnum):
-    """Why no fund pays it. The words are stable."""
+    """Why it is in no run. The words are stable."""
 
     CAN_BE_BUILT = "can_be_built"
     SPENT = "spent"
     NOT_VALID = "not_valid"
     NOT_FOR_IT = "not_for_it"
+    CONSENT_WITHDRAWN = "consent_withdrawn"
 
     @property
     def sentence(self) -> str:
@@ -53,6 +54,7 @@ _SENTENCES = {
     Reason.SPENT: "The funds that may pay it have not enough left in their budgets, with its fee.",
     Reason.NOT_VALID: "The funds that it is for are not valid today, or not in that period.",
     Reason.NOT_FOR_IT: "No fund of the programme is for it.",
+    Reason.CONSENT_WITHDRAWN: "The recipient has taken back the consent that the programme rests on.",
 }
 
 
@@ -136,7 +138,11 @@ def _waiting(
     routes: Routes = {route.mechanism: route.provider for route in delivery.routes}
     found = funding.sources(session, programme, cycle)
     cost = costs.today(session, routes.values(), programme.currency).owed(routes)
-    return unpaid(cycle.id, routes, *columns, _reason(found, cost).label("reason"))
+    reason = case(
+        (no_longer_agrees(cycle.id), literal(Reason.CONSENT_WITHDRAWN.value, String)),
+        else_=_reason(found, cost),
+    )
+    return owed(cycle.id, routes, *columns, reason.label("reason"))
 
 
 def _reason(found: Sequence[Source], cost: ColumnElement[int]) -> ColumnElement[str]:

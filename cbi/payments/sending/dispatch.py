@@ -13,11 +13,12 @@ from cbi.errors import Conflict
 from cbi.lifecycle import MoveNotAllowed
 from cbi.payments.models import Attempt, Payment, PaymentRun, RunRoute
 from cbi.payments.moves import move
-from cbi.payments.outcomes import disputes
+from cbi.payments.outcomes.holding import may_leave
 from cbi.payments.runs.runs import find, move_run, programme_of
 from cbi.payments.signing import blocking
 from cbi.payments.signing.approval import check_approved
 from cbi.payments.states import RUN, PaymentState, RunState
+from cbi.registry.linkage.finding import compare_members
 
 
 class TooEarly(Conflict):
@@ -85,7 +86,7 @@ def next_chunk(session: Session, run_id: UUID, provider: str, size: int) -> Chun
         return None
     ready = select(Payment.number, Payment.attempts).where(
         Payment.run_id == run_id, Payment.provider == provider, Payment.live, Payment.state == PaymentState.READY,
-        disputes.undisputed(provider),
+        may_leave(provider),
     )  # fmt: skip
     ahead = session.execute(
         ready.where(Payment.number > route.released_through).order_by(Payment.number).limit(1)
@@ -94,8 +95,8 @@ def next_chunk(session: Session, run_id: UUID, provider: str, size: int) -> Chun
         return Chunk(
             run_id, provider, ahead.number, min(ahead.number + size - 1, route.last_number)
         )
-    # Behind the mark are only those that certainly were not sent before, or were held back by a dispute: the least tried
-    # come first, or one that is always refused would block the rest.
+    # Behind the mark are only those that certainly were not sent before, or were held: the least tried come first, or one
+    # that is always refused would block the rest.
     behind = session.execute(
         ready.order_by(Payment.attempts, Payment.number).limit(1)
     ).one_or_none()
@@ -108,13 +109,16 @@ def next_chunk(session: Session, run_id: UUID, provider: str, size: int) -> Chun
 def start_chunk(session: Session, chunk: Chunk) -> int:
     """Save the intent for every ready payment of the chunk: attempt, event, and the money in transit.
 
-    What is in dispute may have been paid already, so it gets no new attempt.
+    What is in dispute may have been paid already, so it gets no new attempt; nor does a household with somebody who may be
+    on record twice. Whoever came or was corrected since the run was made is compared first.
     """
     run = find(session, chunk.run_id)
+    ready = and_(chunk.within, Payment.state == PaymentState.READY)
+    compare_members(session, select(Payment.household_id).where(ready))
     started = move(
         session, run,
         and_(
-            chunk.within, disputes.undisputed(chunk.provider),
+            chunk.within, may_leave(chunk.provider),
             true() if chunk.tried is None else Payment.attempts == chunk.tried,
         ),
         PaymentState.READY, PaymentState.SENDING, provider=chunk.provider, source="dispatch",

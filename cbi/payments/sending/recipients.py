@@ -1,17 +1,32 @@
 """Whether, at the moment of sending, a payment still goes where its approvers saw it go; and what if not."""
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    String,
+    Uuid,
+    and_,
+    any_,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Session, aliased
 
-from cbi.money import Money
+from cbi import clock
 from cbi.payments.models import Payment, PaymentRun
 from cbi.payments.moves import move
-from cbi.payments.outcomes.discrepancies import open_discrepancy
+from cbi.payments.outcomes.discrepancies import open_set
 from cbi.payments.runs.sheet_models import FindingKind, RunFinding
+from cbi.payments.sending import consented
 from cbi.payments.states import PaymentState
-from cbi.registry.linkage.queries import in_question
+from cbi.registry.linkage.queries import in_question, is_uncompared
 from cbi.registry.models import Household, PaymentAccount, Person
-from cbi.registry.queries import ACTIVE
+from cbi.registry.queries import ACTIVE, shares_a_document
 
 ACCOUNT_CHANGED, PAYEE_GONE = "account_changed", "payee_gone"
 
@@ -26,10 +41,19 @@ def goes_where_approved() -> ColumnElement[bool]:
 
 
 def payee_stands() -> ColumnElement[bool]:
+    """Whether cash may be handed over: the person collects, the household receives, and nobody of it may be there twice.
+
+    Whoever was never compared with the others as they are on record now may be.
+    """
+    home = Payment.household_id
+    once = and_(~in_question(home), ~is_uncompared(home), ~shares_a_document(home))
+    return and_(payee_collects(), once)
+
+
+def payee_collects() -> ColumnElement[bool]:
     """Whether a payment's person still collects for its household, and the household still receives.
 
-    Not while a member may be on record twice. A household that was not active when the run was locked was shown to
-    everybody who signed, and let pass by a waiver.
+    A household that was not active when the run was locked was shown to everybody who signed, and let pass by a waiver.
     """
     payee, home = aliased(Person), aliased(Household)
     collects = exists().where(
@@ -43,7 +67,7 @@ def payee_stands() -> ColumnElement[bool]:
         RunFinding.kind == FindingKind.INACTIVE,
         RunFinding.household_id == Payment.household_id,
     )
-    return and_(collects, or_(active, waived), ~in_question(Payment.household_id))
+    return and_(collects, or_(active, waived))
 
 
 def hold_back(
@@ -51,9 +75,15 @@ def hold_back(
 ) -> int:
     """Fail what is about to be sent and may not be, each with a discrepancy; returns how many there were.
 
-    What is sent to a number that nobody approved could reach somebody else; what is sent to who died or left, too.
+    What is sent to a number that nobody approved could reach somebody else; what is sent to who died or left, too. Who has
+    said no to what it takes is not sent anything. Whose
+    household may be on record twice does not come so far: it waits (`outcomes/holding`).
     """
-    stops = ((ACCOUNT_CHANGED, goes_where_approved()), (PAYEE_GONE, payee_stands()))
+    stops = (
+        (ACCOUNT_CHANGED, goes_where_approved()),
+        (PAYEE_GONE, payee_collects()),
+        *consented.stops(run),
+    )
     return sum(
         _hold_back(session, run, and_(within, ~may), kind, provider=provider, source=source)
         for kind, may in stops
@@ -63,20 +93,31 @@ def hold_back(
 def _hold_back(
     session: Session, run: PaymentRun, chosen: ColumnElement[bool], kind: str, *, provider: str, source: str
 ) -> int:  # fmt: skip
-    found = session.execute(
-        select(Payment.id, Payment.rest_minor, Payment.currency).where(
+    found = session.scalars(
+        select(Payment.id).where(
             Payment.run_id == run.id, Payment.state == PaymentState.SENDING, chosen
         )
     ).all()
-    for payment_id, minor, currency in found:
-        open_discrepancy(
-            session, kind, f"payment:{payment_id}", provider=provider, payment_id=payment_id,
-            amount=Money(minor, currency),
-        )  # fmt: skip
     if found:
-        these = Payment.id.in_([row.id for row in found])
+        these = Payment.id == any_(bindparam(None, list(found), ARRAY(Uuid)))
+        _tell(session, kind, provider, these)
         move(
             session, run, these, PaymentState.SENDING, PaymentState.FAILED, provider=provider, source=source,
             failure=kind,
         )  # fmt: skip
     return len(found)
+
+
+def _tell(session: Session, kind: str, provider: str, these: ColumnElement[bool]) -> None:
+    """Open a discrepancy for each of these payments: one for each attempt that was held back."""
+    again = case((Payment.attempts > 1, func.concat(":", Payment.attempts)), else_="")
+    open_set(
+        session,
+        select(
+            literal(kind, String).label("kind"), func.concat("payment:", Payment.id, again).label("subject"),
+            literal(provider, String).label("provider"), Payment.id.label("payment_id"),
+            literal(None, Uuid).label("line_id"), Payment.rest_minor.label("amount_minor"), Payment.currency,
+            literal({}, JSONB).label("details"), literal(clock.now()).label("since"),
+            literal(None, Uuid).label("owner_id"),
+        ).where(these),
+    )  # fmt: skip

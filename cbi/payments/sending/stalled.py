@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 from cbi import clock
 from cbi.money import Money
 from cbi.payments.models import InboundCallback, RunRoute
-from cbi.payments.outcomes import disputes
-from cbi.payments.runs.progress import Board, OpenRun, Tally
+from cbi.payments.outcomes import holding
+from cbi.payments.outcomes.holding import Held, Hold
+from cbi.payments.runs.progress import Board, OpenRun, Portion, Tally
 from cbi.payments.states import PaymentState, RunState
 
 PATIENCE = timedelta(hours=1)
@@ -21,13 +22,17 @@ PATIENCE = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class StalledRoute:
-    """The part of a run that is not handed over yet. `until`: its provider took nothing, and is tried again then."""
+    """The part of a run that is not handed over yet. `until`: its provider took nothing, and is tried again then.
+
+    `why`: what holds it, where it is not the provider.
+    """
 
     run: OpenRun
     provider: str
     left: Tally
     since: datetime
     until: datetime | None
+    why: Hold | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +46,20 @@ class Unread:
 
 def stalled_routes(session: Session, board: Board) -> list[StalledRoute]:
     """What is not handed over yet of the runs being released: because a provider took nothing, or for over an hour."""
-    return _stalled(session, board, disputes.held(session, _releasing(board)))
+    return _stalled(session, board, holding.held(session, _releasing(board)))
 
 
 def standing_routes(
     session: Session, board: Board
 ) -> tuple[list[StalledRoute], list[StalledRoute]]:
     """The stalled routes and the held ones, for a page that shows both."""
-    held = disputes.held(session, _releasing(board))
+    held = holding.held(session, _releasing(board))
     return _stalled(session, board, held), _held(board, held)
 
 
-def _stalled(
-    session: Session, board: Board, holding: Sequence[disputes.Held]
-) -> list[StalledRoute]:
-    held = {(each.run_id, each.provider): each for each in holding}
+def _stalled(session: Session, board: Board, held: Sequence[Held]) -> list[StalledRoute]:
     left = {
-        (part.run_id, part.provider): _without(part.rest, held.get((part.run_id, part.provider)))
+        (part.run_id, part.provider): _without(part, held)
         for part in board.portions
         if part.state is PaymentState.READY and board.runs[part.run_id].state is RunState.RELEASING
     }
@@ -75,24 +77,25 @@ def _stalled(
     return found
 
 
-def _without(tally: Tally, held: disputes.Held | None) -> Tally:
-    if held is None:
-        return tally
-    minor = tally.total.minor - held.total_minor
-    return Tally(tally.payments - held.payments, Money(minor, tally.total.currency))
+def _without(part: Portion, holding: Sequence[Held]) -> Tally:
+    held = [one for one in holding if (one.run_id, one.provider) == (part.run_id, part.provider)]
+    minor = part.rest.total.minor - sum(one.total_minor for one in held)
+    payments = part.rest.payments - sum(one.payments for one in held)
+    return Tally(payments, Money(minor, part.rest.total.currency))
 
 
 def held_routes(session: Session, board: Board) -> list[StalledRoute]:
-    """What of the runs being released is not sent because a discrepancy says that it may have been paid already."""
-    return _held(board, disputes.held(session, _releasing(board)))
+    """What of the runs being released is not sent because it may have been paid, or somebody may be on record twice."""
+    return _held(board, holding.held(session, _releasing(board)))
 
 
-def _held(board: Board, holding: Sequence[disputes.Held]) -> list[StalledRoute]:
+def _held(board: Board, held: Sequence[Held]) -> list[StalledRoute]:
     found = []
-    for each in holding:
+    for each in held:
         run = board.runs[each.run_id]
         tally = Tally(each.payments, Money(each.total_minor, run.whole.total.currency))
-        found.append(StalledRoute(run, each.provider, tally, run.release_began or run.since, None))
+        since = run.release_began or run.since
+        found.append(StalledRoute(run, each.provider, tally, since, None, each.why))
     return found
 
 

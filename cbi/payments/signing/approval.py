@@ -20,13 +20,14 @@ from cbi.lifecycle import MoveNotAllowed
 from cbi.money import Money
 from cbi.offices import office_of
 from cbi.payments.fees import fees
-from cbi.payments.models import Approval, PaymentRun
+from cbi.payments.models import Approval, Payment, PaymentRun
 from cbi.payments.moves import book_of
 from cbi.payments.runs import counting, digest, summaries
 from cbi.payments.runs.runs import TwoParts, find, move_run, part_of, programme_of, take_part
 from cbi.payments.signing import blocking, delegations, required
 from cbi.payments.signing.signing_models import Delegation
 from cbi.payments.states import RUN, RunState
+from cbi.registry.linkage import staff
 from cbi.settings import settings
 
 
@@ -48,6 +49,12 @@ class NotWhatWasSeen(Conflict):
     code = "payment_run.not_what_was_seen"
 
 
+class OwnPayment(Forbidden):
+    """The run pays a household of whoever would sign it."""
+
+    code = "payment_run.own_payment"
+
+
 class OnlyPeople(Forbidden):
     """Programs do not sign."""
 
@@ -66,15 +73,16 @@ def sign(
     The last signature commits the run's total and fees from the programme's budget and starts the recall window. What
     the run takes is worked out again first; when more has been locked meanwhile, more people are asked.
 
-    Raises UnknownRun, NotPermitted, NotWhatWasSeen, MoveNotAllowed where another step is next, TwoParts, WrongCode,
-    ContentAltered, SummaryAltered, RequirementAltered, NoBand, DelegationNotValid, Blocked, ListsUnopened; for the last:
-    NotCovered, FundNotValid.
+    Raises UnknownRun, NotPermitted, NotWhatWasSeen, MoveNotAllowed where another step is next, OwnPayment, TwoParts,
+    WrongCode, ContentAltered, SummaryAltered, RequirementAltered, NoBand, DelegationNotValid, Blocked, ListsUnopened;
+    for the last: NotCovered, FundNotValid.
     """
     run = find(session, run_id, lock=True)
     programme = programme_of(session, run).code
     actor.require(Permission.RUN_SIGN, programme)
     _check_seen(run, seen)
     RUN.check(run.state, RunState.CERTIFIED)
+    _refuse_own_payment(session, actor, run)
     if actor.kind != "user" or actor.id is None:
         raise OnlyPeople("A run is signed by a person, not by a program.")
     needed = required.of(session, run)
@@ -108,6 +116,19 @@ def sign(
     else:
         move_run(session, actor, run, RunState.CERTIFIED, **told)
     return run
+
+
+def _refuse_own_payment(session: Session, actor: Actor, run: PaymentRun) -> None:
+    homes = staff.own_households(session, actor)
+    if not homes:
+        return
+    own = exists().where(Payment.run_id == run.id, Payment.live, Payment.household_id.in_(homes))
+    if session.scalar(select(own)):
+        raise OwnPayment(
+            f"Run {run.number} pays a household that you belong to.",
+            next_step="Ask a colleague who may sign payment runs.",
+            number=run.number,
+        )
 
 
 def certify(

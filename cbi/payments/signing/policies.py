@@ -54,7 +54,7 @@ def propose(session: Session, actor: Actor, text: str, code: str) -> ApprovalPol
     known = dict(session.execute(select(Programme.code, Programme.currency)).all())
     policy = policy_files.read(text, known)
     latest = session.scalar(select(ApprovalPolicy).order_by(ApprovalPolicy.version.desc()).limit(1))
-    if latest is not None and latest.digest == policy.digest():
+    if latest is not None and latest.digest == policy.digest() and latest.refusal_id is None:
         raise NothingNew(
             f"Version {latest.version} of the approval policy says the same.",
             next_step="" if latest.accepted_at else "A second person accepts it.",
@@ -82,7 +82,7 @@ def accept(session: Session, actor: Actor, version: int, code: str) -> ApprovalP
     actor.require(Permission.POLICY_CHANGE)
     policy = session.get(ApprovalPolicy, version, with_for_update=True, populate_existing=True)
     newest = session.scalar(select(func.max(ApprovalPolicy.version)))
-    if policy is None or policy.accepted_at is not None or policy.version != newest:
+    if policy is None or policy.accepted_at or policy.refusal_id or policy.version != newest:
         raise UnknownPolicy(
             f"Version {version} of the approval policy does not wait to be accepted.",
             next_step="See: cbi approval-policy show",
@@ -96,7 +96,11 @@ def accept(session: Session, actor: Actor, version: int, code: str) -> ApprovalP
     totp.step_up(session, actor, code)
     session.execute(
         update(ApprovalPolicy)
-        .where(ApprovalPolicy.version == version, ApprovalPolicy.accepted_at.is_(None))
+        .where(
+            ApprovalPolicy.version == version,
+            ApprovalPolicy.accepted_at.is_(None),
+            ApprovalPolicy.refusal_id.is_(None),
+        )
         .values(accepted_by=actor.id, accepted_at=clock.now())
     )
     session.refresh(policy)

@@ -8,17 +8,19 @@ from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, Text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from cbi.audit.refusal_models import Refusable, never_both
 from cbi.db import Base, Instant, Key, may_update
 
 
-class ApprovalPolicy(Base):
+class ApprovalPolicy(Refusable, Base):
     """One version of the office's policy. It holds from when a second person accepts it until the next one is accepted."""
 
     __tablename__ = "approval_policies"
     __table_args__ = (
         CheckConstraint("accepted_by <> proposed_by", name="two_people"),
         CheckConstraint("(accepted_by IS NULL) = (accepted_at IS NULL)", name="accepted_whole"),
-        {"info": may_update("accepted_by", "accepted_at")},
+        never_both("accepted_by"),
+        {"info": may_update("accepted_by", "accepted_at", "refusal_id")},
     )
 
     version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)

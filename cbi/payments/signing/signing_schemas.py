@@ -46,13 +46,14 @@ class PolicyOut(BaseModel):
     proposed_at: datetime
     accepted_by: UUID | None
     accepted_at: datetime | None
+    refusal_id: UUID | None
 
     @classmethod
     def of(cls, row: ApprovalPolicy) -> "PolicyOut":
         return cls(
             version=row.version, rules=row.rules, controls=row.controls, digest=row.digest.hex(),
             proposed_by=row.proposed_by, proposed_at=row.proposed_at, accepted_by=row.accepted_by,
-            accepted_at=row.accepted_at,
+            accepted_at=row.accepted_at, refusal_id=row.refusal_id,
         )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from cbi.access import totp
 from cbi.access.actor import Actor
 from cbi.access.models import User
 from cbi.access.permissions import Permission
-from cbi.audit import reasons
+from cbi.audit import reasons, refusing
 from cbi.audit.record import record
 from cbi.errors import Forbidden, Invalid, NotFound
 from cbi.offices import office_of
@@ -152,7 +152,11 @@ def refuse(session: Session, actor: Actor, number: int, reason: str) -> Waiver:
             "You asked for this waiver. What you no longer need, you revoke.",
             next_step=f"cbi waiver revoke {number}",
         )
-    _decide(session, actor, waiver, REFUSED, reasons.plain(reason))
+    said = reasons.plain(reason)
+    _decide(session, actor, waiver, REFUSED, said)
+    refusing.note(
+        session, actor, ("waiver", number), said, by=waiver.asked_by, at=waiver.asked_at, said=waiver.reason
+    )  # fmt: skip
     return waiver
 
 

@@ -7,7 +7,7 @@ This is the only way out of `unknown` that is not the provider's own message. A 
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -63,7 +63,6 @@ def report(session: Session, actor: Actor, payment_id: UUID, proof: str) -> Unpa
     """
     payment = _in_doubt(session, actor, payment_id, Permission.DISCREPANCY_SETTLE)
     _check_quiet(session, payment)
-    key = (payment.id, payment.attempts)
     reported = session.scalar(
         insert(UnpaidFinding)
         .values(
@@ -75,7 +74,7 @@ def report(session: Session, actor: Actor, payment_id: UUID, proof: str) -> Unpa
     )  # fmt: skip
     if reported is not None:
         record(session, actor, "payment.reported_unpaid", "payment", payment.id, attempt=reported)
-    return session.get_one(UnpaidFinding, key)
+    return session.scalars(_standing(payment)).one()
 
 
 def confirm(session: Session, actor: Actor, payment_id: UUID, code: str) -> None:
@@ -86,7 +85,7 @@ def confirm(session: Session, actor: Actor, payment_id: UUID, code: str) -> None
     """
     payment = _in_doubt(session, actor, payment_id, Permission.RUN_AUTHORISE)
     totp.step_up(session, actor, code)
-    finding = session.get(UnpaidFinding, (payment.id, payment.attempts))
+    finding = session.scalar(_standing(payment))
     if finding is not None and finding.reported_by == actor.id:
         raise OwnReport(
             "You reported this payment as unpaid, so somebody else has to confirm it.",
@@ -96,7 +95,7 @@ def confirm(session: Session, actor: Actor, payment_id: UUID, code: str) -> None
         update(UnpaidFinding)
         .where(
             UnpaidFinding.payment_id == payment.id, UnpaidFinding.attempt == payment.attempts,
-            UnpaidFinding.confirmed_by.is_(None),
+            UnpaidFinding.confirmed_by.is_(None), UnpaidFinding.refusal_id.is_(None),
         )
         .values(confirmed_by=actor.id, confirmed_at=clock.now())
         .returning(UnpaidFinding.attempt)
@@ -117,6 +116,14 @@ def confirm(session: Session, actor: Actor, payment_id: UUID, code: str) -> None
 
 SOURCE = "finding"
 """What the payment's event names as whoever said so: the finding of that attempt."""
+
+
+def _standing(payment: Payment) -> Select[UnpaidFinding]:
+    """What was reported of the present attempt and not refused."""
+    return select(UnpaidFinding).where(
+        UnpaidFinding.payment_id == payment.id, UnpaidFinding.attempt == payment.attempts,
+        UnpaidFinding.refusal_id.is_(None),
+    )  # fmt: skip
 
 
 def _in_doubt(session: Session, actor: Actor, payment_id: UUID, permission: Permission) -> Payment:

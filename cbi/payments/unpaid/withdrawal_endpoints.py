@@ -43,6 +43,7 @@ class WithdrawalOut(Reason):
     proposed_at: datetime
     confirmed_by: UUID | None
     confirmed_at: datetime | None
+    refusal_id: UUID | None
 
     @classmethod
     def of(cls, found: Withdrawal) -> "WithdrawalOut":
@@ -50,7 +51,7 @@ class WithdrawalOut(Reason):
             id=found.id, run_id=found.run_id, provider=found.provider, payment_id=found.payment_id, reason=found.reason,
             payments=found.payment_count, total=Amount.of(Money(found.total_minor, found.currency)),
             proposed_by=found.proposed_by, proposed_at=found.proposed_at, confirmed_by=found.confirmed_by,
-            confirmed_at=found.confirmed_at,
+            confirmed_at=found.confirmed_at, refusal_id=found.refusal_id,
         )  # fmt: skip
 
 

@@ -43,7 +43,7 @@ class UnknownWithdrawal(NotFound):
 
 
 class AlreadyConfirmed(Conflict):
-    """This has been confirmed."""
+    """This has been confirmed, or refused."""
 
     code = "withdrawal.already_confirmed"
 
@@ -100,14 +100,18 @@ def confirm(session: Session, actor: Actor, withdrawal_id: UUID, code: str) -> W
     count, total = _waiting(session, run, chosen)
     confirmed = session.scalar(
         update(Withdrawal)
-        .where(Withdrawal.id == proposal.id, Withdrawal.confirmed_by.is_(None))
+        .where(
+            Withdrawal.id == proposal.id,
+            Withdrawal.confirmed_by.is_(None),
+            Withdrawal.refusal_id.is_(None),
+        )
         .values(
             confirmed_by=actor.id, confirmed_at=clock.now(), payment_count=count, total_minor=total
         )
         .returning(Withdrawal.id)
     )
     if confirmed is None:
-        raise AlreadyConfirmed("This has been confirmed.", next_step="Look at the run.")
+        raise AlreadyConfirmed("This was confirmed or refused.", next_step="Look at the run.")
     _fail(session, run, proposal, chosen)
     dispatch.finish_release(session, run.id)
     record(

@@ -1,76 +1,60 @@
 """Each kind of change carried out: what it needs to be told, the rule that it follows, and what else it brings."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import any_, bindparam, insert, select, text, update
+from sqlalchemy import any_, bindparam, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 from sqlalchemy.types import Text
 
 from cbi import clock, ids
-from cbi.access.actor import Actor
-from cbi.db import soon
 from cbi.offices import office_of
 from cbi.registry import duplicates
-from cbi.registry.households import merging, own_facts, recording, rules
+from cbi.registry.households import carrying, guardians, merging, own_facts, recording, rules
 from cbi.registry.households.asked import Asked, UnusableChange
-from cbi.registry.households.models import (
-    ChangedHousehold,
-    ChangeKind,
-    Guardianship,
-    HouseholdChange,
-    MemberRole,
-)
-from cbi.registry.households.recording import Newcomers, Story, apply
+from cbi.registry.households.going import Going, needed
+from cbi.registry.households.models import ChangedHousehold, ChangeKind, MemberRole
+from cbi.registry.households.recording import Newcomers
 from cbi.registry.households.rules import Home, Picture
-from cbi.registry.linkage.finding import forget
+from cbi.registry.linkage.finding import anew
 from cbi.registry.linkage.staff import refuse_own
 from cbi.registry.models import Gone, Household, Person
 from cbi.scope import seeing_all
 
+_LIVE_OTHERWISE = frozenset({
+    ChangeKind.BORN, ChangeKind.JOINED, ChangeKind.RETURNED, ChangeKind.MOVED, ChangeKind.SPLIT, ChangeKind.MERGED,
+    ChangeKind.UNMERGED,
+})  # fmt: skip
+"""After these people live elsewhere or with others, which is part of what they are compared by."""
 SPLIT_SOURCE = "split"
 """What a household that came of a split is registered under; its number is the old one's with S1, S2, …"""
-
-
-@dataclass(frozen=True, slots=True)
-class Going:
-    """A change on its way: who carries it out, who asked for it, and how it was confirmed."""
-
-    session: Session
-    actor: Actor
-    asked: Asked
-    asked_by: UUID | None = None
-    request_id: int | None = None
-    face_to_face: bool = False
-
-    def story(self, **details: object) -> Story:
-        """What is kept of it."""
-        asked = self.asked
-        return Story(
-            asked.kind, asked.reason, asked.happened_on, asked.evidence, {**asked.details(), **details},
-            self.asked_by, self.request_id,
-        )  # fmt: skip
-
-    def apply(
-        self, rule: rules.Rule, *more: UUID, new: Newcomers = recording.NOBODY_NEW, touched: tuple[UUID, ...] = ()
-    ) -> UUID:  # fmt: skip
-        """Change the household, and others with it, by a rule."""
-        return apply(
-            self.session, self.actor, self.story(), [self.asked.household, *more], rule,
-            version=self.asked.version, new=new, touched=touched,
-        )  # fmt: skip
 
 
 def carry_out(going: Going) -> UUID:
     """Do what was asked; returns the change's id. Raises CannotChange and what else stands at each kind."""
     refuse_own(going.session, going.actor, going.asked.household)
     change = _ACTS[going.asked.kind](going)
+    _check_concerned(going, change)
     if going.asked.personal.document or going.asked.personal.phone:
         _flag_shared(going.session, change)
     _compare_anew(going.session, going.asked, change)
     return change
+
+
+def _check_concerned(going: Going, change: UUID) -> None:
+    """Refuse what was about another household than the one that was named, or about whoever carries it out, too."""
+    homes = select(ChangedHousehold.household_id).where(ChangedHousehold.change_id == change)
+    with seeing_all(going.session):  # one may have moved to where the actor sees nothing
+        changed = going.session.scalars(homes).all()
+    if going.asked.household not in changed:
+        raise UnusableChange(
+            "What is to be undone is not of this household.",
+            next_step="Name one of the households that were merged.",
+            field="other",
+        )
+    for home in changed:
+        refuse_own(going.session, going.actor, home)
 
 
 def _flag_shared(session: Session, change: UUID) -> None:
@@ -87,20 +71,10 @@ def _flag_shared(session: Session, change: UUID) -> None:
 
 def _compare_anew(session: Session, asked: Asked, change: UUID) -> None:
     """Whoever is on record otherwise now is compared with everybody anew, before their household is paid again."""
-    if not asked.personal.named:
-        return
-    homes = select(ChangedHousehold.household_id).where(ChangedHousehold.change_id == change)
-    forget(session, session.scalars(select(Person.id).where(Person.household_id.in_(homes))).all())
-    soon(session, "linking")
-
-
-def needed(asked: Asked, *names: str) -> None:
-    """Raise UnusableChange unless all of these were said."""
-    for name in names:
-        if getattr(asked, name) in (None, (), {}):
-            raise UnusableChange(
-                f"A change of the kind {asked.kind} needs: {name.replace('_', ' ')}.", field=name
-            )
+    corrected = bool(asked.personal.named)
+    if corrected or asked.kind in _LIVE_OTHERWISE:
+        homes = select(ChangedHousehold.household_id).where(ChangedHousehold.change_id == change)
+        anew(session, session.scalars(homes).all(), corrected=corrected)
 
 
 def _arrive(going: Going) -> UUID:
@@ -130,26 +104,8 @@ def _go(going: Going) -> UUID:
         return going.apply(lambda picture: rules.one_fewer(picture, home))
     person = asked.person
     change = going.apply(lambda picture: rules.went(picture, home, person, how))
-    _end_guardianships(going.session, change, person)
+    guardians.end_with(going.session, change, person)
     return change
-
-
-def _end_guardianships(session: Session, change: UUID, person: UUID) -> None:
-    session.execute(
-        update(Guardianship)
-        .where(
-            (Guardianship.child_id == person) | (Guardianship.guardian_id == person),
-            Guardianship.ended_on.is_(None),
-        )
-        .values(ended_on=_happened_on(session, change), ended_by=change)
-        .execution_options(synchronize_session=False)
-    )
-
-
-def _happened_on(session: Session, change: UUID) -> object:
-    return session.scalars(
-        select(HouseholdChange.happened_on).where(HouseholdChange.id == change)
-    ).one()
 
 
 def _return(going: Going) -> UUID:
@@ -182,46 +138,18 @@ def _correct(going: Going) -> UUID:
 
 
 def _give_role(going: Going) -> UUID:
-    needed(going.asked, "person")
     asked = going.asked
     person, role = asked.person, MemberRole(asked.kind)
+    if person is None and role is MemberRole.ALTERNATE:
+        return going.apply(lambda picture: rules.role_laid_down(picture, asked.household, role))
+    needed(asked, "person")
     assert person is not None
+    if role is MemberRole.ALTERNATE:
+        guardians.works_not_here(going.session, person)
     change = going.apply(lambda picture: rules.role_given(picture, asked.household, person, role))
     if role is not MemberRole.HEAD:
         own_facts.collects(going.session, person, asked.personal, asked.consent_on)
     return change
-
-
-def _appoint_guardian(going: Going) -> UUID:
-    asked, home = going.asked, going.asked.household
-    needed(asked, "person", "other", "reference", "decided_on", "decided_by")
-    assert asked.person is not None
-    assert asked.other is not None
-    child, guardian = asked.person, asked.other
-
-    def both_are_members(picture: Picture) -> Picture:
-        rules.member(picture, child, home)
-        rules.member(picture, guardian, home)
-        return picture
-
-    change = going.apply(both_are_members, touched=(child, guardian))
-    _end_guardianships_of(going.session, change, child)
-    going.session.execute(
-        insert(Guardianship).values(
-            id=ids.fresh(), child_id=child, guardian_id=guardian, reference=asked.reference,
-            decided_on=asked.decided_on, decided_by=asked.decided_by, begun_by=change,
-        )
-    )  # fmt: skip
-    return change
-
-
-def _end_guardianships_of(session: Session, change: UUID, child: UUID) -> None:
-    session.execute(
-        update(Guardianship)
-        .where(Guardianship.child_id == child, Guardianship.ended_on.is_(None))
-        .values(ended_on=_happened_on(session, change), ended_by=change)
-        .execution_options(synchronize_session=False)
-    )
 
 
 def _change_phone(going: Going) -> UUID:
@@ -266,6 +194,7 @@ def _split(going: Going) -> UUID:
 
     change = going.apply(rule, new=Newcomers(homes={new: columns}))
     own_facts.collects(going.session, collector, asked.personal, asked.consent_on)
+    carrying.on_split(going.session, going.actor, change, home, new, asked.needs)
     return change
 
 
@@ -319,6 +248,6 @@ _ACTS: Mapping[ChangeKind, Callable[[Going], UUID]] = {
     ChangeKind.HEAD: _give_role,
     ChangeKind.COLLECTOR: _give_role,
     ChangeKind.ALTERNATE: _give_role,
-    ChangeKind.GUARDIAN: _appoint_guardian,
+    ChangeKind.GUARDIAN: guardians.appoint,
     ChangeKind.PHONE: _change_phone,
 }

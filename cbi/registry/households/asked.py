@@ -88,6 +88,8 @@ class Asked:
     head: UUID | None = None
     collector: UUID | None = None
     same: Mapping[UUID, UUID] = field(default_factory=dict)
+    needs: Mapping[str, str] = field(default_factory=dict)
+    """Of a split: of each named need how many of those concerned leave, or `both`."""
     size: int | None = None
     area: str | None = None
     language: str | None = None
@@ -105,6 +107,8 @@ class Asked:
                 continue
             if name == "same":
                 told[name] = {str(one): str(stays) for one, stays in value.items()}
+            elif name == "needs":
+                told[name] = dict(value)
             elif name == "people":
                 told[name] = [str(each) for each in value]
             else:

@@ -12,6 +12,7 @@ from cbi.access.permissions import Permission
 from cbi.http.pages import Cursor, Limit, Page, page
 from cbi.http.requests import OfficeSession
 from cbi.http.routing import Router
+from cbi.registry.carried import to_reassess
 from cbi.registry.households import queries, requests, troubles
 from cbi.registry.households.models import HouseholdRequest
 from cbi.registry.households.recording import UnknownHome
@@ -20,6 +21,7 @@ from cbi.registry.households.schemas import (
     ConfirmedOut,
     ConfirmIn,
     HouseholdStoryOut,
+    ReassessmentOut,
     RefuseIn,
     SaidOut,
     TroubleOut,
@@ -100,6 +102,17 @@ def confirm_change(
 )
 def refuse_change(session: OfficeSession, actor: Confirmer, number: int, body: RefuseIn) -> None:
     requests.refuse(session, actor, number, body.remark)
+
+
+@router.get(
+    "/household-reassessments",
+    summary="Households whose needs or bands were carried over in a split or merge, and by when to look",
+)
+def list_reassessments(
+    session: OfficeSession, actor: Reader, limit: Annotated[int, Query(ge=1, le=1000)] = 200
+) -> list[ReassessmentOut]:
+    rows = session.execute(to_reassess(actor).limit(limit))
+    return [ReassessmentOut.of(*row) for row in rows]
 
 
 @router.get("/household-troubles", summary="Households that nobody can be paid for, and what to do")

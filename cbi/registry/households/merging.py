@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session, aliased
 
 from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
+from cbi.db import soon
 from cbi.errors import Conflict, NotFound
-from cbi.registry.households import rules
+from cbi.registry.households import carrying, rules
 from cbi.registry.households.models import (
     ChangedHousehold,
     ChangedPerson,
@@ -19,8 +20,9 @@ from cbi.registry.households.models import (
     HouseholdChange,
     MemberRole,
 )
-from cbi.registry.households.recording import Story, apply
+from cbi.registry.households.recording import FOLLOWING, Story, apply
 from cbi.registry.households.rules import Picture
+from cbi.registry.linkage.staff import refuse_own
 from cbi.registry.models import Gone, Person
 
 
@@ -59,15 +61,19 @@ def merge(
     the second. Raises NotPermitted, CannotChange, UnknownHome, ChangedMeanwhile, UnusableReason.
     """
     actor.require(Permission.HOUSEHOLD_CONFIRM)
+    for home in (kept, other):
+        refuse_own(session, actor, home)
     twice = {**_same_document(session, kept, other), **(same or {})}
     story = Story(
         ChangeKind.MERGED, reason, happened_on, evidence,
         {"with": [str(kept), str(other)], "same": len(twice)}, asked_by, request_id,
     )  # fmt: skip
-    return apply(
+    change = apply(
         session, actor, story, [kept, other],
         lambda picture: rules.merged(picture, kept, other, twice, size), version=version,
     )  # fmt: skip
+    carrying.on_merge(session, actor, change, kept, other)
+    return change
 
 
 def retire(
@@ -115,6 +121,8 @@ def undo_merge(
     homes = session.scalars(
         select(ChangedHousehold).where(ChangedHousehold.change_id == change)
     ).all()
+    for home in homes:
+        refuse_own(session, actor, home.household_id)
     people = session.scalars(select(ChangedPerson).where(ChangedPerson.change_id == change)).all()
 
     def back(picture: Picture) -> Picture:
@@ -129,7 +137,9 @@ def undo_merge(
         ChangeKind.UNMERGED, reason, details={"with": [str(each.household_id) for each in homes]},
         recorded_by=asked_by, request_id=request_id, undoes_id=change,
     )  # fmt: skip
-    return apply(session, actor, story, [each.household_id for each in homes], back)
+    undone = apply(session, actor, story, [each.household_id for each in homes], back)
+    soon(session, FOLLOWING)
+    return undone
 
 
 def _restored(

@@ -13,11 +13,11 @@ from cbi import clock, ids
 from cbi.keys import seal, unseal
 from cbi.messaging.outbox import queue
 from cbi.offices import office_of
+from cbi.registry.consent.models import Answer, Consent, How, Scope
 from cbi.registry.households.asked import Personal, UnusableChange, factor_of
 from cbi.registry.households.composition import born_year
 from cbi.registry.intake.facts import PersonFacts
 from cbi.registry.models import (
-    Consent,
     FactorKind,
     Household,
     PaymentAccount,
@@ -26,7 +26,7 @@ from cbi.registry.models import (
 )
 from cbi.registry.personal import PHONE, Sealer, normal_factor
 
-CONSENT_SCOPE, CONSENT_NOTICE = "assistance", "as told when the collector changed"
+CONSENT_NOTICE = "as told when the collector changed"
 
 
 def arriving(
@@ -136,8 +136,8 @@ def collects(
     if consent_on is not None:
         session.execute(
             insert(Consent).values(
-                id=ids.fresh(), person_id=person_id, scope=CONSENT_SCOPE, notice=CONSENT_NOTICE,
-                given_on=consent_on, recorded_at=clock.now(),
+                id=ids.fresh(), person_id=person_id, scope=Scope.ASSISTANCE, answer=Answer.GIVEN, how=How.IN_PERSON,
+                notice=CONSENT_NOTICE, said_on=consent_on, recorded_at=clock.now(),
             )
         )  # fmt: skip
 

@@ -28,6 +28,8 @@ from cbi.registry.models import Household, Person
 from cbi.scope import seeing_all
 
 LONGEST_EVIDENCE = 200
+FOLLOWING = "following"
+"""The job that lets what stages to the right hold against a household follow its people."""
 
 
 class ChangedMeanwhile(Conflict):

@@ -11,13 +11,13 @@ from sqlalchemy.orm import Session
 from cbi import clock
 from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
-from cbi.audit import reasons
+from cbi.audit import reasons, refusing
 from cbi.audit.record import record
 from cbi.errors import Conflict, Forbidden, NotFound
 from cbi.keys import seal, unseal
 from cbi.offices import office_of
 from cbi.registry.households import own_facts
-from cbi.registry.households.acting import Going, carry_out
+from cbi.registry.households.acting import carry_out
 from cbi.registry.households.asked import (
     AT_ONCE,
     NOTHING_PERSONAL,
@@ -25,6 +25,7 @@ from cbi.registry.households.asked import (
     Personal,
     read_facts,
 )
+from cbi.registry.households.going import Going
 from cbi.registry.households.models import ChangeKind, Decision, HouseholdRequest
 from cbi.registry.households.recording import LONGEST_EVIDENCE, UnknownHome
 from cbi.registry.models import Household, Person
@@ -149,7 +150,11 @@ def refuse(session: Session, actor: Actor, number: int, remark: str) -> None:
     """
     actor.require(Permission.HOUSEHOLD_CONFIRM)
     request = _waiting(session, actor, number)
-    _decide(session, actor, request, Decision.REFUSED, remark=reasons.plain(remark))
+    said = reasons.plain(remark)
+    _decide(session, actor, request, Decision.REFUSED, remark=said)
+    refusing.note(
+        session, actor, ("household", number), said, by=request.asked_by, at=request.asked_at, said=request.reason
+    )  # fmt: skip
 
 
 def lapse_due(session: Session) -> int:

@@ -185,6 +185,15 @@ def role_given(picture: Picture, home: UUID, person: UUID, role: MemberRole) -> 
     return checked(after, (home,))
 
 
+def role_laid_down(picture: Picture, home: UUID, role: MemberRole) -> Picture:
+    """Nobody has the role any more."""
+    active(picture, home)
+    before = picture.holder(home, role)
+    if before is None:
+        raise CannotChange("Nobody has this role.", next_step="See who has: cbi household show")
+    return picture.with_(replace(before, roles=before.roles - {role}))
+
+
 def split(
     picture: Picture, home: UUID, new: Home, leaving: Iterable[UUID], *, head: UUID, collector: UUID
 ) -> Picture:
@@ -247,7 +256,10 @@ def merged(
 
 
 def retired(picture: Picture, home: UUID, person: UUID, stays: UUID, size: int | None) -> Picture:
-    """Somebody is on record twice in the household: one record stays, and takes the roles of the other over."""
+    """Somebody is on record twice in the household: one record stays, and takes the roles of the other over.
+
+    Without a `size` the household has a member less where everybody was listed: the two records were counted as two.
+    """
     found = active(picture, home)
     who, kept = member(picture, person, home), member(picture, stays, home)
     if person == stays:
@@ -256,7 +268,9 @@ def retired(picture: Picture, home: UUID, person: UUID, stays: UUID, size: int |
     roles = kept.roles | who.roles
     if MemberRole.COLLECTOR in roles:
         roles -= {MemberRole.ALTERNATE}
-    after = picture.with_(gone, replace(kept, roles=roles), replace(found, size=size or found.size))
+    counted_twice = len(picture.present(home)) == found.size
+    together = size or found.size - counted_twice
+    after = picture.with_(gone, replace(kept, roles=roles), replace(found, size=together))
     return checked(after, (home,))
 
 

@@ -1,7 +1,7 @@
 """How households and their changes appear over the API: numbers, roles and initials, never a name or a number in full."""
 
 from datetime import date, datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel, Field
@@ -54,6 +54,12 @@ class ChangeIn(BaseModel):
     same: dict[UUID, UUID] = Field(
         default={},
         description="Of a merge: people of the other household, and who they are in this one.",
+    )
+    needs: dict[Annotated[str, Field(max_length=100)], Annotated[str, Field(max_length=4)]] = Field(
+        default={},
+        max_length=100,
+        description="Of a split: of each named need how many of those concerned leave, or `both`.",
+        examples=[{"disability": "1", "no shelter": "both"}],
     )
     size: int | None = Field(default=None, ge=1, le=60)
     area: str | None = Field(default=None, max_length=100)
@@ -215,3 +221,16 @@ class TroubleOut(BaseModel):
         return cls(
             household=number, household_id=household_id, trouble=what, next_step=NEXT_STEPS[what]
         )
+
+
+class ReassessmentOut(BaseModel):
+    """A household that went through a split or merge: so many needs and bands are carried over, and when to look again."""
+
+    household: str
+    household_id: UUID
+    reassess_by: date
+    carried_over: int
+
+    @classmethod
+    def of(cls, household_id: UUID, number: str, by: date, rows: int) -> "ReassessmentOut":
+        return cls(household=number, household_id=household_id, reassess_by=by, carried_over=rows)

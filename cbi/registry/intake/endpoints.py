@@ -9,6 +9,7 @@ from fastapi import Path as InPath
 from cbi.access.actor import Actor
 from cbi.access.guards import may
 from cbi.access.permissions import Permission
+from cbi.http.languages import Spoken
 from cbi.http.pages import Cursor, Limit, Page, page
 from cbi.http.requests import OfficeSession
 from cbi.http.routing import LARGEST_BODY, Router
@@ -47,6 +48,7 @@ def import_list(
     session: OfficeSession,
     actor: Importer,
     response: Response,
+    language: Spoken,
     file: Annotated[UploadFile, File(description="The list, or submissions of a form as JSON.")],
     mapping: Annotated[
         str | None, Form(description="A mapping file (YAML) for other column names.")
@@ -67,7 +69,7 @@ def import_list(
     )
     if result.repeated or result.dry_run:
         response.status_code = 200
-    return ImportedOut.of(result)
+    return ImportedOut.of(result, language)
 
 
 def _mapping(session: OfficeSession, text: str | None, form: UploadFile | None) -> ColumnMapping:
@@ -129,18 +131,23 @@ def show_import(session: OfficeSession, actor: Reader, import_id: UUID) -> Impor
     openapi_extra={LARGEST_BODY: _MANY_HOUSEHOLDS},
 )
 def send_households(
-    session: OfficeSession, actor: Importer, response: Response, body: SendHouseholds
+    session: OfficeSession,
+    actor: Importer,
+    response: Response,
+    language: Spoken,
+    body: SendHouseholds,
 ) -> SentOut:
     result, items = sending.send(session, actor, body.source, body.plain(), dry_run=body.dry_run)
     if result.repeated or result.dry_run:
         response.status_code = 200
-    return SentOut.of(result, items)
+    return SentOut.of(result, items, language)
 
 
 @router.get("/registry/rejected", summary="Rejected rows that have not ended, without their cells")
 def list_rejected(
     session: OfficeSession,
     actor: Reader,
+    language: Spoken,
     import_id: UUID | None = None,
     limit: Limit = 50,
     cursor: Cursor = None,
@@ -148,7 +155,7 @@ def list_rejected(
     return page(
         session,
         rejected.waiting_rows(actor, import_id),
-        RejectedRowOut.of,
+        lambda row: RejectedRowOut.of(row, language),
         by=[RejectedRow.id],
         limit=limit,
         cursor=cursor,
@@ -159,9 +166,9 @@ def list_rejected(
     "/registry/rejected/{row_id}", summary="A rejected row with its cells, for a stated purpose"
 )
 def open_rejected(
-    session: OfficeSession, actor: Importer, row_id: RowId, purpose: Purpose
+    session: OfficeSession, actor: Importer, language: Spoken, row_id: RowId, purpose: Purpose
 ) -> OpenedRowOut:
-    return OpenedRowOut.opened(rejected.opened(session, actor, [row_id], purpose)[0])
+    return OpenedRowOut.opened(rejected.opened(session, actor, [row_id], purpose)[0], language)
 
 
 @router.post(

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import cast
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 from psycopg import Connection
@@ -16,11 +16,12 @@ from cbi import clock, ids
 from cbi.db import Base, soon
 from cbi.fsp.messages import DeliveryMechanism
 from cbi.keys import Keyring
+from cbi.registry.consent import notices
+from cbi.registry.consent.models import Answer, Consent, How, Notice, Scope
 from cbi.registry.households.composition import born_year
 from cbi.registry.intake.facts import HouseholdFacts, PersonFacts
 from cbi.registry.models import (
     Band,
-    Consent,
     Household,
     Need,
     PaymentAccount,
@@ -29,8 +30,6 @@ from cbi.registry.models import (
 from cbi.registry.personal import CARD, PHONE, Sealer
 from cbi.registry.text import folded
 from cbi.scope import SEEN
-
-CONSENT_SCOPE = "assistance"
 
 _INSERT_HOUSEHOLDS = text(
     "INSERT INTO households (id, source, source_id, size, area, language, status, fingerprint, import_id, line,"
@@ -108,7 +107,7 @@ def land(
         },
     ).all()
     soon(session, "linking")
-    _add_people(session, Sealer(keys), notice, {each: by_id[each] for each in landed})
+    _add_people(session, Sealer(keys), notice, noted_by, {each: by_id[each] for each in landed})
     told = {"noted_on": noted_on, "source": source, "noted_by": noted_by, "noted_at": clock.now()}
     copy_rows(
         session,
@@ -137,9 +136,9 @@ def land(
 
 
 def _add_people(
-    session: Session, sealer: Sealer, notice: str, households: Mapping[UUID, Arrival]
-) -> None:
-    now = clock.now()
+    session: Session, sealer: Sealer, notice: str, noted_by: UUID | None, households: Mapping[UUID, Arrival]
+) -> None:  # fmt: skip
+    now, kept = clock.now(), notices.as_listed(session, notice)
     persons: list[dict[str, object]] = []
     accounts: list[dict[str, object]] = []
     consents: list[dict[str, object]] = []
@@ -168,13 +167,24 @@ def _add_people(
             if facts.is_recipient and household.consent_on:
                 consents.append(
                     {
-                        "id": ids.fresh(), "person_id": person_id, "scope": CONSENT_SCOPE, "notice": notice,
-                        "given_on": household.consent_on, "recorded_at": now,
+                        "id": ids.fresh(), "person_id": person_id, "scope": str(Scope.ASSISTANCE),
+                        "answer": str(Answer.GIVEN), "how": str(How.LIST), **_told(notice, kept, household.consent_on),
+                        "said_on": household.consent_on, "recorded_by": noted_by, "recorded_at": now,
                     }
                 )  # fmt: skip
     copy_rows(session, Person, persons)
     copy_rows(session, PaymentAccount, accounts)
     copy_rows(session, Consent, consents)
+
+
+def _told(notice: str, kept: Notice | None, on: date) -> dict[str, object]:
+    """Which notice a list says that people were given: the one that is kept here, or else the list's own words."""
+    is_kept = kept is not None and on <= kept.valid_until
+    return {
+        "notice": None if is_kept else notice,
+        "notice_code": kept.code if kept is not None and is_kept else None,
+        "notice_version": kept.version if kept is not None and is_kept else None,
+    }
 
 
 def _accounts_of(facts: PersonFacts) -> Iterable[tuple[str, str]]:
@@ -187,16 +197,23 @@ def _accounts_of(facts: PersonFacts) -> Iterable[tuple[str, str]]:
         )  # says nothing to anybody, and does not change when the person's telephone does
 
 
-def copy_rows(session: Session, table: type[Base], rows: Sequence[Mapping[str, object]]) -> None:
-    """Add rows to a table by COPY; all of them name the same columns."""
+def copy_rows(
+    session: Session,
+    table: type[Base],
+    rows: Sequence[Mapping[str, object]],
+    *,
+    returning: Sequence[str] = (),
+) -> list[tuple[Any, ...]]:
+    """Add rows to a table by COPY; all of them name the same columns. Returns the columns `returning`, in no order."""
     if not rows:
-        return
+        return []
     columns, name = list(rows[0]), table.__tablename__
-    listed = ", ".join(columns)
+    listed, told = ", ".join(columns), ", ".join(returning)
     # A table whose rows not everybody sees cannot be copied into: PostgreSQL has its rules looked at row by row.
-    landing = f"landing_{name}" if name in SEEN else name
+    landing = f"landing_{name}" if name in SEEN or returning else name
     # Only psycopg's own connection can COPY; SQLAlchemy hands it out from inside its pool.
     driver = cast(Connection, session.connection().connection.driver_connection)
+    found: list[tuple[Any, ...]] = []
     with driver.cursor() as cursor:
         if landing != name:
             empty = f"SELECT {listed} FROM {name} WHERE false"  # noqa: S608 - our names
@@ -205,5 +222,8 @@ def copy_rows(session: Session, table: type[Base], rows: Sequence[Mapping[str, o
             for row in rows:
                 copy.write_row([row[column] for column in columns])
         if landing != name:
-            cursor.execute(f"INSERT INTO {name} ({listed}) SELECT {listed} FROM {landing}")  # noqa: S608 - our names
+            added = f"INSERT INTO {name} ({listed}) SELECT {listed} FROM {landing}"  # noqa: S608 - our names
+            cursor.execute(f"{added} RETURNING {told}" if told else added)
+            found = cursor.fetchall() if told else []
             cursor.execute(f"DROP TABLE {landing}")
+    return found

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
-from cbi.db import Base, Instant, Ordinal, may_delete
+from cbi.db import Base, Instant, Ordinal, may_delete, may_update
 
 
 class ImportPart(Base):
@@ -59,6 +59,7 @@ class RowEnd(Base):
     __table_args__ = (
         CheckConstraint("(ending = 'dropped') = (reason IS NOT NULL)", name="dropped_with_reason"),
         Index(None, "import_id"),
+        {"info": may_update("cells")},
     )
 
     rejected_row_id: Mapped[int] = mapped_column(

@@ -12,6 +12,7 @@ from cbi.registry.intake.checks import Reason
 from cbi.registry.intake.rejected import OpenedRow
 from cbi.registry.intake.results import ImportResult
 from cbi.registry.intake.sending import Item, Pointed
+from cbi.registry.intake.wording import told
 from cbi.registry.schemas import ReasonOut
 
 MOST_HOUSEHOLDS = 1_000
@@ -82,10 +83,10 @@ class PointedReason(BaseModel):
     next_step: str
 
     @classmethod
-    def of(cls, pointed: Pointed) -> "PointedReason":
+    def of(cls, pointed: Pointed, language: str) -> "PointedReason":
+        reason = told(pointed.reason, language)
         return cls(
-            pointer=pointed.pointer, code=pointed.reason.code, message=pointed.reason.message,
-            next_step=pointed.reason.next_step,
+            pointer=pointed.pointer, code=reason.code, message=reason.message, next_step=reason.next_step
         )  # fmt: skip
 
 
@@ -99,13 +100,13 @@ class ItemOut(BaseModel):
     warnings: list[PointedReason]
 
     @classmethod
-    def of(cls, item: Item) -> "ItemOut":
+    def of(cls, item: Item, language: str) -> "ItemOut":
         return cls(
             index=item.index,
             source_id=item.source_id,
             outcome=item.outcome,
-            reasons=[PointedReason.of(each) for each in item.reasons],
-            warnings=[PointedReason.of(each) for each in item.warnings],
+            reasons=[PointedReason.of(each, language) for each in item.reasons],
+            warnings=[PointedReason.of(each, language) for each in item.warnings],
         )
 
 
@@ -125,14 +126,14 @@ class SentOut(BaseModel):
     households: list[ItemOut]
 
     @classmethod
-    def of(cls, result: ImportResult, items: list[Item]) -> "SentOut":
+    def of(cls, result: ImportResult, items: list[Item], language: str) -> "SentOut":
         return cls(
             import_id=result.import_id,
             dry_run=result.dry_run,
             repeated=result.repeated,
             **result.counts(),
             flags=dict(result.flags),
-            households=[ItemOut.of(item) for item in items],
+            households=[ItemOut.of(item, language) for item in items],
         )
 
 
@@ -147,14 +148,14 @@ class RejectedRowOut(BaseModel):
     reasons: list[ReasonOut]
 
     @classmethod
-    def of(cls, row: RejectedRow) -> "RejectedRowOut":
+    def of(cls, row: RejectedRow, language: str) -> "RejectedRowOut":
         return cls(
             id=row.id,
             import_id=row.import_id,
             sheet=row.sheet,
             line=row.line,
             source_id=row.source_id,
-            reasons=[ReasonOut.of(Reason.of(told)) for told in row.reasons],
+            reasons=[ReasonOut.of(Reason.of(kept), language) for kept in row.reasons],
         )
 
 
@@ -164,8 +165,8 @@ class OpenedRowOut(RejectedRowOut, ShownOnce):
     cells: dict[str, str]
 
     @classmethod
-    def opened(cls, found: OpenedRow) -> "OpenedRowOut":
-        return cls(**RejectedRowOut.of(found.row).model_dump(), cells=dict(found.cells))
+    def opened(cls, found: OpenedRow, language: str) -> "OpenedRowOut":
+        return cls(**RejectedRowOut.of(found.row, language).model_dump(), cells=dict(found.cells))
 
 
 class CorrectRow(BaseModel):

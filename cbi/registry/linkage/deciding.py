@@ -11,9 +11,11 @@ from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
 from cbi.audit import reasons
 from cbi.audit.record import record
+from cbi.db import soon
 from cbi.errors import Conflict, Invalid, NotFound
 from cbi.registry.households import merging
 from cbi.registry.linkage import queries, rules, staff
+from cbi.registry.linkage.finding import anew
 from cbi.registry.linkage.models import Finding, Pair, PairState, Verdict
 from cbi.registry.linkage.queries import Side
 from cbi.registry.linkage.rules import Said
@@ -97,6 +99,9 @@ def say(
     _add(session, actor, pair, found, why, kept=kept, settles=settles)
     if settles:
         _settle(session, pair, PairState(found.value), change)
+        soon(session, "releases")
+    if change is not None:
+        anew(session, {side.household_id for side in sides.values()}, corrected=False)
     record(
         session, actor, "registry.pair_said", "pair", pair.id, finding=found.value, settles=settles,
         per_mille=pair.per_mille,
@@ -105,19 +110,73 @@ def say(
 
 
 def take_back(session: Session, actor: Actor, pair_id: UUID, reason: str) -> Pair:
-    """Open a settled pair again, and part what was made one. Raises UnknownPair, PairSettled, and what undoing raises."""
+    """Open a settled pair again. What was made one is parted by two people: the first asks for it, and nothing changes.
+
+    Two people again can only stop money, so one person opens that. Raises UnknownPair, PairSettled, SaidAlready,
+    OwnRecord, UnusableReason, and what undoing raises.
+    """
     actor.require(Permission.REGISTRY_DECIDE)
     why = reasons.plain(clean(reason))
+    pair = _settled(session, actor, pair_id)
+    asked_by = None
+    if pair.state is PairState.SAME:
+        asked = undo_asked(session, pair)
+        if asked is None:
+            _add(session, actor, pair, Finding.UNDO_ASKED, why, kept=None, settles=False)
+            record(session, actor, "registry.pair_undo_asked", "pair", pair.id)
+            return pair
+        if asked.said_by == actor.id or actor.id is None:
+            raise SaidAlready(
+                "You asked for this yourself.",
+                next_step="Somebody else must look at this pair, too.",
+            )
+        asked_by = asked.said_by
+        parted = session.scalar(queries.standing(PairState.SAME).where(Pair.id == pair.id))
+        if pair.change_id is not None and parted is None:
+            merging.undo_merge(session, actor, pair.change_id, reason=why, asked_by=asked_by)
+    _add(session, actor, pair, Finding.TAKEN_BACK, why, kept=None, settles=False)
+    _settle(session, pair, PairState.OPEN, None)
+    anew(session, _homes(session, pair), corrected=False)
+    record(
+        session, actor, "registry.pair_taken_back", "pair", pair.id,
+        asked_by=str(asked_by) if asked_by else None,
+    )  # fmt: skip
+    return pair
+
+
+def uphold(session: Session, actor: Actor, pair_id: UUID, reason: str) -> Pair:
+    """Let two records stay one although somebody asked for them back; who asked may so withdraw it.
+
+    Raises UnknownPair, PairSettled, OwnRecord, UnusableReason.
+    """
+    actor.require(Permission.REGISTRY_DECIDE)
+    why = reasons.plain(clean(reason))
+    pair = _settled(session, actor, pair_id)
+    if undo_asked(session, pair) is None:
+        raise PairSettled("Nobody asked for these records back.", next_step="See who said what.")
+    _add(session, actor, pair, Finding.UPHELD, why, kept=None, settles=False)
+    record(session, actor, "registry.pair_upheld", "pair", pair.id)
+    return pair
+
+
+def undo_asked(session: Session, pair: Pair) -> Verdict | None:
+    """Who asked for two records back that were made one, while that waits for somebody else."""
+    said = queries.verdicts(session, [pair]).get(pair.id, [])
+    return said[-1] if said and said[-1].finding is Finding.UNDO_ASKED else None
+
+
+def _settled(session: Session, actor: Actor, pair_id: UUID) -> Pair:
+    """The pair, locked, for somebody who may speak of it. Raises UnknownPair, PairSettled, OwnRecord."""
     pair = _found(session, pair_id, lock=True)
     if pair.state is PairState.OPEN:
         raise PairSettled("This pair is not settled.", next_step="Say what you found out.")
-    parted = session.scalar(queries.standing(PairState.SAME).where(Pair.id == pair.id))
-    if pair.change_id is not None and parted is None:
-        merging.undo_merge(session, actor, pair.change_id, reason=why)
-    _add(session, actor, pair, Finding.TAKEN_BACK, why, kept=None, settles=False)
-    _settle(session, pair, PairState.OPEN, None)
-    record(session, actor, "registry.pair_taken_back", "pair", pair.id)
+    for home in _homes(session, pair):
+        staff.refuse_own(session, actor, home)
     return pair
+
+
+def _homes(session: Session, pair: Pair) -> set[UUID]:
+    return {side.household_id for side in queries.sides(session, [pair]).values()}
 
 
 def _found(session: Session, pair_id: UUID, *, lock: bool = False) -> Pair:

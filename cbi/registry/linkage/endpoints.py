@@ -64,11 +64,23 @@ def say_of_pair(session: OfficeSession, actor: Decider, pair_id: UUID, body: Say
     return _told(session, [pair])[0]
 
 
-@router.post("/registry/pairs/{pair_id}/take-back", summary="Open a settled pair again")
+@router.post(
+    "/registry/pairs/{pair_id}/take-back",
+    summary="Open a settled pair again; two people part what was made one",
+)
 def take_back_pair(
     session: OfficeSession, actor: Decider, pair_id: UUID, body: TakeBackPair
 ) -> PairOut:
     return _told(session, [deciding.take_back(session, actor, pair_id, body.reason)])[0]
+
+
+@router.post(
+    "/registry/pairs/{pair_id}/uphold", summary="Let two records stay one that somebody wants back"
+)
+def uphold_pair(
+    session: OfficeSession, actor: Decider, pair_id: UUID, body: TakeBackPair
+) -> PairOut:
+    return _told(session, [deciding.uphold(session, actor, pair_id, body.reason)])[0]
 
 
 @router.get("/registry/thresholds", summary="From what score pairs are asked about")

@@ -24,6 +24,11 @@ from cbi.access.permissions import Permission
 from cbi.audit.record import record
 from cbi.errors import Invalid
 from cbi.registry import personal
+from cbi.registry.consent.models import Scope
+from cbi.registry.consent.standing import said_no
+from cbi.registry.disclosing import disclosing
+from cbi.registry.disclosing.models import Form
+from cbi.registry.linkage import asking
 from cbi.registry.linkage.likeness import birth
 from cbi.registry.linkage.queries import comparable
 from cbi.registry.linkage.sounds import words
@@ -76,10 +81,14 @@ def key_in(text: str) -> bytes:
 
 
 def export(
-    session: Session, actor: Actor, key: bytes, *, salt: bytes | None = None
+    session: Session, actor: Actor, key: bytes, disclosure: int, *, salt: bytes | None = None
 ) -> Iterator[str]:
-    """The lines of a file about all our people; that it was made is written down. Raises NotPermitted."""
+    """The lines of a file about all our people, under the disclosure of that number; that it was made is written down.
+
+    Raises NotPermitted, NothingAllowsIt.
+    """
     actor.require(Permission.REGISTRY_EXCHANGE)
+    disclosing.allowing(session, Form.HASHES, number=disclosure)
     chosen = salt or secrets.token_bytes(16)
     hashes = sorted(
         {
@@ -90,21 +99,27 @@ def export(
     )
     counted = Counter(line.partition(" ")[0] for line in hashes)
     record(
-        session, actor, "exchange.exported", "exchange", _key_name(key), hashes=dict(counted), salt=chosen.hex()
+        session, actor, "exchange.exported", "exchange", _key_name(key), hashes=dict(counted), salt=chosen.hex(),
+        disclosure=disclosure,
     )  # fmt: skip
     yield f"cbi-exchange {VERSION} key {_key_name(key)} salt {chosen.hex()}"
     yield from hashes
 
 
-def check(session: Session, actor: Actor, lines: Iterable[str], key: bytes) -> Shared:
+def check(
+    session: Session, actor: Actor, lines: Iterable[str], key: bytes, disclosure: int
+) -> Shared:
     """Which of our people are in another agency's file; the question and its counts are written down.
 
-    Raises NotPermitted, UnusableExchangeFile, UnusableExchangeKey.
+    Raises NotPermitted, NothingAllowsIt, UnusableExchangeFile, UnusableExchangeKey, TooManyQuestions.
     """
     actor.require(Permission.REGISTRY_EXCHANGE)
+    disclosing.allowing(session, Form.HASHES, number=disclosure)
     rows = iter(lines)
     salt = _salt(next(rows, "").strip(), key)
     theirs = _theirs(rows)
+    counted = sum(map(len, theirs.values()))
+    asking.count(session, _key_name(key), counted)
     people = []
     for person, number, found in _ours(session, key, salt):
         if shared := tuple(kind for kind, digest in found if bytes.fromhex(digest) in theirs[kind]):
@@ -116,9 +131,39 @@ def check(session: Session, actor: Actor, lines: Iterable[str], key: bytes) -> S
     )
     record(
         session, actor, "exchange.checked", "exchange", _key_name(key), theirs=dict(told.theirs), ours=dict(told.ours),
-        people=len(people), salt=salt.hex(),
+        people=len(people), salt=salt.hex(), counted=counted, disclosure=disclosure,
     )  # fmt: skip
     return told
+
+
+def answer(
+    session: Session, actor: Actor, lines: Iterable[str], key: bytes, disclosure: int
+) -> Iterator[str]:
+    """The lines of an answer to another agency's file: to each of its hashes yes or no, and nothing else of ours.
+
+    Raises NotPermitted, NothingAllowsIt, UnusableExchangeFile, UnusableExchangeKey, TooManyQuestions.
+    """
+    actor.require(Permission.REGISTRY_EXCHANGE)
+    disclosing.allowing(session, Form.HASHES, number=disclosure)
+    rows = iter(lines)
+    salt = _salt(next(rows, "").strip(), key)
+    theirs = _theirs(rows)
+    counted = sum(map(len, theirs.values()))
+    asking.count(session, _key_name(key), counted)
+    known: dict[str, set[bytes]] = {kind: set() for kind in theirs}
+    for _, _, found in _ours(session, key, salt):
+        for kind, digest in found:
+            known[kind].add(bytes.fromhex(digest))
+    yes = {kind: len(asked & known[kind]) for kind, asked in theirs.items()}
+    record(
+        session, actor, "exchange.answered", "exchange", _key_name(key),
+        asked={kind: len(asked) for kind, asked in theirs.items()}, yes=yes, salt=salt.hex(),
+        counted=counted, disclosure=disclosure,
+    )  # fmt: skip
+    yield f"cbi-answer {VERSION} key {_key_name(key)} salt {salt.hex()}"
+    for kind in sorted(theirs):
+        for one in sorted(theirs[kind]):
+            yield f"{kind} {one.hex()} {'yes' if one in known[kind] else 'no'}"
 
 
 def _key_name(key: bytes) -> str:
@@ -157,13 +202,15 @@ def _theirs(rows: Iterable[str]) -> dict[str, set[bytes]]:
 def _ours(
     session: Session, key: bytes, salt: bytes
 ) -> Iterator[tuple[UUID, str, list[tuple[str, str]]]]:
-    """Everybody who is a member of a household now, with the hashes of what identifies them."""
+    """Every member of a household who has not said no to such checks, with the hashes of what identifies them."""
     after: UUID | None = None
     while True:
         some = select(Person, Household.source_id).join(
             Household, Household.id == Person.household_id
         )
-        some = some.where(*comparable(), Person.gone.is_(None))
+        some = some.where(
+            *comparable(), Person.gone.is_(None), ~said_no(Person.id, Scope.DUPLICATES)
+        )
         if after is not None:
             some = some.where(Person.id > after)
         rows = session.execute(some.order_by(Person.id).limit(_AT_ONCE)).all()

@@ -1,11 +1,12 @@
 """Compares people with everybody else in the registry: each newcomer once, and everybody again when the rules change."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import (
+    Select,
     any_,
     bindparam,
     delete,
@@ -14,20 +15,19 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 from sqlalchemy.types import Uuid
 
-from cbi import clock, ids
-from cbi.db import chunks
+from cbi import clock
+from cbi.db import chunks, soon
 from cbi.errors import Conflict
 from cbi.offices import office_of
-from cbi.registry.linkage import blocking, scoring
+from cbi.registry.linkage import blocking, keeping, scoring
 from cbi.registry.linkage.blocking import Blocking
 from cbi.registry.linkage.likeness import Likeness
-from cbi.registry.linkage.models import LinkedPerson, LinkKey, LinkWord, Pair, PairState
+from cbi.registry.linkage.models import LinkedPerson, LinkKey, LinkWord
 from cbi.registry.linkage.opening import opened
-from cbi.registry.linkage.queries import comparable, waiting
+from cbi.registry.linkage.queries import CORRECTED, DUE, comparable, members_due, waiting
 from cbi.registry.linkage.scoring import Rarity, Scored
 from cbi.registry.models import Person
 from cbi.scope import seeing_all
@@ -112,8 +112,38 @@ def catch_up(session: Session, at_most: int = 20 * CHUNK) -> Compared:
     return done
 
 
+def compare_members(session: Session, households: Select[UUID]) -> Compared:
+    """Compare the members of these households who came, or changed, since they were last compared; for what is paid now."""
+    done = NOTHING
+    if not session.scalar(select(members_due(households).exists())):
+        return done
+    _alone(session)
+    for people in chunks(session.scalars(members_due(households)).all(), CHUNK):
+        done += _compare(session, people)
+    return done
+
+
+def anew(session: Session, household_ids: Iterable[UUID], *, corrected: bool) -> None:
+    """Have everybody of these households compared anew by the next who compares; until then no cycle counts them.
+
+    `corrected`: somebody is on record otherwise than before, so no counter pays them until then, either. Else only
+    where they live or with whom has changed, and what was approved before goes on.
+    """
+    rules = CORRECTED if corrected else DUE
+    with seeing_all(session):
+        session.execute(
+            text(
+                "INSERT INTO linked_persons (person_id, rules, linked_at) SELECT id, :rules, :now FROM persons"
+                " WHERE household_id = ANY(CAST(:homes AS uuid[])) AND data_key IS NOT NULL ORDER BY id"
+                " ON CONFLICT (person_id) DO UPDATE SET rules = least(linked_persons.rules, excluded.rules)"
+            ),
+            {"homes": list(household_ids), "rules": rules, "now": clock.now()},
+        )
+    soon(session, "linking")
+
+
 def forget(session: Session, person_ids: Iterable[UUID]) -> None:
-    """Drop the keys of people: because they were erased, or so that they are compared anew with what is right now."""
+    """Drop the keys of people who were erased."""
     these = any_(bindparam(None, list(person_ids), ARRAY(Uuid)))
     session.execute(delete(LinkKey).where(LinkKey.person_id == these))
     session.execute(delete(LinkedPerson).where(LinkedPerson.person_id == these))
@@ -145,25 +175,33 @@ def _compare(session: Session, person_ids: Sequence[UUID]) -> Compared:
 
 def _compare_with_all(session: Session, person_ids: Sequence[UUID]) -> Compared:
     made = Blocking(office_of(session).keys)
-    people = opened(session, person_ids)
-    _keep_keys(session, made, person_ids, people.values())
-    _mark(session, person_ids)
-    pairs, crowded = _candidates(session, list(people))
-    scored = found = 0
-    for some in chunks(pairs, _AT_ONCE):
-        kept, looked_at = _scored(session, made, some)
-        scored, found = scored + looked_at, found + len(kept)
-        _keep_pairs(session, kept)
-    return Compared(len(person_ids), scored, found, crowded)
-
-
-def _keep_keys(
-    session: Session, made: Blocking, person_ids: Sequence[UUID], people: Iterable[Likeness]
-) -> None:
     these = any_(bindparam(None, list(person_ids), ARRAY(Uuid)))
     known = set(
         session.scalars(select(LinkedPerson.person_id).where(LinkedPerson.person_id == these))
     )
+    # Before they are opened: whoever changes one of them meanwhile waits for this row, and has them compared once more.
+    _mark(session, person_ids)
+    people = opened(session, person_ids)
+    _keep_keys(session, made, person_ids, people.values(), known)
+    pairs, crowded = _candidates(session, list(people))
+    asked = keeping.open_pairs_of(session, person_ids)
+    scored = found = 0
+    for some in chunks([pair for pair in pairs if pair not in asked], _AT_ONCE):
+        kept, looked_at = _scored(session, made, some)
+        scored, found = scored + looked_at, found + len(kept)
+        keeping.keep(session, kept)
+    for some in chunks(sorted(asked), _AT_ONCE):
+        kept, looked_at = _scored(session, made, some, all_of_them=True)
+        scored, found = scored + looked_at, found + len(kept)
+        keeping.keep(session, kept)
+    return Compared(len(person_ids), scored, found, crowded)
+
+
+def _keep_keys(
+    session: Session, made: Blocking, person_ids: Sequence[UUID], people: Iterable[Likeness],
+    known: Collection[UUID],
+) -> None:  # fmt: skip
+    these = any_(bindparam(None, list(person_ids), ARRAY(Uuid)))
     session.execute(delete(LinkKey).where(LinkKey.person_id == these))
     owners: list[UUID] = []
     hashes: list[int] = []
@@ -196,14 +234,20 @@ def _keep_keys(
 _SHARED = """
     WITH mine AS MATERIALIZED (SELECT person_id, hash, finer FROM link_keys WHERE person_id = ANY(:people)),
     shared AS MATERIALIZED (
-        SELECT k.hash, count(*) AS people FROM link_keys k JOIN (SELECT DISTINCT hash FROM mine) m ON m.hash = k.hash
-        GROUP BY k.hash HAVING count(*) > 1),
+        SELECT m.hash, n.people FROM (SELECT DISTINCT hash FROM mine) m CROSS JOIN LATERAL (
+            SELECT count(*) AS people FROM (
+                SELECT 1 FROM link_keys k WHERE k.hash = m.hash LIMIT CAST(:crowded AS bigint) + 1) few) n
+        WHERE n.people > 1),
     split AS MATERIALIZED (
-        SELECT k.hash, k.finer, count(*) AS people FROM link_keys k
-        JOIN (SELECT DISTINCT m.hash, m.finer FROM mine m JOIN shared s ON s.hash = m.hash WHERE s.people > :crowded) m
-            ON m.hash = k.hash AND m.finer = k.finer
-        GROUP BY k.hash, k.finer HAVING count(*) > 1)
+        SELECT m.hash, m.finer, n.people FROM (
+            SELECT DISTINCT m.hash, m.finer FROM mine m JOIN shared s ON s.hash = m.hash WHERE s.people > :crowded) m
+        CROSS JOIN LATERAL (
+            SELECT count(*) AS people FROM (
+                SELECT 1 FROM link_keys k WHERE k.hash = m.hash AND k.finer = m.finer
+                LIMIT CAST(:crowded AS bigint) + 1) few) n
+        WHERE n.people > 1)
 """
+"""Nobody is counted beyond one too many, so a step costs no more in a registry of a million than in one of a thousand."""
 _PAIRS = (
     _SHARED  # noqa: S608 - both parts are ours
     + """
@@ -228,18 +272,20 @@ def _candidates(session: Session, people: list[UUID]) -> tuple[list[tuple[UUID, 
 
 
 def _scored(
-    session: Session, made: Blocking, pairs: Sequence[tuple[UUID, UUID]]
-) -> tuple[list[Scored], int]:
+    session: Session, made: Blocking, pairs: Sequence[tuple[UUID, UUID]], *, all_of_them: bool = False
+) -> tuple[list[Scored], int]:  # fmt: skip
     people = opened(session, sorted({each for pair in pairs for each in pair}))
     listed = list(people.values())
     place = {one.person: at for at, one in enumerate(listed)}
     wanted = [
         (min(place[one], place[other]), max(place[one], place[other]))
         for one, other in pairs
-        if one in people and other in people and _worth_asking(people[one], people[other])
-    ]
+        if one in people and other in people
+        and (all_of_them or _worth_asking(people[one], people[other]))
+    ]  # fmt: skip
     found = scoring.score(
-        listed, wanted, _rarity(session, made, listed) if wanted else Rarity(0, {}), at_least_per_mille=KEPT
+        listed, wanted, _rarity(session, made, listed) if wanted else Rarity(0, {}),
+        at_least_per_mille=0 if all_of_them else KEPT,
     )  # fmt: skip
     return found, len(wanted)
 
@@ -269,29 +315,6 @@ def _rarity(session: Session, made: Blocking, people: Sequence[Likeness]) -> Rar
     counted: Mapping[str, int] = {hashes[number]: count for number, count in having}
     total = session.scalar(select(func.count()).select_from(LinkedPerson)) or 0
     return Rarity(total, counted)
-
-
-def _keep_pairs(session: Session, found: Sequence[Scored]) -> None:
-    """Keep what was found. A pair that is known and open gets its new score; one that was settled stays as it is."""
-    now = clock.now()
-    rows = [
-        {
-            "id": ids.fresh(), "first_id": min(each.first, each.second), "second_id": max(each.first, each.second),
-            "per_mille": each.per_mille, "levels": dict(each.levels), "model": scoring.model_version(),
-            "found_at": now, "state": PairState.OPEN,
-        }
-        for each in found
-    ]  # fmt: skip
-    for some in chunks(rows, 2_000):
-        new = upsert(Pair).values(some)
-        fresh = {name: new.excluded[name] for name in ("per_mille", "levels", "model")}
-        session.execute(
-            new.on_conflict_do_update(
-                index_elements=[Pair.first_id, Pair.second_id],
-                set_=fresh,
-                where=(Pair.state == PairState.OPEN),
-            )
-        )
 
 
 def _mark(session: Session, person_ids: Sequence[UUID]) -> None:

@@ -1,6 +1,6 @@
 """What is kept to find the same person twice: keyed hashes, pairs with their score, and what people said of each pair."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -62,15 +62,23 @@ class Pair(Base):
         CheckConstraint("first_id < second_id", name="in_order"),
         CheckConstraint("per_mille BETWEEN 0 AND 1000", name="per_mille"),
         CheckConstraint("change_id IS NULL OR state = 'same'", name="merged"),
+        CheckConstraint("now_per_mille BETWEEN 0 AND 1000", name="now_per_mille"),
         UniqueConstraint("first_id", "second_id"),
         Index(None, "second_id"),
-        {"info": may_update("per_mille", "levels", "model", "found_at", "state", "settled_at", "change_id")},
+        {
+            "info": may_update(
+                "per_mille", "now_per_mille", "levels", "model", "found_at", "state", "settled_at", "change_id"
+            )
+        },
     )  # fmt: skip
 
     id: Mapped[Key]
     first_id: Mapped[UUID] = mapped_column(Uuid)
     second_id: Mapped[UUID] = mapped_column(Uuid)
     per_mille: Mapped[int]
+    """The most that it came to by this model while it was open: by that it holds payment."""
+    now_per_mille: Mapped[int | None]
+    """What it comes to now, where facts were corrected since and it is less."""
     levels: Mapped[dict[str, Any]] = mapped_column(JSONB)
     """The name of the level of each comparison."""
     model: Mapped[str]
@@ -89,7 +97,11 @@ class Finding(StrEnum):
     ASK_AGAIN = "ask_again"
     """Nobody can tell yet: what was said before counts no more."""
     TAKEN_BACK = "taken_back"
-    """It was settled, and wrongly."""
+    """It was settled, and wrongly; or what is on record of them was corrected since."""
+    UNDO_ASKED = "undo_asked"
+    """Somebody wants two records back that were made one: it waits for somebody else."""
+    UPHELD = "upheld"
+    """Somebody else looked at that, and the record stays one."""
 
 
 class Verdict(Base):
@@ -159,3 +171,18 @@ class StaffMatch(Base):
     decided_by: Mapped[UUID | None] = mapped_column(Uuid)
     decided_at: Mapped[datetime | None]
     reason: Mapped[str | None]
+
+
+class ExchangeDay(Base):
+    """How many questions were asked under a key that is shared with another agency, by day; no more than were allowed."""
+
+    __tablename__ = "exchange_days"
+    __table_args__ = (
+        CheckConstraint("lines BETWEEN 0 AND most", name="bounded"),
+        {"info": may_update("lines", "most")},
+    )
+
+    key_name: Mapped[str] = mapped_column(primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    lines: Mapped[int]
+    most: Mapped[int]

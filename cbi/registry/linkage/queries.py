@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -28,9 +29,14 @@ from cbi.registry.import_models import Import
 from cbi.registry.linkage import rules
 from cbi.registry.linkage.blocking import RULES
 from cbi.registry.linkage.models import LinkedPerson, Pair, PairState, Thresholds, Verdict
+from cbi.registry.linkage.parted import has_parted, parted_from
 from cbi.registry.models import Gone, Household, Person
 
 ACTIVE = "active"
+DUE, CORRECTED = 0, -1
+"""Instead of the rules somebody was compared by: they are to be compared anew, as they live elsewhere or with others; or
+because they are on record otherwise.
+"""
 
 
 def comparable() -> tuple[ColumnElement[bool], ...]:
@@ -82,8 +88,12 @@ def standing(*states: PairState) -> Select[UUID]:
 
 
 def paired_households(*states: PairState) -> CompoundSelect[UUID]:
-    """Households with a member in such a pair, whatever programme they are in: the registry is one for all of them."""
+    """Households with a member in such a pair, whatever programme they are in: the registry is one for all of them.
+
+    A household that has split since is one for it still.
+    """
     return union(
+        _parted(*states),
         *(
             standing(*states)
             .where(person.gone.is_(None))
@@ -91,8 +101,19 @@ def paired_households(*states: PairState) -> CompoundSelect[UUID]:
                 person.household_id.label("household_id"), maintain_column_froms=True
             )
             for person in (_first, _second)
-        )
+        ),
     )
+
+
+def _parted(*states: PairState) -> Select[Any]:
+    """The other halves of such households, where they split while the question was open."""
+    asked = (
+        standing(*states).with_only_columns(
+            person.id.label("person_id"), Pair.found_at.label("since"), maintain_column_froms=True
+        )
+        for person in (_first, _second)
+    )
+    return parted_from(union(*asked))
 
 
 def in_question(household: ColumnElement[UUID] | QueryableAttribute[UUID]) -> ColumnElement[bool]:
@@ -109,8 +130,28 @@ def in_question(household: ColumnElement[UUID] | QueryableAttribute[UUID]) -> Co
         )  # fmt: skip
 
     return or_(
-        with_member(Pair.first_id, Pair.second_id), with_member(Pair.second_id, Pair.first_id)
-    )
+        with_member(Pair.first_id, Pair.second_id), with_member(Pair.second_id, Pair.first_id),
+        and_(has_parted(household), household.in_(_parted(PairState.OPEN, PairState.SAME))),
+    )  # fmt: skip
+
+
+def is_uncompared(
+    household: ColumnElement[UUID] | QueryableAttribute[UUID],
+) -> ColumnElement[bool]:
+    """Whether a household has a member who was never compared, or not with what is right of them now."""
+    member = aliased(Person)
+    compared = exists().where(LinkedPerson.person_id == member.id, LinkedPerson.rules != CORRECTED)
+    return exists().where(
+        member.household_id == household, member.gone.is_(None), member.data_key.is_not(None),
+        member.name.is_not(None), ~compared,
+    )  # fmt: skip
+
+
+def members_due(households: Select[UUID]) -> Select[UUID]:
+    """Members of these households who have not been compared as they are on record now, by whichever rules."""
+    done = exists().where(LinkedPerson.person_id == Person.id, LinkedPerson.rules > DUE)
+    wanted = select(Person.id).where(*comparable(), Person.gone.is_(None), ~done)
+    return wanted.where(Person.household_id.in_(households)).order_by(Person.id)
 
 
 def uncompared_households() -> Select[UUID]:

@@ -25,7 +25,7 @@ class SayOfPair(BaseModel):
 
 
 class TakeBackPair(BaseModel):
-    """Why a settled pair is opened again."""
+    """Why a settled pair is opened again, or why two records stay one."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -65,7 +65,10 @@ class PairOut(BaseModel):
 
     id: UUID
     state: PairState
-    per_mille: int
+    per_mille: int = Field(description="The most that it came to while it was open.")
+    now_per_mille: int | None = Field(
+        description="What it comes to now, where facts were corrected since and it is less."
+    )
     levels: dict[str, str]
     because: str
     found_at: datetime
@@ -78,7 +81,8 @@ class PairOut(BaseModel):
     ) -> "PairOut":
         both = (sides.get(pair.first_id), sides.get(pair.second_id))
         return cls(
-            id=pair.id, state=pair.state, per_mille=pair.per_mille, levels=pair.levels,
+            id=pair.id, state=pair.state, per_mille=pair.per_mille,
+            now_per_mille=pair.now_per_mille, levels=pair.levels,
             because=sentence(pair.levels), found_at=pair.found_at,
             sides=[SideOut.of(side) for side in both if side],
             said=[

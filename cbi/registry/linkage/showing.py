@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
 from cbi.registry import personal, viewing
+from cbi.registry.linkage import staff
 from cbi.registry.linkage.models import Pair
 from cbi.registry.models import Person
 from cbi.registry.personal import Clear
@@ -17,11 +18,16 @@ from cbi.registry.viewing import Field
 
 
 def opened(session: Session, actor: Actor, pair: Pair) -> Mapping[UUID, Clear]:
-    """Both people of a pair; that they were looked at, and for what, is written down in the same transaction."""
+    """Both people of a pair; that they were looked at, and for what, is written down in the same transaction.
+
+    Raises NotPermitted, OwnRecord where either record may be the actor's own.
+    """
     actor.require(Permission.PERSON_OPEN)
     people = session.scalars(
         select(Person).where(Person.id.in_([pair.first_id, pair.second_id]))
     ).all()
+    for home in {person.household_id for person in people}:
+        staff.refuse_own(session, actor, home)
     viewing.noted(
         session, actor, [person.id for person in people], tuple(Field), Purpose.SAME_PERSON
     )

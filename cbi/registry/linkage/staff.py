@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, any_, bindparam, exists, func, or_, select, update
@@ -11,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import QueryableAttribute, Session, aliased
 
 from cbi import clock, ids
-from cbi.access.actor import Actor
+from cbi.access.actor import SYSTEM, Actor
 from cbi.access.permissions import Permission
 from cbi.audit import reasons
 from cbi.audit.record import record
@@ -126,8 +127,18 @@ def _keep(session: Session, found: Sequence[tuple[Colleague, UUID]]) -> int:
         }
         for colleague, person in found
     ]  # fmt: skip
-    new = upsert(StaffMatch).values(rows).on_conflict_do_nothing().returning(StaffMatch.id)
-    return len(session.scalars(new).all())
+    new = session.execute(
+        upsert(StaffMatch)
+        .values(rows)
+        .on_conflict_do_nothing()
+        .returning(StaffMatch.id, StaffMatch.staff_kind, StaffMatch.staff_id, StaffMatch.person_id)
+    ).all()
+    for match_id, kind, staff_id, person in new:
+        record(
+            session, SYSTEM, "registry.staff_match_found", "staff_match", match_id, staff_kind=kind,
+            staff=str(staff_id), person=str(person),
+        )  # fmt: skip
+    return len(new)
 
 
 def listed(session: Session, actor: Actor) -> list[Listed]:
@@ -184,6 +195,14 @@ def is_own(kind: str, staff_id: Column, household: Column) -> ColumnElement[bool
     )  # fmt: skip
 
 
+def may_be_staff(person: ColumnElement[Any] | QueryableAttribute[Any]) -> ColumnElement[bool]:
+    """Whether somebody on record may be a member of staff or a teller: nobody has found that they are not."""
+    found = aliased(StaffMatch)
+    return exists().where(
+        found.person_id == person, or_(found.decision.is_(None), found.decision == SAME)
+    )
+
+
 def refuse_own(session: Session, actor: Actor, household: UUID) -> None:
     """Raise OwnRecord where the household may be that of whoever acts."""
     if actor.id is None:
@@ -193,6 +212,21 @@ def refuse_own(session: Session, actor: Actor, household: UUID) -> None:
     )  # fmt: skip
     if session.scalar(select(func.count()).where(is_own(actor.kind, mine, theirs))):
         raise _own()
+
+
+def own_households(session: Session, actor: Actor) -> Sequence[UUID]:
+    """The households with a member whom somebody else found to be whoever acts."""
+    if actor.id is None:
+        return []
+    with seeing_all(session):
+        return session.scalars(
+            select(Person.household_id)
+            .distinct()
+            .join(StaffMatch, StaffMatch.person_id == Person.id)
+            .where(
+                StaffMatch.staff_kind == actor.kind, StaffMatch.staff_id == actor.id, StaffMatch.decision == SAME
+            )
+        ).all()  # fmt: skip
 
 
 def _own() -> OwnRecord:

@@ -7,10 +7,12 @@ it is shown once and kept as a keyed hash only.
 import hmac
 import json
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 
 from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from cbi import clock, ids
@@ -71,16 +73,26 @@ class Received:
 
     number: int
     follow: str = field(repr=False)
+    is_new: bool = True
+    """False: the same form was sent before, and this is what came of it."""
 
 
-def register(session: Session, asked: Asked, *, language: str, agreed: bool) -> Received:
-    """Take in somebody's own request to be registered. Raises UnusableReferral, QueueFull."""
+def register(
+    session: Session, asked: Asked, *, language: str, agreed: bool, form: str = ""
+) -> Received:
+    """Take in somebody's own request to be registered.
+
+    `form` is the form's own key: the same words under the same key are one request, however often they are sent, and
+    lead to the same number. Raises UnusableReferral, QueueFull.
+    """
     _needed(asked, agreed=agreed)
-    return _take(session, ReferralKind.SELF, asked, language, None)
+    return _take(session, ReferralKind.SELF, asked, language, None, form)
 
 
-def refer(session: Session, key: str, asked: Asked, *, language: str, agreed: bool) -> Received:
-    """Take in a partner's referral; `agreed`: the person wants to be referred.
+def refer(
+    session: Session, key: str, asked: Asked, *, language: str, agreed: bool, form: str = ""
+) -> Received:
+    """Take in a partner's referral; `agreed`: the person wants to be referred, `form` as in `register`.
 
     Raises UnknownPartner, UnusableReferral, QueueFull.
     """
@@ -95,17 +107,17 @@ def refer(session: Session, key: str, asked: Asked, *, language: str, agreed: bo
             next_step="Check the key, or ask the office for a new one.",
         )
     _needed(asked, agreed=agreed)
-    return _take(session, ReferralKind.PARTNER, asked, language, partner)
+    return _take(session, ReferralKind.PARTNER, asked, language, partner, form)
 
 
-def question(session: Session, asked: Asked, *, language: str) -> Received:
-    """Take in a question. It needs no name; a telephone only from whoever wants to be called.
+def question(session: Session, asked: Asked, *, language: str, form: str = "") -> Received:
+    """Take in a question. It needs no name; a telephone only from whoever wants to be called; `form` as in `register`.
 
     Raises UnusableReferral, QueueFull.
     """
     if not clean(asked.words):
         raise UnusableReferral("Write your question.", field="words")
-    return _take(session, ReferralKind.QUESTION, asked, language, None)
+    return _take(session, ReferralKind.QUESTION, asked, language, None, form)
 
 
 def _needed(asked: Asked, *, agreed: bool) -> None:
@@ -128,8 +140,20 @@ def _take(
     asked: Asked,
     language: str,
     partner: ReferralPartner | None,
+    form: str,
 ) -> Received:
     office = office_of(session)
+    phone = _number(session, asked.phone)
+    if len(clean(asked.name)) > LONGEST_NAME or len(clean(asked.words)) > LONGEST_WORDS:
+        raise UnusableReferral(f"Write at most {LONGEST_WORDS} characters.", field="words")
+    said = {
+        "name": clean(asked.name), "phone": phone or "", "size": plain_digits(asked.size).strip(),
+        "area": clean(asked.area)[:LONGEST_NAME], "words": clean(asked.words),
+    }  # fmt: skip
+    follow = _follow(session, f"{form}/{kind}/{partner and partner.code}", said if form else None)
+    follow_index = office.keys.fingerprint(_FOLLOW, follow)
+    if before := _before(session, follow_index, follow):
+        return before
     waiting = session.scalar(
         select(func.count()).select_from(Referral).where(Referral.state == ReferralState.WAITING)
     )
@@ -138,32 +162,55 @@ def _take(
             "Too many requests wait for us today.",
             next_step=f"Come back tomorrow, or call {office.hotline}.",
         )
-    phone = _number(session, asked.phone)
-    if len(clean(asked.name)) > LONGEST_NAME or len(clean(asked.words)) > LONGEST_WORDS:
-        raise UnusableReferral(f"Write at most {LONGEST_WORDS} characters.", field="words")
-    follow = f"{secrets.randbelow(10**_FOLLOW_DIGITS):0{_FOLLOW_DIGITS}d}"
     referral_id, key = ids.fresh(), new_key()
-    said = {
-        "name": clean(asked.name), "phone": phone or "", "size": plain_digits(asked.size).strip(),
-        "area": clean(asked.area)[:LONGEST_NAME], "words": clean(asked.words),
-    }  # fmt: skip
-    referral = Referral(
-        id=referral_id, kind=kind, partner_id=partner and partner.id, state=ReferralState.WAITING,
-        language=language if language in office.languages else office.languages[0],
-        data_key=Wrapper(office.keys, KEYS).wrap(key, place(referral_id)),
-        words=seal(key, json.dumps(said, ensure_ascii=False), place(referral_id)),
-        phone_index=office.keys.fingerprint(PHONE, phone) if phone else None,
-        follow_index=office.keys.fingerprint(_FOLLOW, follow), received_at=clock.now(),
+    number = session.scalar(
+        insert(Referral)
+        .values(
+            id=referral_id, kind=kind, partner_id=partner and partner.id, state=ReferralState.WAITING,
+            language=language if language in office.languages else office.languages[0],
+            data_key=Wrapper(office.keys, KEYS).wrap(key, place(referral_id)),
+            words=seal(key, json.dumps(said, ensure_ascii=False), place(referral_id)),
+            phone_index=office.keys.fingerprint(PHONE, phone) if phone else None,
+            follow_index=follow_index, received_at=clock.now(),
+        )
+        .on_conflict_do_nothing(index_elements=["follow_index"])
+        .returning(Referral.number)
     )  # fmt: skip
-    session.add(referral)
-    session.flush()
+    if (
+        number is None
+    ):  # the same form came at this very moment: this has waited until that was taken in
+        before = _before(session, follow_index, follow)
+        assert before is not None
+        return before
     record(
-        session, SYSTEM, "referral.received", "referral", referral_id, number=referral.number, kind=str(kind),
+        session, SYSTEM, "referral.received", "referral", referral_id, number=number, kind=str(kind),
         partner=partner.code if partner else None,
     )  # fmt: skip
-    return Received(
-        referral.number, "-".join(follow[at : at + 4] for at in range(0, len(follow), 4))
+    return Received(number, _grouped(follow))
+
+
+def _follow(session: Session, form: str, said: Mapping[str, str] | None) -> str:
+    """The word by which a sender looks up the answer: drawn, or following from the form and what was written in it.
+
+    What somebody sends again after changing it is another request.
+    """
+    if said is None:
+        return f"{secrets.randbelow(10**_FOLLOW_DIGITS):0{_FOLLOW_DIGITS}d}"
+    told = json.dumps([form, said], ensure_ascii=False, sort_keys=True)
+    drawn = hmac.digest(
+        office_of(session).keys.derive("registry/referral forms"), told.encode(), sha256
     )
+    return f"{int.from_bytes(drawn) % 10**_FOLLOW_DIGITS:0{_FOLLOW_DIGITS}d}"
+
+
+def _before(session: Session, follow_index: bytes, follow: str) -> Received | None:
+    """What came of the same form, if it was taken in before."""
+    number = session.scalar(select(Referral.number).where(Referral.follow_index == follow_index))
+    return None if number is None else Received(number, _grouped(follow), is_new=False)
+
+
+def _grouped(follow: str) -> str:
+    return "-".join(follow[at : at + 4] for at in range(0, len(follow), 4))
 
 
 def _number(session: Session, typed: str) -> str | None:

@@ -16,6 +16,7 @@ from cbi.audit import reasons
 from cbi.audit.record import record
 from cbi.errors import Conflict, Forbidden, Invalid, NotFound
 from cbi.offices import office_of
+from cbi.registry.linkage.staff import refuse_own
 from cbi.registry.models import Household
 from cbi.registry.scorecards import assessing, landing, versions
 from cbi.registry.scorecards.definition import Form
@@ -127,12 +128,14 @@ def decide(
     reassessment: int | None = None,
 ) -> Appeal:
     """Decide an appeal with a reason that the household is told. `changed` says what comes of it: `answers` for the long
-    form of the scorecard in use (a reassessment is made of them), or a `reassessment` that somebody made since.
+    form of the scorecard in use (a reassessment is made of them), or a `reassessment` that somebody made since. Of being
+    left out of a cycle it says that this was wrong: where the programme pays arrears, the next cycle makes up for it.
 
-    Raises UnknownAppeal, OwnDecision, AppealDecided, UnusableOutcome, UnusableAssessment, UnusableReason.
+    Raises UnknownAppeal, OwnDecision, AppealDecided, UnusableOutcome, UnusableAssessment, UnusableReason, OwnRecord.
     """
     actor.require(Permission.APPEAL_DECIDE)
     row = find(session, number)
+    refuse_own(session, actor, row.household_id)
     makers = {row.against, row.lodged_by}
     if row.assessment_id is not None:
         makers |= _accepters(session, row.assessment_id)
@@ -147,9 +150,14 @@ def decide(
             "An appeal ends with `stands`, or with `changed` and what comes of it.",
             next_step="Say stands or changed.",
         )
+    if row.assessment_id is None and (answers is not None or reassessment is not None):
+        raise UnusableOutcome(
+            "This appeal is about being left out of a cycle, and no assessment comes of it.",
+            next_step="Say stands or changed; a new assessment is made by itself: cbi assess one",
+        )
     if row.outcome is not None:
         raise _decided(number)
-    comes = reassessment
+    comes = None
     if outcome == CHANGED and row.assessment_id is not None:
         comes = _new(session, actor, row, told, answers, on, reassessment)
     moved = session.scalar(
@@ -198,6 +206,11 @@ def _new(
     old = assessing.find(session, appeal.assessment_id)
     if answers is not None and reassessment is None:
         kept = versions.find(session, old.scorecard)
+        if _counts_now(session, old) == actor.id:
+            raise OwnDecision(
+                "The assessment that counts now is yours, so somebody else must put another in its place.",
+                next_step="Ask a colleague with the permission appeal.decide.",
+            )
         day = on or clock.today(office_of(session).timezone)
         given = Answered(appeal.household_id, answers, day, f"appeal {appeal.id}", reason)
         return assessing.land_one(session, actor, kept, Form.LONG, given, apart=True).id
@@ -207,6 +220,8 @@ def _new(
             Assessment.household_id == appeal.household_id,
             Assessment.scorecard == old.scorecard,
             Assessment.id > old.id,
+            Assessment.assessed_on >= old.assessed_on,
+            Assessment.band.is_not(None),
             Assessment.noted_at >= appeal.lodged_at,
             Assessment.noted_by.is_distinct_from(appeal.against),
             landing.counts(),
@@ -219,6 +234,14 @@ def _new(
             next_step="Give the answers, or --reassessment NUMBER.",
         )
     return new.id
+
+
+def _counts_now(session: Session, old: Assessment) -> UUID | None:
+    """Who made the assessment that new answers would put right: not always the one that was appealed."""
+    made = select(Assessment.noted_by).where(
+        Assessment.household_id == old.household_id, Assessment.scorecard == old.scorecard, landing.counts()
+    )  # fmt: skip
+    return session.scalar(made.order_by(Assessment.id.desc()).limit(1))
 
 
 def find(session: Session, number: int) -> Appeal:

@@ -12,18 +12,19 @@ from sqlalchemy.orm import Session
 from cbi import clock
 from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
-from cbi.audit import reasons
+from cbi.audit import reasons, refusing
 from cbi.audit.record import record
 from cbi.errors import Conflict, Forbidden, Invalid, NotFound
 from cbi.offices import office_of
 from cbi.registry import viewing
 from cbi.registry.intake.checks import Unusable
+from cbi.registry.linkage.staff import refuse_own
 from cbi.registry.models import Household, Person
 from cbi.registry.purposes import Purpose
 from cbi.registry.scorecards import landing, versions
 from cbi.registry.scorecards.definition import Form, Kind, Scorecard
 from cbi.registry.scorecards.landing import Answered, Landed
-from cbi.registry.scorecards.models import Assessment, AssessmentDecision
+from cbi.registry.scorecards.models import AnswerKey, Assessment, AssessmentDecision
 from cbi.registry.scorecards.sealing import AnswerSealer, place
 from cbi.registry.text import plain_digits
 
@@ -59,7 +60,10 @@ class AssessmentDecided(Conflict):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Opened:
-    """An assessment with what was answered and why the score is what it is; for caseworkers. None: erased."""
+    """An assessment with what was answered and why the score is what it is; for caseworkers. None: erased.
+
+    Where the answers alone were destroyed, because they were kept as long as they may be, `content` has the reasons.
+    """
 
     row: Assessment
     scorecard: Scorecard
@@ -80,9 +84,10 @@ def assess(
 ) -> Landed:
     """Score what one household answered, with the version in use. `reason`: why it puts an earlier one right.
 
-    Raises UnknownScorecard, UnusableAssessment, UnusableReason.
+    Raises UnknownScorecard, UnusableAssessment, UnusableReason, OwnRecord.
     """
     actor.require(Permission.ASSESS)
+    refuse_own(session, actor, household.id)
     kept = versions.find(session, scorecard)
     refuse_missing_form(kept.scorecard, form)
     today = clock.today(office_of(session).timezone)
@@ -166,6 +171,7 @@ def _decide(
 ) -> Assessment:
     actor.require(Permission.ASSESSMENT_CONFIRM)
     row = find(session, number)
+    refuse_own(session, actor, row.household_id)
     if row.noted_by == actor.id:
         raise OwnAssessment(
             "You made this assessment, so somebody else must decide about it.",
@@ -189,6 +195,9 @@ def _decide(
     record(
         session, actor, f"assessment.{decision}", "household", row.household_id, assessment=row.id
     )
+    if reason is not None:
+        which = ("assessment", row.id)
+        refusing.note(session, actor, which, reason, by=row.noted_by, at=row.noted_at, said=row.reason)  # fmt: skip
     return row
 
 
@@ -226,10 +235,14 @@ def open_(
     row = find(session, number)
     kept = versions.find(session, row.scorecard, row.version)
     viewing.noted(session, actor, [row.person_id], [ANSWERS], purpose)
-    data_key = session.scalar(select(Person.data_key).where(Person.id == row.person_id))
+    data_key, *own = session.execute(
+        select(Person.data_key, AnswerKey.id, AnswerKey.data_key)
+        .outerjoin(AnswerKey, AnswerKey.assessment_id == row.id)
+        .where(Person.id == row.person_id)
+    ).one_or_none() or (None, None, None)
     content = None
     if data_key is not None:
         where = place(row.household_id, row.scorecard, row.version, row.form, row.assessed_on)
         sealer = AnswerSealer(office_of(session).keys)
-        content = sealer.open(row.person_id, data_key, where, row.content)
+        content = sealer.open(row.person_id, data_key, where, row.content, *own)
     return Opened(row, kept.scorecard, content)

@@ -66,6 +66,12 @@ class Indicator:
     most: Number | None = None
     optional: bool = False
     is_: Expression | None = None
+    points_of: Mapping[str, Number] = field(init=False, compare=False, repr=False)
+    """The points of each answer, by its code."""
+
+    def __post_init__(self) -> None:
+        told = {option.code: option.points for option in self.options}
+        object.__setattr__(self, "points_of", told)
 
     @property
     def is_asked(self) -> bool:

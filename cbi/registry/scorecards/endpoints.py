@@ -8,6 +8,7 @@ from fastapi import Depends, File, Form, Path, Query, Response, UploadFile
 from cbi.access.actor import Actor
 from cbi.access.guards import may
 from cbi.access.permissions import Permission
+from cbi.http.languages import Spoken
 from cbi.http.pages import Cursor, Limit, Page, page
 from cbi.http.requests import OfficeSession
 from cbi.http.routing import Router
@@ -115,6 +116,7 @@ def take_in(
     session: OfficeSession,
     actor: Assessor,
     response: Response,
+    language: Spoken,
     file: Annotated[UploadFile, File(description="The form as it was written, filled in.")],
     *,
     dry_run: Annotated[bool, Form(description="Check everything, and change nothing.")] = False,
@@ -122,7 +124,7 @@ def take_in(
     result = forms.take_in(session, actor, file.file, dry_run=dry_run)
     if result.dry_run or not result.taken:
         response.status_code = 200
-    return TakenInOut.of(result)
+    return TakenInOut.of(result, language)
 
 
 @router.get("/assessments", summary="A household's assessments, the latest first, without answers")

@@ -15,13 +15,12 @@ from cbi.audit.record import record
 from cbi.db import chunks
 from cbi.errors import Invalid, NotFound
 from cbi.offices import office_of
-from cbi.registry import naming, row_tokens
+from cbi.registry import naming, returned_sheets
 from cbi.registry.areas.models import Area
 from cbi.registry.intake.checks import Reason, Unusable
 from cbi.registry.intake.facts import Outcome
-from cbi.registry.intake.files import File, Table, opened
+from cbi.registry.intake.files import File, opened
 from cbi.registry.intake.mapping import missing_columns
-from cbi.registry.intake.reports import write_annotated
 from cbi.registry.intake.results import RowNote, count_reasons
 from cbi.registry.models import Household
 from cbi.registry.scorecards import assessing, form_files, landing, versions
@@ -169,18 +168,21 @@ def write_report(
     result: TakenIn, content: Path | BinaryIO, target: Path | BinaryIO, cover: Iterable[str] = ()
 ) -> None:
     """Write a copy of the user's own file (XLSX) with the reasons beside the rows, and the numbers in front."""
-    with opened(content) as file:
-        table = next(_tables(file))
-        write_annotated(
-            file, target, result.rows, headers={table.sheet: (table.header_line, len(table.columns))},
-            summary=_summary(result), cover=cover,
-        )  # fmt: skip
+    returned_sheets.write_report(
+        result.rows, content, target, token_columns, summary=_summary(result), cover=cover
+    )
 
 
 def _take(
     session: Session, actor: Actor, file: File, *, dry_run: bool, progress: Callable[[int], None]
 ) -> TakenIn:
-    table, number = _find_table(file)
+    returned = returned_sheets.find(file, token_columns)
+    if returned is None:
+        raise NotAnAssessmentForm(
+            "No row of this file has the token of an assessment form.",
+            next_step="Hand in the file as it was written (cbi scorecard form), filled in.",
+        )
+    table, number = returned
     known = session.get(AssessmentForm, number)
     if known is None:
         raise UnknownAssessmentForm(
@@ -300,31 +302,6 @@ def _ambiguous(session: Session, households: Sequence[Household]) -> set[str]:
     """Numbers that several sources use."""
     found = naming.by_number(session, [each.source_id for each in households])
     return {number for number, each in found.items() if isinstance(each, str)}
-
-
-def _tables(file: File) -> Iterator[Table]:
-    for name in file.sheets:
-        try:
-            table = file.table(name)
-        except Invalid:
-            continue
-        if any(True for _ in token_columns(table.columns)):
-            yield table
-
-
-def _find_table(file: File) -> tuple[Table, int]:
-    """Where the rows are, and the number of the form that their tokens name. Raises NotAnAssessmentForm."""
-    for table in _tables(file):
-        places = list(token_columns(table.columns))
-        for line in table.lines:
-            for place in places:
-                given = row_tokens.read(line.cells[place]) if place < len(line.cells) else None
-                if given is not None:
-                    return file.table(table.sheet), given.sheet
-    raise NotAnAssessmentForm(
-        "No row of this file has the token of an assessment form.",
-        next_step="Hand in the file as it was written (cbi scorecard form), filled in.",
-    )
 
 
 def _summary(result: TakenIn) -> Iterator[tuple[str, ...]]:

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, any_, bindparam, case, exists, insert, or_, select
+from sqlalchemy import BigInteger, any_, bindparam, case, exists, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 from sqlalchemy.orm import Session
 from sqlalchemy.types import Uuid
@@ -15,12 +15,13 @@ from cbi import clock
 from cbi.access.actor import Actor
 from cbi.offices import office_of
 from cbi.registry.intake.checks import Unusable
+from cbi.registry.intake.landing import copy_rows
 from cbi.registry.models import Band as NotedBand
 from cbi.registry.models import Household, Person
 from cbi.registry.scorecards import facts, scoring
 from cbi.registry.scorecards.definition import Form
-from cbi.registry.scorecards.models import Assessment, AssessmentDecision
-from cbi.registry.scorecards.sealing import AnswerSealer, place
+from cbi.registry.scorecards.models import AnswerKey, Assessment, AssessmentDecision
+from cbi.registry.scorecards.sealing import AnswerSealer, Sealed, place
 from cbi.registry.scorecards.versions import ACCEPTED, Kept
 from cbi.registry.text import folded
 
@@ -58,6 +59,7 @@ class Last:
     id: int
     form: str
     band: str | None
+    on: date
     noted_at: Any
 
 
@@ -115,6 +117,7 @@ def land(
     sealer, now = AnswerSealer(office_of(session).keys), clock.now()
     found: list[Unusable | None] = []
     rows: list[dict[str, Any]] = []
+    keyed: list[Sealed] = []
     for each in given:
         household = each.household_id
         try:
@@ -131,6 +134,12 @@ def land(
                     "To put that right, give a reason; a new visit counts as a new assessment"
                     f" {kept.scorecard.again_after_days} days after the last one.",
                 )
+            if is_correction and before is not None and each.on < before.on:
+                # The band of the later day would go on counting, and nothing would be put right.
+                raise Unusable(
+                    "earlier", f"What this would put right is of a later day: {before.on}.",
+                    "Give the day on which it was found out.",
+                )  # fmt: skip
         except Unusable as problem:
             found.append(problem)
             continue
@@ -141,11 +150,12 @@ def land(
             "answers": each.answers, "facts": told[each.on][household], "reasons": scored.reasons,
         }  # fmt: skip
         where = place(household, kept.code, kept.version, form, each.on)
+        keyed.append(sealer.seal(person_id, data_key, where, content))
         rows.append(
             {
                 "household_id": household, "person_id": person_id, "scorecard": kept.code,
-                "version": kept.version, "form": form, "assessed_on": each.on, "source": each.source,
-                "content": sealer.seal(person_id, data_key, where, content),
+                "version": kept.version, "form": str(form), "assessed_on": each.on, "source": each.source,
+                "content": keyed[-1].content,
                 "score_hundredths": scored.score, "band": scored.band,
                 "corrects": before.id if is_correction and before else None,
                 "reason": each.reason if is_correction else None,
@@ -155,6 +165,14 @@ def land(
             }
         )  # fmt: skip
     _insert(session, rows)
+    copy_rows(
+        session,
+        AnswerKey,
+        [
+            {"id": sealed.key_id, "assessment_id": row["id"], "data_key": sealed.key}
+            for row, sealed in zip(rows, keyed, strict=True)
+        ],
+    )
     note_bands(session, kept.key, [row for row in rows if not row["needs_second"]])
     landed = iter(rows)
     return [problem or _landed(next(landed)) for problem in found]
@@ -167,8 +185,9 @@ def of_rows(
     if not given:
         return {}
     rows = session.execute(
-        select(Assessment, Person.data_key)
+        select(Assessment, Person.data_key, AnswerKey.id, AnswerKey.data_key)
         .join(Person, Person.id == Assessment.person_id)
+        .outerjoin(AnswerKey, AnswerKey.assessment_id == Assessment.id)
         .where(
             Assessment.form_id == given[0].form_id,
             Assessment.form_row
@@ -177,18 +196,19 @@ def of_rows(
     )
     sealer = AnswerSealer(office_of(session).keys)
     found: dict[int | None, tuple[dict[str, Any], date]] = {}
-    for row, data_key in rows:
+    for row, data_key, key_id, key in rows:
         answers: dict[str, Any] = {}
         if data_key is not None:
             where = place(row.household_id, row.scorecard, row.version, row.form, row.assessed_on)
-            answers = sealer.open(row.person_id, data_key, where, row.content)["answers"]
+            opened = sealer.open(row.person_id, data_key, where, row.content, key_id, key)
+            answers = opened.get("answers", {})
         found[row.form_row] = (answers, row.assessed_on)
     return found
 
 
 def note_bands(session: Session, key: str, made: Sequence[Mapping[str, Any]]) -> None:
     """Write the bands of assessments that count, given by their columns, where programmes read them."""
-    values = [
+    bands = [
         {
             "household_id": row["household_id"], "scorecard": key,
             "scorecard_version": row["version"], "band": folded(row["band"]), "word": row["band"],
@@ -198,17 +218,14 @@ def note_bands(session: Session, key: str, made: Sequence[Mapping[str, Any]]) ->
         for row in made
         if row["band"] is not None
     ]  # fmt: skip
-    if values:
-        session.execute(insert(NotedBand), values)
+    copy_rows(session, NotedBand, bands)
 
 
 def _insert(session: Session, rows: list[dict[str, Any]]) -> None:
     """Add the rows, and write their numbers into them."""
-    if not rows:
-        return
-    statement = insert(Assessment).returning(Assessment.id, sort_by_parameter_order=True)
-    for row, number in zip(rows, session.scalars(statement, rows).all(), strict=True):
-        row["id"] = number
+    numbers = dict(copy_rows(session, Assessment, rows, returning=("household_id", "id")))
+    for row in rows:
+        row["id"] = numbers[row["household_id"]]
 
 
 def _landed(row: Mapping[str, Any]) -> Landed:
@@ -279,6 +296,7 @@ def _last(session: Session, kept: Kept, ids: Sequence[UUID]) -> dict[UUID, Last]
             Assessment.id,
             Assessment.form,
             Assessment.band,
+            Assessment.assessed_on,
             Assessment.noted_at,
         )
         .ext(distinct_on(Assessment.household_id))
@@ -289,7 +307,7 @@ def _last(session: Session, kept: Kept, ids: Sequence[UUID]) -> dict[UUID, Last]
         )
         .order_by(Assessment.household_id, Assessment.id.desc())
     )
-    return {household: Last(number, form, band, at) for household, number, form, band, at in rows}
+    return {row.household_id: Last(*row[1:]) for row in rows}
 
 
 def _waiting(session: Session, kept: Kept, ids: Sequence[UUID]) -> set[UUID]:

@@ -14,7 +14,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from cbi.db import Base, Instant, Ordinal, may_update
+from cbi.db import Base, Instant, Key, Ordinal, may_update
 
 CODE_PATTERN = "^[a-z0-9][a-z0-9_-]{1,39}$"
 
@@ -88,8 +88,10 @@ class Assessment(Base):
     """What an assessment found. Append-only: a correction is another one, which names the one it puts right.
 
     `band` is empty where the short form flagged the household for the long one. `needs_second`: it counts once another
-    person has accepted it. `content` is answers, facts and reasons, sealed under a key of the office for this purpose
-    together with that of `person_id`, so that erasing the person erases them.
+    person has accepted it. `content` is reasons and, sealed once more under a key of their own (`AnswerKey`), answers and
+    facts; all of it is sealed under a key of the office for this purpose together with that of `person_id`, so that
+    erasing the person erases them. It changes only where an older assessment, whose answers have no key of their own,
+    has them destroyed.
     """
 
     __tablename__ = "assessments"
@@ -105,6 +107,7 @@ class Assessment(Base):
         UniqueConstraint("form_id", "form_row"),
         UniqueConstraint("id", "noted_by"),
         Index(None, "household_id", "scorecard"),
+        {"info": may_update("content")},
     )
 
     id: Mapped[Ordinal]
@@ -125,6 +128,18 @@ class Assessment(Base):
     form_row: Mapped[int | None]
     noted_by: Mapped[UUID | None] = mapped_column(Uuid)
     noted_at: Mapped[Instant]
+
+
+class AnswerKey(Base):
+    """The key of an assessment's answers. It is destroyed once they were kept as long as they may be; the rest stays."""
+
+    __tablename__ = "answer_keys"
+    __table_args__ = {"info": may_update("data_key")}
+
+    id: Mapped[Key]
+    assessment_id: Mapped[int] = mapped_column(ForeignKey("assessments.id"), unique=True)
+    data_key: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """Sealed under a wrapping key, as people's own keys are; None: destroyed."""
 
 
 class AssessmentDecision(Base):

@@ -131,11 +131,11 @@ class TakenInOut(BaseModel):
     rows: list[RowOut]
 
     @classmethod
-    def of(cls, result: TakenIn) -> "TakenInOut":
+    def of(cls, result: TakenIn, language: str) -> "TakenInOut":
         return cls(
             form_id=result.form_id, scorecard=result.scorecard, version=result.version,
             form=result.form, dry_run=result.dry_run, **result.counts(), bands=result.bands,
-            rows=[RowOut.of(note) for note in result.rows[:SHOWN_ROWS]],
+            rows=[RowOut.of(note, language) for note in result.rows[:SHOWN_ROWS]],
         )  # fmt: skip
 
 
@@ -176,7 +176,7 @@ class OpenAssessment(BaseModel):
 
 
 class OpenedOut(AssessmentOut):
-    """An assessment with answers and reasons; both are empty when the person's data was erased."""
+    """An assessment with answers and reasons: without both once the person's data was erased, without answers in time."""
 
     band_name: str
     answers: dict[str, Any] | None
@@ -189,7 +189,7 @@ class OpenedOut(AssessmentOut):
         return cls(
             **AssessmentOut.of(opened.row).model_dump(),
             band_name=telling.band_name(opened.scorecard, opened.row.band, language),
-            answers=content["answers"] if content else None,
+            answers=content.get("answers") if content else None,
             reasons=list(telling.reasons(opened.scorecard, content["reasons"], language))
             if content
             else [],

@@ -47,15 +47,16 @@ def score(scorecard: Scorecard, form: Form, answers: Answers, facts: Mapping[str
     """
     values: dict[str, Any] = dict(facts)
     counted: list[tuple[Number, Indicator]] = []
-    for indicator in scorecard.of_form(form):
+    indicators = scorecard.of_form(form)
+    for indicator in indicators:
         value = _value(indicator, answers, values)
         values[indicator.name] = value
         if points := _points(indicator, value):
             counted.append((points, indicator))
-    if strange := sorted(answers.keys() - {each.name for each in scorecard.asked(form)}):
+    if strange := sorted(answers.keys() - {each.name for each in indicators if each.is_asked}):
         raise CannotScore(f"The form does not ask {strange[0]!r}.", strange[0])
     exact = Fraction(sum(points for points, _ in counted))
-    hundredths = (2 * exact.numerator * HUNDREDTHS + exact.denominator) // (2 * exact.denominator)
+    hundredths = _rounded(exact)
     fired = [rule for rule in scorecard.rules if _holds(rule, values)]
     counted.sort(key=_weight, reverse=True)
     reasons = [
@@ -64,6 +65,29 @@ def score(scorecard: Scorecard, form: Form, answers: Answers, facts: Mapping[str
     ]
     reasons = [{"rule": rule.name} for rule in fired] + reasons
     return Scored(hundredths, _band(scorecard, form, hundredths, fired, values), tuple(reasons))
+
+
+def stands(
+    scorecard: Scorecard, form: Form, reasons: Sequence[Reason], found: int, band: str | None
+) -> bool:
+    """Whether reasons that were kept give this score (hundredths) and band, where the answers are gone.
+
+    Of a short form that flags a household for the long one only the score can be told.
+    """
+    exact = sum((Fraction(each["points"]) for each in reasons if "points" in each), Fraction())
+    if _rounded(exact) != found:
+        return False
+    name = band_of(scorecard, found)
+    if form is Form.SHORT:
+        if scorecard.short is None or band is None:
+            return scorecard.short is not None
+        name = scorecard.short.otherwise
+    fired = [rule.at_least for rule in scorecard.rules if {"rule": rule.name} in reasons]
+    return band == max([name, *fired], key=scorecard.order)
+
+
+def _rounded(exact: Fraction) -> int:
+    return (2 * exact.numerator * HUNDREDTHS + exact.denominator) // (2 * exact.denominator)
 
 
 def band_of(scorecard: Scorecard, hundredths: int) -> str:
@@ -125,7 +149,7 @@ def _fits(indicator: Indicator, answer: object) -> bool:
     if indicator.kind is Kind.NUMBER:
         is_whole = isinstance(answer, int) and not isinstance(answer, bool)
         return is_whole and indicator.least <= answer <= indicator.largest  # type: ignore[operator]
-    codes = {option.code for option in indicator.options}
+    codes = indicator.points_of.keys()
     if indicator.kind is Kind.CHOICE:
         return isinstance(answer, str) and answer in codes
     return isinstance(answer, list) and set(answer) <= codes and len(set(answer)) == len(answer)
@@ -137,8 +161,8 @@ def _points(indicator: Indicator, value: Any) -> Number:
 
 def _unweighted(indicator: Indicator, value: Any) -> Number:
     if indicator.options:
-        chosen = value if isinstance(value, frozenset) else {value}
-        points = sum(option.points for option in indicator.options if option.code in chosen)
+        chosen = value if isinstance(value, frozenset) else (value,)
+        points = sum(indicator.points_of.get(code, 0) for code in chosen)
         return points if indicator.most is None else min(points, indicator.most)
     if isinstance(value, bool):
         return indicator.points if value else 0

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from cbi import clock
 from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
-from cbi.audit import reasons
+from cbi.audit import reasons, refusing
 from cbi.audit.record import record
 from cbi.errors import Conflict, Forbidden, NotFound
 from cbi.registry.scorecards import reading
@@ -177,6 +177,9 @@ def _decide(
         session, actor, f"scorecard.{decision}", "scorecard", row.code, version=version,
         digest=row.digest.hex(),
     )  # fmt: skip
+    if reason is not None:
+        which = ("scorecard", f"{row.code}.{version}")
+        refusing.note(session, actor, which, reason, by=row.proposed_by, at=row.proposed_at)
     session.expire(row)
     return row
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cbi import cli, offices
+from cbi import cli, clock, offices
 from cbi.access.permissions import Role
 from cbi.payments.runs import runs
 from cbi.payments.signing import policies, recall
@@ -55,6 +55,39 @@ def test_a_proposed_policy_is_read_by_all_and_accepted_by_another(office: Office
         found = policies.in_force(session)
     assert found is not None
     assert found[0] == 1
+
+
+def test_a_policy_is_proposed_from_its_file_and_what_it_changes_is_said_in_words(
+    office: Office,
+) -> None:
+    text = EXAMPLE.read_text().replace("10000000.00", "20000000.00")
+    tala, karim = office.at("tala"), office.at("karim")
+
+    def upload(content: str) -> None:
+        tala.get("/approval-policy")
+        form = tala.filled("/approval-policy", code=office.code("tala"))
+        form.pop("file")
+        files = {"file": ("policy.yaml", content, "text/yaml")}
+        tala.get(tala.ask("POST", "/approval-policy", data=form, files=files).headers["location"])
+
+    upload(EXAMPLE.read_text())
+    assert "Version 1 is proposed" in tala.words
+    assert "2 signatures: certifier → authoriser" in tala.words.replace(" ,", ",")
+    karim.get("/approval-policy")
+    karim.send("/approval-policy/1/refuse", reason="The first band is too high.")
+    assert "refused" in karim.words
+    tala.get("/waiting/refused")
+    assert "The first band is too high." in tala.words
+    with clock.frozen(clock.now() + timedelta(minutes=1)):
+        upload(text)
+    assert "Version 2 is proposed" in tala.words, tala.words
+    karim.get("/waiting/approval-policy/2")
+    assert "nobody: such a run cannot be signed" not in karim.words
+    assert "3 signatures" in karim.words
+    karim.get("/approval-policy")
+    karim.send("/approval-policy/2/accept", code=office.code("karim"))
+    assert "The policy holds from now on." in karim.words
+    assert "in force" in karim.words
 
 
 def test_three_people_arrange_that_one_stands_in(office: Office) -> None:

@@ -4,20 +4,23 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Engine, func, select, text
+from sqlalchemy import URL, Engine, func, literal, select, text
 
 from cbi import clock, offices
 from cbi.access.actor import Actor, grants_of
 from cbi.access.permissions import Role
 from cbi.messaging.models import Message
 from cbi.payments.models import Discrepancy, Payment, PaymentEvent
+from cbi.payments.outcomes.discrepancies import settle_set
 from cbi.payments.states import PaymentState
+from cbi.payments.unpaid import again
 from cbi.redemption import issuing, reissuing
 from cbi.redemption.counter import NotHeld
 from cbi.redemption.models import CodeIssue, Payout
 from cbi.redemption.reissuing import TelephoneChanged
 from cbi.registry.households import requests
 from cbi.registry.models import PaymentAccount
+from tests.factories import released_run
 from tests.flow.sending import assert_every_promise_is_kept
 from tests.household_factory import ASKER, CONFIRMER, asked, change
 from tests.redemption_factory import OPEN, Issued, code_of, confirm, hold, refused, teller, try_code
@@ -35,7 +38,7 @@ def payee(payment_id: UUID) -> tuple[UUID, UUID]:
 def said(kind: str, payment_id: UUID, *, minutes: float = 0, **more: object) -> None:
     """A change of the household that a payment is for, committed."""
     home, person = payee(payment_id)
-    if kind not in {"departed", "merged", "born"}:
+    if kind not in {"departed", "returned", "merged", "born"}:
         more.setdefault("person", person)
     with clock.frozen(OPEN + timedelta(minutes=minutes)), offices.transaction("dz") as session:
         change(session, kind, home, **more)
@@ -85,6 +88,32 @@ def test_what_was_approved_for_somebody_who_is_gone_gets_no_code(released: UUID)
         kinds = dict(session.execute(select(Discrepancy.payment_id, Discrepancy.kind)).all())
         assert kinds == {first.id: "payee_gone", second.id: "account_changed"}
         assert session.scalar(select(func.count()).select_from(CodeIssue)) == 4
+    assert_every_promise_is_kept()
+
+
+def test_what_is_held_back_a_second_time_is_told_a_second_time(database: URL) -> None:
+    run_id, people = released_run("dz", [4])
+    with offices.transaction("dz") as session:
+        payment = session.scalars(select(Payment.id)).one()
+    for attempt in (1, 2):
+        said("departed", payment)
+        with clock.frozen(OPEN), offices.transaction("dz") as session:
+            assert issuing.issue_chunk(session, run_id, "post_office") == 1
+        with offices.transaction("dz") as session:
+            (told,) = session.scalars(
+                select(Discrepancy).where(Discrepancy.settled_at.is_(None))
+            ).all()
+            assert (told.kind, told.payment_id, told.amount_minor) == (
+                "payee_gone",
+                payment,
+                400000,
+            )
+            said_so = select(Discrepancy.id, literal("They are back."))
+            assert settle_set(session, said_so) == 1
+        if attempt == 1:
+            said("returned", payment)
+            with clock.frozen(OPEN), offices.transaction("dz") as session:
+                again.try_again(session, people.authoriser.actor, run_id, "they are back")
     assert_every_promise_is_kept()
 
 

@@ -5,6 +5,7 @@ import pkgutil
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import product
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -19,6 +20,7 @@ from cbi.redemption import refusals as counter_says
 from cbi.redemption.codes import Mistyped, read
 from cbi.redemption.limits import Standing
 from cbi.redemption.refusals import Refused
+from cbi.redemption.states import CollectedAs
 from cbi.registry.models import FactorKind
 
 NOW, ALGIERS = datetime(2026, 11, 21, 12, 4, tzinfo=UTC), ZoneInfo("Africa/Algiers")
@@ -38,9 +40,9 @@ def every_refusal() -> Iterator[Refused]:
     yield counter_says.part_paid("21/11/2026 13:04", "Hydra")
     yield counter_says.expired("20/11/2026")
     yield counter_says.held_elsewhere("Hydra", "13:19")
-    for kind in FactorKind:
-        yield counter_says.factor_missing(kind)
-        yield from (counter_says.wrong_factor(kind, left) for left in (2, 0))
+    for kind, asked in product(FactorKind, CollectedAs):
+        yield counter_says.factor_missing(kind, asked)
+        yield from (counter_says.wrong_factor(kind, left, asked) for left in (2, 0))
     for typed in ("1", "123456789012", "12x", "1" * 100):
         with pytest.raises(Mistyped) as caught:
             read(typed, 5)

@@ -164,4 +164,4 @@ def test_no_text_but_the_levels_own_tells_an_amount_to_the_discreet() -> None:
 
 def test_no_answer_names_anybody() -> None:
     for template in texts()["en"]:
-        assert asked_for(template) <= PUBLIC | {"amount", "bal", "code"}
+        assert asked_for(template) <= PUBLIC | {"amount", "bal", "code", "said", "list"}

@@ -89,3 +89,11 @@ def test_a_split_and_a_sum_keep_the_number_of_members() -> None:
     together = rules.merged(apart, A, NEW, {}, size=4)
     assert together.homes[A].size == 4
     assert len(together.present(A)) == 4
+
+
+def test_who_was_counted_twice_is_counted_once_and_who_was_not_listed_stays() -> None:
+    once = rules.retired(begun(), A, person(1), person(2), None)
+    assert once.homes[A].size == 3
+    large = begun().with_(Home(A, "active", 6, None, "ar"))
+    assert rules.retired(large, A, person(1), person(2), None).homes[A].size == 6
+    assert rules.retired(large, A, person(1), person(2), 5).homes[A].size == 5

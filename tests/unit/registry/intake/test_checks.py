@@ -143,6 +143,10 @@ def test_five_spellings_of_a_document_are_one() -> None:
     ("text", "code"),
     [
         ("1.12856E+09", "spreadsheet_number"),
+        ("1,12856E+09", "spreadsheet_number"),
+        ("1.12856e9", "spreadsheet_number"),
+        ("1E+09", "spreadsheet_number"),
+        ("1.1E-05", "spreadsheet_number"),
         ("0000000", "document_placeholder"),
         ("12", "document"),
         ("none", "document"),
@@ -150,6 +154,11 @@ def test_five_spellings_of_a_document_are_one() -> None:
 )
 def test_what_cannot_be_a_document_is_refused(text: str, code: str) -> None:
     assert refused(checks.document, text) == code
+
+
+@pytest.mark.parametrize("text", ["12E4567", "1E5678", "9e1012", "12E45", "123.45E12", "AB1E5"])
+def test_a_document_with_an_e_among_its_digits_is_none_that_was_shortened(text: str) -> None:
+    assert checks.document(text) == text.upper().replace(".", "")
 
 
 @pytest.mark.parametrize("text", ["4.5E+08", "1,2E+12"])

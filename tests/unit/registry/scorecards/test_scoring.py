@@ -167,3 +167,17 @@ def test_the_band_is_never_below_what_points_and_rules_say(answers: dict[str, An
         (Fraction(each["points"]) for each in scored.reasons if "points" in each), Fraction(0)
     )
     assert abs(counted * 100 - scored.score) <= Fraction(1, 2)
+    kept = CARD, Form.LONG, scored.reasons
+    assert scoring.stands(*kept, scored.score, scored.band)
+    assert not scoring.stands(*kept, scored.score + 1, scored.band)
+    other = next(each.name for each in CARD.bands if each.name != scored.band)
+    assert not scoring.stands(*kept, scored.score, other)
+
+
+def test_reasons_of_a_short_form_tell_its_score_and_the_band_where_it_ends_there() -> None:
+    ended, flagged = short(), short(eviction_notice=True, alone_children=True)
+    assert flagged.band is None
+    assert scoring.stands(CARD, Form.SHORT, flagged.reasons, flagged.score, None)
+    assert not scoring.stands(CARD, Form.SHORT, flagged.reasons, flagged.score + 1, None)
+    assert scoring.stands(CARD, Form.SHORT, ended.reasons, ended.score, ended.band)
+    assert not scoring.stands(CARD, Form.SHORT, ended.reasons, ended.score, CARD.bands[-1].name)

@@ -1,0 +1,1 @@
+"""Telling somebody outside about people: what was asked, on which ground, and who agreed."""

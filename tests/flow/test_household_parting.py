@@ -1,0 +1,211 @@
+"""When a household parts or two become one, what holds against them, what they need and how they were assessed follow."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+
+import pytest
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from cbi import clock
+from cbi.programmes import following
+from cbi.programmes.applying import apply
+from cbi.programmes.enrolling import Act
+from cbi.programmes.household_models import Suspension
+from cbi.registry import bands, carried, needs, queries
+from cbi.registry.households.asked import UnusableChange
+from cbi.registry.linkage.models import Pair, PairState
+from cbi.registry.models import DuplicateFlag, Person
+from tests.flow.parting import Telling
+from tests.household_factory import CONFIRMER, family, fresh
+from tests.kinds_factory import kind_file, number_of, reasons
+from tests.programme_factory import OFFICER
+
+PER_MEMBER = '{per_member: "1000", arrears: 3}'
+CARE = """{per_member: "1000", top_ups: [
+  {name: care, amount: "500", per: member, for: {needs: [disability]}},
+  {name: shelter, amount: "300", for: {needs: [no shelter]}},
+  {name: severe, amount: "200", for: {bands: [severe]}}]}"""
+
+
+@pytest.fixture(autouse=True)
+def ticking() -> Iterator[None]:
+    """The stories are told in April 2026, an hour for each step."""
+    with clock.frozen(datetime(2026, 4, 1, 9, tzinfo=UTC)):
+        yield
+
+
+@pytest.fixture
+def telling(session: Session) -> Telling:
+    return Telling(session)
+
+
+def test_a_suspended_household_does_not_escape_by_parting(
+    session: Session, telling: Telling
+) -> None:
+    home, people = family(session, "Omar", "Lina 7")
+    apply(session, OFFICER, kind_file(PER_MEMBER))
+    telling.enrol(Act.SUSPEND, home, date(2026, 1, 1))
+    new = telling.split(home, people["Omar"], people["Lina"])
+    third = telling.split(new, people["Lina"])
+    assert reasons(session, telling.opened("2026-01")) == {
+        each: ["suspended"] for each in (home, new, third)
+    }
+    telling.enrol(Act.RESUME, new, date(2026, 2, 1))
+    assert telling.amounts("2026-02") == {new: "1000"}, "each is looked at by itself"
+    telling.enrol(Act.RESUME, home, date(2026, 3, 1), was_wrong=True)
+    telling.enrol(Act.RESUME, third, date(2026, 3, 1), was_wrong=True)
+    assert telling.amounts("2026-03") == {new: "1000", home: "3000", third: "3000"}, (
+        "what they missed since"
+    )
+
+
+def test_what_was_decided_before_the_split_is_made_up_for_once(
+    session: Session, telling: Telling
+) -> None:
+    home, people = family(session, "Omar", "Lina 7")
+    apply(session, OFFICER, kind_file(PER_MEMBER))
+    telling.enrol(Act.SUSPEND, home, date(2026, 1, 1))
+    assert telling.amounts("2026-01") == {}
+    new = telling.split(home, people["Omar"])
+    telling.enrol(Act.RESUME, new, date(2026, 2, 1), was_wrong=True)
+    telling.enrol(Act.RESUME, home, date(2026, 2, 1), was_wrong=True)
+    second = telling.amounts("2026-02")
+    assert second[new] == "1000", "January was decided for the old household"
+    assert int(second[home]) <= 2000 + 3000
+
+
+def test_a_suspension_comes_along_in_a_merge_and_is_wrong_when_that_is_undone(
+    session: Session, telling: Telling
+) -> None:
+    home, _ = family(session, "Omar")
+    other, _ = family(session, "Sami 3")
+    apply(session, OFFICER, kind_file(PER_MEMBER))
+    telling.enrol(Act.SUSPEND, other, date(2026, 1, 1))
+    merge = telling.change("merged", home, other=other, size=4)
+    assert telling.amounts("2026-04") == {}
+    telling.change("unmerged", home, other=merge)
+    assert telling.amounts("2026-05") == {home: "4000"}, "with what it had missed"
+    assert following.catch_up(session) == 0
+    (carried_over,) = session.scalars(select(Suspension).where(Suspension.household_id == home))
+    assert carried_over.was_wrong is True
+
+
+def test_whose_part_has_ended_does_not_begin_anew_by_parting(
+    session: Session, telling: Telling
+) -> None:
+    home, people = family(session, "Omar")
+    apply(session, OFFICER, kind_file(PER_MEMBER))
+    telling.enrol(Act.START, home, date(2026, 2, 1))
+    telling.enrol(Act.END, home, date(2026, 2, 28))
+    new = telling.split(home, people["Omar"])
+    told = reasons(session, telling.opened("2026-01"))
+    assert told == {home: ["not_started"], new: ["not_started"]}
+    assert telling.amounts("2026-02") == {home: "1000", new: "1000"}
+    assert reasons(session, telling.opened("2026-03")) == {home: ["ended"], new: ["ended"]}
+
+
+def test_parting_after_the_cycle_was_opened_owes_nothing_twice(
+    session: Session, telling: Telling
+) -> None:
+    home, people = family(session, "Omar", "Lina 7")
+    apply(session, OFFICER, kind_file(PER_MEMBER))
+    assert telling.amounts("2026-01") == {home: "3000"}
+    new = telling.split(home, people["Omar"], people["Lina"])
+    assert telling.amounts("2026-01") == {home: "3000"}, "opening it again changes nothing"
+    assert telling.amounts("2026-02") == {home: "1000", new: "2000"}
+    telling.change("merged", home, other=new, size=3)
+    assert telling.amounts("2026-03") == {home: "3000"}
+
+
+def test_a_need_goes_with_its_person_and_what_concerns_all_holds_for_both(
+    session: Session, telling: Telling
+) -> None:
+    home, people = family(session, "Omar", "Lina 7", size=5)
+    for word, members in (("Disability", 2), ("no shelter", 5)):
+        needs.note(session, OFFICER, fresh(session, home), word, members=members)
+    bands.note(session, OFFICER, fresh(session, home), "severe", on=date(2026, 1, 5))
+    apply(session, OFFICER, kind_file(CARE))
+    assert telling.amounts("2026-01") == {home: "6500"}
+    leaving = {"people": (people["Omar"],), "head": people["Omar"], "collector": people["Omar"]}
+    for told in (
+        {},
+        {"disability": "1"},
+        {"disability": "1", "no shelter": "both", "other": "1"},
+        {"disability": "2", "no shelter": "both"},  # one leaves
+        {"disability": "1", "no shelter": "0"},  # four stay
+        {"disability": "-1", "no shelter": "both"},
+    ):
+        with pytest.raises(UnusableChange) as refused:
+            telling.change("split", home, needs=told, **leaving)
+        assert refused.value.details["field"] == "needs"
+        assert "isability" not in refused.value.message
+    new = telling.split(home, people["Omar"], needs={"DISABILITY": "1", "no shelter": "both"})
+    assert telling.amounts("2026-02") == {home: "5000", new: "2000"}
+    found = session.execute(carried.to_reassess(CONFIRMER)).all()
+    assert [(row.household_id, row.reassess_by, row.rows) for row in found] == [
+        (each, date(2026, 6, 30), 2)
+        for each in sorted((home, new), key=lambda each: number_of(session, each))
+    ]
+    needs.note(session, OFFICER, fresh(session, new), "no shelter", members=0)
+    bands.note(session, OFFICER, fresh(session, new), "low")
+    assert [row.household_id for row in session.execute(carried.to_reassess(CONFIRMER))] == [home]
+    assert telling.amounts("2026-03") == {home: "5000", new: "1500"}
+
+
+def test_what_came_along_in_a_merge_goes_again_when_it_is_undone(
+    session: Session, telling: Telling
+) -> None:
+    home, ours = family(session, "Omar")
+    other, theirs = family(session, "Sami 3")
+    for each in (home, other):
+        needs.note(session, OFFICER, fresh(session, each), "disability")
+    bands.note(session, OFFICER, fresh(session, other), "severe")
+    apply(session, OFFICER, kind_file(CARE))
+    merge = telling.change("merged", home, other=other, size=4)
+    assert telling.amounts("2026-01") == {home: "5200"}
+    telling.change("unmerged", home, other=merge)
+    assert telling.amounts("2026-02") == {home: "2500", other: "2700"}
+    same = dict(zip(theirs.values(), ours.values(), strict=True))  # one family, registered twice
+    telling.change("merged", home, other=other, same=same)
+    assert telling.amounts("2026-03") == {home: "2700"}
+
+
+def test_an_open_question_holds_both_halves_until_it_is_answered(
+    session: Session, telling: Telling
+) -> None:
+    home, people = family(session, "Lina 7")
+    other, _ = family(session, "Nour")
+    third, _ = family(session, "Rana")
+    apply(session, OFFICER, kind_file(PER_MEMBER))
+    for each in (home, other):
+        woman = {"name": "Fatima Zohra Benyoucef", "born_on": "1990-03-03", "sex": "female"}
+        telling.change("joined", each, told=woman)
+    assert set(telling.amounts("2026-01")) == {third}
+    assert session.scalars(select(Pair)).one().state is PairState.OPEN
+    fatima = session.scalars(
+        select(Person.id).where(
+            Person.household_id == home, Person.id.not_in(people.values()), Person.born_year == 1990
+        )
+    ).one()
+    new = telling.split(home, fatima)
+    assert set(telling.amounts("2026-02")) == {third}
+    newer = telling.split(home, people["Lina"])
+    assert reasons(session, telling.opened("2026-03"))[newer] == ["possible_duplicate"]
+    session.execute(update(Pair).values(state=PairState.DIFFERENT, settled_at=telling.at))
+    assert set(telling.amounts("2026-04")) == {home, new, newer, other, third}
+
+
+def test_an_open_flag_holds_both_halves_too(session: Session, telling: Telling) -> None:
+    home, people = family(session, "Omar")
+    other, theirs = family(session)
+    telling.change("corrected", home, person=people["Omar"], told={"document": "SAME 1234"})
+    telling.change("corrected", other, person=theirs["head"], told={"document": "same-1234"})
+    new = telling.split(home, people["Omar"])
+    assert set(session.scalars(queries.blocked_households())) == {home, other, new}
+    session.execute(
+        update(DuplicateFlag).values(
+            decision="different", decided_at=telling.at, reason="seen with both papers"
+        )
+    )
+    assert not session.scalars(queries.blocked_households()).all()

@@ -1,0 +1,114 @@
+"""Two households that show one document: nobody of them is paid on the strength of what was decided before they did."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from cbi import clock
+from cbi.payments.models import Payment
+from cbi.payments.outcomes.holding import held, may_leave
+from cbi.payments.runs import runs
+from cbi.payments.sending.recipients import payee_stands
+from cbi.programmes.applying import apply
+from cbi.programmes.cycles import open_cycle
+from cbi.registry.linkage import finding
+from cbi.registry.models import DuplicateFlag
+from cbi.registry.queries import blocked_households, current_flags
+from tests.factories import EVERYTHING
+from tests.household_factory import change, family
+from tests.kinds_factory import kind_file
+from tests.programme_factory import OFFICER
+
+PAPER, ANOTHER = "AB1234567", "CD7654321"
+
+
+@pytest.fixture(autouse=True)
+def ticking() -> Iterator[None]:
+    """The stories are told in April 2026."""
+    with clock.frozen(datetime(2026, 4, 1, 9, tzinfo=UTC)):
+        yield
+
+
+def shows(session: Session, hours: float, home: UUID, person: UUID, document: str) -> None:
+    """It is put right which document somebody has."""
+    told = {"document_kind": "passport", "document": document}
+    with clock.frozen(clock.now() + timedelta(hours=hours)):
+        change(session, "corrected", home, person=person, told=told)
+
+
+def decided(session: Session, hours: float, decision: str) -> None:
+    """People have said of the one open flag what it is."""
+    flag = session.scalars(current_flags(open_only=True)).one()
+    session.execute(
+        update(DuplicateFlag)
+        .where(DuplicateFlag.id == flag.id)
+        .values(
+            decision=decision, decided_at=clock.now() + timedelta(hours=hours), reason="seen with both papers"
+        )
+    )  # fmt: skip
+
+
+def blocked(session: Session) -> set[UUID]:
+    return set(session.scalars(blocked_households()))
+
+
+def test_that_two_were_different_says_nothing_of_who_shows_the_same_document_later(
+    session: Session,
+) -> None:
+    (one, first), (other, second), (later, third) = (family(session) for _ in range(3))
+    shows(session, 1, one, first["head"], PAPER)
+    shows(session, 2, other, second["head"], PAPER)
+    assert blocked(session) == {one, other}
+    decided(session, 3, "different")
+    shows(session, 4, other, second["head"], ANOTHER)  # it had been typed wrongly
+    assert blocked(session) == set()
+    shows(session, 5, later, third["head"], PAPER)
+    assert blocked(session) == {one, later}
+    decided(session, 6, "different")
+    shows(session, 7, one, first["head"], ANOTHER)
+    assert session.scalars(current_flags(open_only=True)).all() != []
+
+
+def test_who_turned_out_to_be_one_person_after_the_cycle_was_opened_is_in_no_run(
+    session: Session,
+) -> None:
+    (one, first), (other, second), (alone, _) = (family(session) for _ in range(3))
+    apply(session, OFFICER, kind_file('{per_member: "1000"}'))
+    cycle = open_cycle(session, OFFICER, "winter-2026", "2026-01")
+    shows(session, 1, one, first["head"], PAPER)
+    shows(session, 2, other, second["head"], PAPER)
+    decided(session, 3, "same")
+    finding.catch_up(session)
+    run = runs.build(session, EVERYTHING, cycle.id)
+    paid = select(Payment.household_id).where(Payment.run_id == run.id)
+    assert session.scalars(paid).all() == [alone]
+
+
+def test_what_is_approved_waits_while_its_household_shows_the_document_of_another(
+    session: Session,
+) -> None:
+    (one, first), (other, second) = (family(session) for _ in range(2))
+    apply(session, OFFICER, kind_file('{per_member: "1000"}'))
+    cycle = open_cycle(session, OFFICER, "winter-2026", "2026-01")
+    run = runs.build(session, EVERYTHING, cycle.id)
+
+    def goes() -> tuple[set[UUID], set[UUID]]:
+        """Whose payment may leave, and to whom cash may be handed over."""
+        finding.catch_up(session)
+        of_run = select(Payment.household_id).where(Payment.run_id == run.id)
+        may = session.scalars(of_run.where(may_leave("post_office"))).all()
+        return set(may), set(session.scalars(of_run.where(payee_stands())))
+
+    assert goes() == ({one, other}, {one, other})
+    shows(session, 1, one, first["head"], PAPER)
+    shows(session, 2, other, second["head"], PAPER)
+    assert goes() == (set(), set())
+    assert [(each.why, each.payments) for each in held(session, [run.id])] == [
+        ("possible_duplicate", 2)
+    ]
+    decided(session, 3, "different")
+    assert goes() == ({one, other}, {one, other})
