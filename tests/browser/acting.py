@@ -34,7 +34,7 @@ def sign_in(seen: Window, who: Person) -> None:
 def sign_in_again(seen: Window, who: Person) -> None:
     """Sign in with a password and a one-time code."""
     page = seen.open("/sign-in")
-    typed = {"username": who.username, "password": who.password, "code": who.next_code(early=0)}
+    typed = {"username": who.username, "password": who.password, "code": who.next_code()}
     for name, value in typed.items():
         page.locator(f"[name={name}]").fill(value)
     page.locator("main button").click()
@@ -44,7 +44,7 @@ def sign_in_again(seen: Window, who: Person) -> None:
 def _register_authenticator(page: Page, who: Person) -> None:
     expect(page).to_have_url(re.compile("/authenticator$"))
     who.secret = page.locator(".secret").inner_text()
-    page.locator("[name=code]").fill(who.next_code(early=0))
+    page.locator("[name=code]").fill(who.next_code())
     page.locator("main button").click()
     expect(page.locator("header .self")).to_contain_text(who.username)
 
@@ -70,7 +70,7 @@ def sign(page: Page, who: Person, step: str) -> None:
     """Sign the run that is open as its certifier or authoriser, with a fresh one-time code, after looking at its lists."""
     look(page)
     form = page.locator(f"form[action$='/sign/{step}']")
-    form.locator("[name=code]").fill(who.next_code(early=0))
+    form.locator("[name=code]").fill(who.next_code())
     form.locator("button").click()
     expect(page.get_by_role("status")).to_be_visible()
     expect(page.get_by_role("alert")).to_have_count(0)

@@ -29,6 +29,8 @@ DESK = {"width": 1280, "height": 800}
 SCREENSHOTS = Path(__file__).parents[2] / "docs" / "screenshots"
 HEAVIEST = 50_000
 """Bytes that a page may bring over the line at a first visit, styles included."""
+SLOWEST = 20
+"""Seconds that a slow machine may take from a code that is thought of to its use."""
 
 
 @dataclass
@@ -42,16 +44,17 @@ class Person:
     secret: str = ""
     _step: int = 0
 
-    def next_code(self, *, early: int = 1) -> str:
+    def next_code(self) -> str:
         """A one-time code that has not been used: up to three can be had at once, as a telephone's clock may be off.
 
-        With `early=0` only two, neither of which grows too old while a slow machine is on its way to using it.
+        Not the earliest when it is about to grow too old: a slow machine would be on its way to using it.
         """
-        now = int(clock.now().timestamp()) // totp.STEP_SECONDS
+        now, past = divmod(int(clock.now().timestamp()), totp.STEP_SECONDS)
         while self._step > now:
             time.sleep(0.5)
-            now = int(clock.now().timestamp()) // totp.STEP_SECONDS
-        self._step = max(self._step + 1, now - early)
+            now, past = divmod(int(clock.now().timestamp()), totp.STEP_SECONDS)
+        first = now - 1 if past < totp.STEP_SECONDS - SLOWEST else now
+        self._step = max(self._step + 1, first)
         return pyotp.HOTP(self.secret).at(self._step)
 
 
