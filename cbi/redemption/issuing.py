@@ -45,12 +45,13 @@ def issue_chunk(session: Session, run_id: UUID, provider: str, size: int = CHUNK
 
     Everything about a payment happens in this transaction or not at all: attempt, books, code issue, text. A payment
     whose telephone is no longer the one that was approved, or whose collector is gone, gets no code: it fails, with a
-    discrepancy. Raises
-    LocatorsScarce, OneOfficeOnly.
+    discrepancy. A chunk of which everything is found to have to wait is passed by: the rest of the run goes on.
+    Raises LocatorsScarce, OneOfficeOnly.
     """
-    chunk = dispatch.next_chunk(session, run_id, provider, size)
-    if chunk is None:
+    begun = _begin(session, run_id, provider, size)
+    if begun is None:
         return 0
+    chunk, started = begun
     run, office = find(session, run_id), office_of(session)
     rules = rules_of(provider)
     if not rules.any_office:
@@ -58,7 +59,6 @@ def issue_chunk(session: Session, run_id: UUID, provider: str, size: int = CHUNK
             f"{provider} pays each code at one office only, and no payment names its office.",
             next_step="Set ANY_OFFICE in the provider's settings.",
         )
-    started = dispatch.start_chunk(session, chunk)
     hold_back(session, run, chunk.within, provider=provider, source=SOURCE)
     accepted = outcomes.accept_chunk(session, chunk, SOURCE)
     if accepted:
@@ -66,6 +66,17 @@ def issue_chunk(session: Session, run_id: UUID, provider: str, size: int = CHUNK
         _issue(session, office, chunk.within, accepted, last_day(office, rules.validity_days))
         _tell(session, chunk.within, run.currency)
     return started
+
+
+def _begin(
+    session: Session, run_id: UUID, provider: str, size: int
+) -> tuple[dispatch.Chunk, int] | None:
+    """The next chunk of which something may leave, and how many were begun of it; None when none is left."""
+    # Each turn moves the route's mark on, or leaves out what was found to have to wait, so this comes to an end.
+    while (chunk := dispatch.next_chunk(session, run_id, provider, size)) is not None:
+        if started := dispatch.start_chunk(session, chunk):
+            return chunk, started
+    return None
 
 
 def last_day(office: Office, validity_days: int) -> date:

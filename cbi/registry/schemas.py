@@ -1,7 +1,7 @@
 """How the registry appears over the API: numbers, reasons and masked people, never a name or a number in full."""
 
 from datetime import date, datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
@@ -58,12 +58,12 @@ class RowOut(BaseModel):
         )
 
 
-class ImportedOut(BaseModel):
-    """What came of a file. `total` counts households: landed, unchanged and rejected together."""
+class CountsOut(BaseModel):
+    """How much of what was handed in landed. `total` counts households: landed, unchanged and rejected together."""
 
     import_id: UUID | None = Field(description="None for a dry run.")
     dry_run: bool
-    repeated: bool = Field(description="The same file was taken in before: nothing was changed.")
+    repeated: bool = Field(description="The same was taken in before: nothing was changed.")
     total: int
     landed: int
     unchanged: int
@@ -73,6 +73,19 @@ class ImportedOut(BaseModel):
     flags: dict[str, int] = Field(
         description="Newly flagged, by kind: shared telephones, same documents."
     )
+
+    @staticmethod
+    def counted(result: ImportResult) -> dict[str, Any]:
+        """The values of these fields."""
+        return {
+            "import_id": result.import_id, "dry_run": result.dry_run, "repeated": result.repeated, **result.counts(),
+            "flags": dict(result.flags),
+        }  # fmt: skip
+
+
+class ImportedOut(CountsOut):
+    """What came of a file."""
+
     reasons: list[CountedReason]
     rows: list[RowOut] = Field(
         description=f"The first {SHOWN_ROWS} rows there is something to say about."
@@ -81,11 +94,7 @@ class ImportedOut(BaseModel):
     @classmethod
     def of(cls, result: ImportResult, language: str) -> "ImportedOut":
         return cls(
-            import_id=result.import_id,
-            dry_run=result.dry_run,
-            repeated=result.repeated,
-            **result.counts(),
-            flags=dict(result.flags),
+            **cls.counted(result),
             reasons=[
                 CountedReason(**told(reason, language).as_json(), rows=count)
                 for reason, count in count_reasons(result.rows)

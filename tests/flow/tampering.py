@@ -32,6 +32,17 @@ def intruding(address: URL) -> Iterator[Connection]:
     engine.dispose()
 
 
+def assert_named(intruder: Connection, tampering: Tampering) -> None:
+    """Do it: `cbi verify` names the victim under the promise."""
+    victim = intruder.scalar(text(tampering.victim))
+    assert victim is not None
+    for deed in tampering.deeds.split(";"):
+        parameters = {"victim": victim} if ":victim" in deed else {}
+        assert intruder.execute(text(deed), parameters).rowcount != 0, deed
+    named = broken(intruder).get(tampering.promise, ())
+    assert any(str(victim) in breach for breach in named), named
+
+
 def noticed(
     address: URL, deeds: Mapping[str, tuple[int, str]], *, without: Sequence[str] = ()
 ) -> dict[str, bool]:

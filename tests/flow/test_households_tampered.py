@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import date
 
 import pytest
-from sqlalchemy import URL, Connection, text
+from sqlalchemy import URL, Connection
 
 from cbi import offices
 from cbi.programmes import applying, cycles
@@ -12,7 +12,7 @@ from cbi.programmes.enrolling import Act, Line
 from cbi.programmes.enrolling import change as enrol
 from cbi.registry import bands, needs
 from tests.flow.proving import broken
-from tests.flow.tampering import Tampering, intruding
+from tests.flow.tampering import Tampering, assert_named, intruding
 from tests.household_factory import change, family, fresh
 from tests.kinds_factory import kind_file
 from tests.programme_factory import OFFICER
@@ -137,10 +137,4 @@ def test_households_that_nobody_touched_keep_every_promise(intruder: Connection)
 def test_what_was_done_to_households_is_found_and_named(
     intruder: Connection, tampering: Tampering
 ) -> None:
-    victim = intruder.scalar(text(tampering.victim))
-    assert victim is not None
-    for deed in tampering.deeds.split(";"):
-        parameters = {"victim": victim} if ":victim" in deed else {}
-        assert intruder.execute(text(deed), parameters).rowcount != 0, deed
-    named = broken(intruder).get(tampering.promise, ())
-    assert any(str(victim) in breach for breach in named), named
+    assert_named(intruder, tampering)

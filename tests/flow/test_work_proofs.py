@@ -12,7 +12,7 @@ from cbi.programmes.work_paying import SheetAltered
 from cbi.registry.models import Household
 from tests.factories import EVERYTHING
 from tests.flow.proving import broken
-from tests.flow.tampering import Tampering, intruding
+from tests.flow.tampering import Tampering, assert_named, intruding
 from tests.work_factory import CODE, NOW, days, handed_in, programme, sheet_of, signed, site
 
 ROW = "SELECT row_id FROM work_pay ORDER BY amount_minor DESC LIMIT 1"
@@ -113,13 +113,7 @@ def test_work_that_nobody_touched_keeps_every_promise(intruder: Connection) -> N
 def test_what_was_done_to_work_is_found_and_named(
     intruder: Connection, tampering: Tampering
 ) -> None:
-    victim = intruder.scalar(text(tampering.victim))
-    assert victim is not None
-    for deed in tampering.deeds.split(";"):
-        parameters = {"victim": victim} if ":victim" in deed else {}
-        assert intruder.execute(text(deed), parameters).rowcount != 0, deed
-    named = broken(intruder).get(tampering.promise, ())
-    assert any(str(victim) in breach for breach in named), named
+    assert_named(intruder, tampering)
 
 
 def test_a_cycle_of_work_is_worked_out_again(story: URL) -> None:

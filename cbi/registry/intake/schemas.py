@@ -13,7 +13,7 @@ from cbi.registry.intake.rejected import OpenedRow
 from cbi.registry.intake.results import ImportResult
 from cbi.registry.intake.sending import Item, Pointed
 from cbi.registry.intake.wording import told
-from cbi.registry.schemas import ReasonOut
+from cbi.registry.schemas import CountsOut, ReasonOut
 
 MOST_HOUSEHOLDS = 1_000
 Text = str | int
@@ -110,29 +110,15 @@ class ItemOut(BaseModel):
         )
 
 
-class SentOut(BaseModel):
+class SentOut(CountsOut):
     """What came of the request: the numbers, and every household in the order in which it was sent."""
 
-    import_id: UUID | None = Field(description="None for a dry run.")
-    dry_run: bool
-    repeated: bool = Field(description="The same households were taken in before: nothing changed.")
-    total: int
-    landed: int
-    unchanged: int
-    rejected: int
-    warnings: int
-    people: int
-    flags: dict[str, int]
     households: list[ItemOut]
 
     @classmethod
     def of(cls, result: ImportResult, items: list[Item], language: str) -> "SentOut":
         return cls(
-            import_id=result.import_id,
-            dry_run=result.dry_run,
-            repeated=result.repeated,
-            **result.counts(),
-            flags=dict(result.flags),
+            **cls.counted(result),
             households=[ItemOut.of(item, language) for item in items],
         )
 

@@ -124,6 +124,19 @@ def test_a_second_registration_under_another_name_is_caught_once_the_name_is_put
         assert {pair.first_id, pair.second_id} == {each for _, each in payees(released)[:2]}
 
 
+def test_a_whole_chunk_that_has_to_wait_keeps_nobody_behind_it_from_their_code(
+    released: UUID,
+) -> None:
+    for home, person in payees(released)[:2]:
+        with clock.frozen(OPEN), offices.transaction("dz") as session:
+            change(session, "corrected", home, person=person, told=TWIN)
+    with clock.frozen(OPEN), offices.transaction("dz") as session:
+        chunks = [issuing.issue_chunk(session, released, "post_office", 2) for _ in range(3)]
+    assert chunks == [2, 2, 0]
+    assert states(released) == [READY, READY] + [ACCEPTED] * 4
+    assert_every_promise_is_kept()
+
+
 def test_nobody_who_was_corrected_is_paid_at_a_counter_before_they_are_compared(
     run: Issued,
 ) -> None:
