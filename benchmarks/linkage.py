@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from uuid import UUID
@@ -24,6 +25,7 @@ from benchmarks.made_up_people import MadeUp, compared, people
 from benchmarks.measure import Done, alone, peak_mb, watch
 from cbi import db, offices
 from cbi.registry.intake import importing
+from cbi.registry.linkage import candidates as shared_keys
 from cbi.registry.linkage import finding, queries, scoring
 from cbi.registry.linkage.blocking import plain_keys
 from cbi.registry.linkage.likeness import Likeness, likeness
@@ -59,6 +61,9 @@ class Quality:
     compared: int
     found: int
     right: int
+    flagged: int
+    """Right pairs that are found in any case, because both show the same document (`registry/duplicates`)."""
+    flagged_wrongly: int
     seconds: float
 
     @property
@@ -70,6 +75,17 @@ class Quality:
     def precision(self) -> float:
         """The share of the pairs found that are one person."""
         return self.right / self.found if self.found else 1.0
+
+    @property
+    def recall_with_documents(self) -> float:
+        """The share that is found by likeness or because one document is shown twice."""
+        return (self.right + self.flagged) / self.pairs
+
+    @property
+    def precision_with_documents(self) -> float:
+        """Its precision."""
+        right = self.right + self.flagged
+        return right / (right + self.found - self.right + self.flagged_wrongly)
 
 
 def rarity_of(likenesses: Sequence[Likeness]) -> Rarity:
@@ -88,9 +104,9 @@ def candidates(likenesses: Sequence[Likeness]) -> set[tuple[int, int]]:
     for those in sharing.values():
         groups: dict[str, list[int]] = defaultdict(list)
         for at, finer in those:
-            groups[finer if len(those) > finding.CROWDED else ""].append(at)
+            groups[finer if len(those) > shared_keys.CROWDED else ""].append(at)
         for group in groups.values():
-            if len(group) <= finding.CROWDED:
+            if len(group) <= shared_keys.CROWDED:
                 pairs.update(combinations(group, 2))
     return pairs
 
@@ -105,9 +121,29 @@ def quality(likenesses: Sequence[Likeness], who: Sequence[object]) -> Quality:
             for each in scoring.score(likenesses, some, rare, at_least_per_mille=ASK):
                 found.add((each.first, each.second))
     place = {one.person: at for at, one in enumerate(likenesses)}
-    right = sum(who[place[first]] == who[place[second]] for first, second in found)
+    liked = {tuple(sorted((place[first], place[second]))) for first, second in found}
+    shown = _same_document(likenesses) - liked
+    right = sum(who[first] == who[second] for first, second in liked)
+    flagged = sum(who[first] == who[second] for first, second in shown)
     there = sum(count * (count - 1) // 2 for count in Counter(who).values())
-    return Quality(len(likenesses), there, len(pairs), len(found), right, took.seconds)
+    return Quality(
+        len(likenesses),
+        there,
+        len(pairs),
+        len(liked),
+        right,
+        flagged,
+        len(shown) - flagged,
+        took.seconds,
+    )
+
+
+def _same_document(likenesses: Sequence[Likeness]) -> set[tuple[int, int]]:
+    showing: dict[str, list[int]] = defaultdict(list)
+    for at, one in enumerate(likenesses):
+        if one.document:
+            showing[one.document].append(at)
+    return {pair for those in showing.values() for pair in combinations(those, 2)}
 
 
 def febrl(names: Sequence[str]) -> tuple[list[Likeness], list[str]]:
@@ -179,10 +215,8 @@ def open_everybody(made: Ground) -> Done:
 
 def compare_everybody(made: Ground) -> Done:
     """Compare everybody who waits, as the worker does, a transaction for each step."""
-    count = 0
-    while done := offices.transact(OFFICE, finding.compare_next).people:
-        count += done
-    return Done(count)
+    steps = finding.compare_waiting(partial(offices.transact, OFFICE))
+    return Done(sum(step.people for step in steps))
 
 
 def in_an_office(count: int, say: "Say") -> None:
@@ -255,7 +289,8 @@ def told(name: str, found: Quality, say: Say) -> None:
     """One line about one set."""
     say(
         f"{name:8} {found.records:>6,} records {found.pairs:>6,} pairs  compared {found.compared:>8,}"
-        f"  recall {found.recall:.4f}  precision {found.precision:.4f}  {found.seconds:.1f} s"
+        f"  recall {found.recall:.4f}  precision {found.precision:.4f}"
+        f"  with documents {found.recall_with_documents:.4f}  {found.precision_with_documents:.4f}  {found.seconds:.1f} s"
     )
 
 

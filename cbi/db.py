@@ -234,6 +234,31 @@ def planned_for_sets(session: Session) -> Iterator[None]:
     session.execute(text("SET LOCAL enable_nestloop TO DEFAULT; SET LOCAL work_mem TO DEFAULT"))
 
 
+@contextmanager
+def planned_for_few(session: Session) -> Iterator[None]:
+    """Look rows up by an index within the block, though a table without statistics seems quick to read from end to end.
+
+    For statements that ask for a few rows of many, over and over: read from end to end each time, a table costs the
+    square of its size.
+    """
+    session.execute(text("SET LOCAL enable_seqscan = off"))
+    yield
+    session.execute(text("SET LOCAL enable_seqscan TO DEFAULT"))
+
+
+@contextmanager
+def planned_by_keys(session: Session) -> Iterator[None]:
+    """Go from row to row by keys within the block, whatever the statistics say; it joins by indexed columns alone.
+
+    For one chunk of a large set: with statistics, the planner reads all that the others of the set have in an index, too,
+    and does so again for each chunk.
+    """
+    ways = ("seqscan", "hashjoin", "mergejoin")
+    session.execute(text("; ".join(f"SET LOCAL enable_{way} = off" for way in ways)))
+    yield
+    session.execute(text("; ".join(f"SET LOCAL enable_{way} TO DEFAULT" for way in ways)))
+
+
 def unless_there(connection: Connection, statement: str) -> None:
     """Make something that is the server's, such as a role: whoever works in another database may have been faster."""
     try:

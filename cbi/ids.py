@@ -8,12 +8,14 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, Text, Uuid, cast, extract, func
+from sqlalchemy import BigInteger, ColumnElement, Double, Uuid, cast, func
 
 from cbi import clock
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _VERSION, _VARIANT = 0x7 << 76, 0b10 << 62
+_FOUR_TO_SEVEN = (52, 53)
+"""The bits that a random UUID, which is of version 4, lacks: counted from the right in each byte, as PostgreSQL does."""
 _CHANCE_BEFORE, _CHANCE_AFTER = 12, 62
 """Random bits between version and variant, and after the variant."""
 
@@ -27,7 +29,10 @@ def fresh() -> UUID:
 
 def fresh_in_sql() -> ColumnElement[UUID]:
     """A new key for each row of a statement, as the database makes it; rows made later sort later."""
-    milliseconds = cast(func.trunc(extract("epoch", func.clock_timestamp()) * 1000), BigInteger)
-    # What follows the version of a random UUID (the 13th of its 32 digits): chance, variant, chance.
-    chance = func.substr(func.replace(cast(func.gen_random_uuid(), Text), "-", ""), 14)
-    return cast(func.lpad(func.to_hex(milliseconds), 12, "0").concat("7").concat(chance), Uuid)
+    # Put together as bytes: as text it costs half as much again.
+    now = func.date_part("epoch", func.clock_timestamp(), type_=Double)
+    milliseconds = func.substr(func.int8send(cast(func.trunc(now * 1000), BigInteger)), 3)
+    key = func.overlay(func.uuid_send(func.gen_random_uuid()), milliseconds, 1, 6)
+    for bit in _FOUR_TO_SEVEN:
+        key = func.set_bit(key, bit, 1)
+    return cast(func.encode(key, "hex"), Uuid)

@@ -170,7 +170,8 @@ def imports(office: str) -> int:
 
 def linking(office: str) -> int:
     """Compare everybody who was registered since with everybody else; returns how many people were compared."""
-    compared = _until_none(office, lambda session: finding.compare_next(session).people)
+    steps = finding.compare_waiting(partial(offices.transact, office))
+    compared = sum(step.people for step in steps)
     offices.transact(office, lambda session: staff.look(session, _colleagues(session)))
     return compared
 

@@ -10,7 +10,6 @@ from typing import Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
 
-import phonenumbers
 from sqlalchemy import (
     Connection,
     Engine,
@@ -221,6 +220,8 @@ def check(
     locator_digits: int,
 ) -> None:
     """Raise UnusableOffice, or UnknownCurrency, and say which part is wrong."""
+    import phonenumbers  # noqa: PLC0415 - the numbering plans of all countries, for `office create` alone
+
     if not _CODE.match(code) or _RESERVED.match(code):
         raise UnusableOffice(
             f"{code!r} cannot name an office.",

@@ -79,6 +79,9 @@ class Settings(BaseSettings):
     export_rows_a_day: int = Field(default=1000, ge=1)
     """The same for all lists together that one person asks for within 24 hours."""
 
+    export_rows_a_day_office: int = Field(default=5000, ge=1)
+    """The same for all lists that anybody of the office asks for within 24 hours and that nobody has approved."""
+
     exports_a_day: int = Field(default=5, ge=1)
     """How many lists one person may ask for within 24 hours before a second person has to approve the next."""
 

@@ -1,6 +1,7 @@
 """A real PostgreSQL for every test that asks for one, built by the migrations."""
 
 import base64
+import functools
 import gc
 import os
 import shutil
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer.main
+import typer.testing
 from argon2 import PasswordHasher
 from sqlalchemy import URL, Engine, create_engine, event, make_url, text
 from sqlalchemy.orm import Session
@@ -28,6 +31,16 @@ SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 TEMPLATE = "office_template"
 ROOM = 6 * 2**30
 FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+
+
+@pytest.hookimpl(tryfirst=True)  # before the groups are read
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests together that share what is made once for their file: two processes would each make it."""
+    for item in items:
+        if isinstance(item, pytest.Function) and item.path.parent.name != "browser":
+            made = item._fixtureinfo.name2fixturedefs.values()
+            if any(each.scope == "module" for several in made for each in several):
+                item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(scope="session")
@@ -97,6 +110,16 @@ def statements_compiled_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(db, "create_engine", remembering)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def commands_read_once() -> Iterator[None]:
+    """`cbi` is called hundreds of times in this process, and reading its 280 commands takes longer than most of them."""
+    once = functools.cache(typer.main.get_command)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(typer.main, "get_command", once)
+        patch.setattr(typer.testing, "_get_command", once)
         yield
 
 

@@ -16,7 +16,7 @@ from cbi.access.permissions import STAFF_ROLES, Permission, Role, check_roles
 from cbi.access.roles import UnknownUser, give_first_roles
 from cbi.audit.record import record
 from cbi.errors import Conflict, Forbidden, Invalid
-from cbi.http.problems import Unauthenticated
+from cbi.http.refused import Unauthenticated
 
 _USERNAME = re.compile(r"[a-z0-9][a-z0-9._@-]{2,63}\Z")
 

@@ -1,5 +1,6 @@
 """What one person proposed and another refused, or whoever proposed it took back: for every kind of proposal alike."""
 
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Uuid
@@ -37,6 +38,39 @@ class Refusable:
     """What a proposal's own row says of it: once it was refused, a constraint of its table keeps it from being accepted."""
 
     refusal_id: Mapped[UUID | None] = mapped_column(ForeignKey("refusals.id"))
+
+
+class Proposable(Refusable):
+    """Who proposed it, and when."""
+
+    proposed_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    proposed_at: Mapped[Instant]
+
+
+class Acceptable(Proposable):
+    """What one person proposes and another accepts; the checks of `by_two("accepted")` belong to it."""
+
+    accepted_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    accepted_at: Mapped[datetime | None]
+
+
+class Confirmable(Proposable):
+    """What one person proposes and another confirms; the checks of `by_two("confirmed")` belong to it."""
+
+    confirmed_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    confirmed_at: Mapped[datetime | None]
+
+
+def by_two(decided: str, proposed: str = "proposed") -> tuple[CheckConstraint, ...]:
+    """That one person proposes and another decides, and never what was refused: the checks of such a table.
+
+    `decided` and `proposed` are how its columns `…_by` and `…_at` begin.
+    """
+    return (
+        CheckConstraint(f"{decided}_by <> {proposed}_by", name="two_people"),
+        CheckConstraint(f"({decided}_by IS NULL) = ({decided}_at IS NULL)", name=f"{decided}_whole"),
+        never_both(f"{decided}_by"),
+    )  # fmt: skip
 
 
 def never_both(accepted: str) -> CheckConstraint:

@@ -42,8 +42,8 @@ from cbi.proofs.payments import guards_are_there
 
 PATH = "/approvals"
 router = Pages()
-router.include_router(approvals_lists.router)
-router.include_router(approvals_policy.router)
+router.routes.extend(approvals_lists.router.routes)
+router.routes.extend(approvals_policy.router.routes)
 
 MENU = (Entry(N_("Approvals"), PATH, Permission.RUN_READ),)
 __all__ = ["MENU", "REFUSALS", "router"]

@@ -39,6 +39,7 @@ Changer = Annotated[Actor, Depends(may(Permission.POLICY_CHANGE))]
 Signer = Annotated[Actor, Depends(may(Permission.RUN_SIGN))]
 Code = Annotated[str, Form(max_length=20)]
 Word = Annotated[str, Form(max_length=200)]
+Reason = Annotated[str, Form(max_length=1000)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +156,10 @@ def accept_delegation(
 
 @router.post("/delegations/{delegation_id}/withdraw")
 def withdraw(
-    visit: ThisVisit, session: OfficeSession, actor: Signer, delegation_id: UUID
-) -> Response:
-    """End it at once."""
-    delegations.withdraw(session, actor, delegation_id)
+    visit: ThisVisit, session: OfficeSession, actor: Signer, delegation_id: UUID, reason: Reason = ""
+) -> Response:  # fmt: skip
+    """End it at once, and say why."""
+    delegations.withdraw(session, actor, delegation_id, reason)
     return visit.go(PATH, visit.gettext("It has ended."))
 
 

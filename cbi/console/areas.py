@@ -82,7 +82,7 @@ def mount(app: FastAPI) -> None:
     app.state.console_menu = [entry for area in AREAS for entry in area.MENU]
     for area in AREAS:
         refusals.learn(area.REFUSALS)
-        app.include_router(area.router)
+        app.router.routes.extend(area.router.routes)
 
 
 def is_page(request: Request) -> bool:

@@ -14,10 +14,10 @@ from cbi.console.refusals import Table
 from cbi.console.visit import Entry
 
 router = Pages()
-router.include_router(counter_paying.router)
-router.include_router(counter_password.router)
-router.include_router(counter_supervising.router)
-router.include_router(counter_cash.router)
+router.routes.extend(counter_paying.router.routes)
+router.routes.extend(counter_password.router.routes)
+router.routes.extend(counter_supervising.router.routes)
+router.routes.extend(counter_cash.router.routes)
 
 MENU = (
     Entry(N_("Counter"), counter_paying.COUNTER, Permission.REDEMPTION_PERFORM),

@@ -31,7 +31,7 @@ from cbi.payments.unpaid.decision_models import Remedy
 from cbi.payments.unpaid.undecided import AGES, Chosen, Line, Obstacle
 
 router = Pages()
-router.include_router(decisions_withdrawing.router)
+router.routes.extend(decisions_withdrawing.router.routes)
 MENU = ()
 REFUSALS: Table = {
     "payment_decision.only_people": (
@@ -61,6 +61,10 @@ OBSTACLES: dict[Obstacle, str] = {
     Obstacle.PERSON_ERASED: N_("No: the recipient's data was erased."),
     Obstacle.HOUSEHOLD_LEFT: N_("No: the household is not active any more."),
     Obstacle.PAYEE_CHANGED: N_("No: the recipient or the number is not the one that was approved."),
+    Obstacle.SAID_NO: N_("No: the recipient has said no to what it takes."),
+    Obstacle.ON_RECORD_TWICE: N_(
+        "No: somebody of the household may be on record twice. Find that out first."
+    ),
 }
 """Whether payments can be tried anew, and what keeps them from it."""
 

@@ -17,7 +17,7 @@ from cbi.console.pages import SIGN_OUT, STAFF_DOOR, TELLER_DOOR, Pages
 from cbi.console.refusals import Table
 from cbi.console.visit import Entry, ThisVisit, Visit
 from cbi.errors import Forbidden
-from cbi.http.problems import Unauthenticated
+from cbi.http.refused import Unauthenticated
 from cbi.http.requests import OfficeSession, entrance, sign_in_at
 from cbi.offices import LANGUAGES
 from cbi.redemption import tellers

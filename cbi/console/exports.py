@@ -14,6 +14,7 @@ from cbi.access.models import User
 from cbi.access.permissions import Permission
 from cbi.console.exports_words import COLUMNS, PURPOSES, REFUSALS, state_of
 from cbi.console.languages import N_
+from cbi.console.menu import Group
 from cbi.console.pages import Pages
 from cbi.console.visit import Entry, ThisVisit
 from cbi.http.requests import OfficeSession
@@ -28,7 +29,7 @@ from cbi.settings import settings
 
 PATH = "/exports"
 router = Pages()
-MENU = (Entry(N_("Lists of people"), PATH, Permission.EXPORT_READ),)
+MENU = (Entry(N_("Lists of people"), PATH, Permission.EXPORT_READ, Group.DATA),)
 __all__ = ["MENU", "REFUSALS", "router"]
 
 Reader = Annotated[Actor, Depends(may(Permission.EXPORT_READ))]

@@ -15,6 +15,7 @@ from cbi.access.models import User
 from cbi.access.permissions import Permission
 from cbi.console.exports_words import COLUMNS, REQUESTERS, answer_of
 from cbi.console.languages import N_
+from cbi.console.menu import Group
 from cbi.console.pages import Pages
 from cbi.console.refusals import Table
 from cbi.console.visit import Entry, ThisVisit
@@ -28,7 +29,7 @@ from cbi.registry.disclosing.models import Form as Told
 
 PATH = "/disclosures"
 router = Pages()
-MENU = (Entry(N_("Disclosures"), PATH, Permission.DISCLOSURE_READ),)
+MENU = (Entry(N_("Disclosures"), PATH, Permission.DISCLOSURE_READ, Group.DATA),)
 REFUSALS: Table = {}
 """They stand with those of the lists."""
 _USUAL_DAYS = 30

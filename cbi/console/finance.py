@@ -22,6 +22,7 @@ from cbi.console import (
 from cbi.console.finance_parts import PATH, columns, funds, parts, programmes
 from cbi.console.finance_words import DECISIONS, REFUSALS, REQUESTS
 from cbi.console.languages import N_
+from cbi.console.menu import Group
 from cbi.console.pages import Pages
 from cbi.console.visit import Entry, ThisVisit
 from cbi.http.requests import OfficeSession
@@ -37,9 +38,9 @@ router = Pages()
 for part in (
     finance_exchange, finance_tariffs, finance_values, finance_owed, finance_receivables, finance_months,
 ):  # fmt: skip
-    router.include_router(part.router)
+    router.routes.extend(part.router.routes)
 
-MENU = (Entry(N_("Money"), PATH, Permission.FUND_READ),)
+MENU = (Entry(N_("Money"), PATH, Permission.FUND_READ, Group.FINANCE),)
 __all__ = ["MENU", "REFUSALS", "router"]
 SHOWN = 50
 NOTED = N_("Request %(number)s is noted. Somebody else confirms it.")

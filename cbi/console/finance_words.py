@@ -54,6 +54,7 @@ ACTS: Mapping[Act, str] = {
 ACCOUNTS: Mapping[str, str] = {
     "1000": N_("Bank"),
     "1100": N_("Placed with providers"),
+    "1200": N_("Taken by providers, not known to be paid yet"),
     "1310": N_("Owed back: paid twice or too much"),
     "1900": N_("Lines of statements that nothing explains"),
     "1950": N_("Exchange position"),

@@ -14,7 +14,7 @@ from cbi.console.pages import AUTHENTICATOR, Pages
 from cbi.console.refusals import Table
 from cbi.console.visit import Entry, ThisVisit
 from cbi.errors import CbiError
-from cbi.http.problems import Unauthenticated
+from cbi.http.refused import Unauthenticated
 from cbi.http.requests import office_in, sign_in_at
 
 PATH = "/first-administrator"

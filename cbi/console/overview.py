@@ -22,6 +22,7 @@ from cbi.console import (
     waiting,
 )
 from cbi.console.languages import N_
+from cbi.console.menu import Group
 from cbi.console.overview_roles import ROLES
 from cbi.console.overview_words import STUCK
 from cbi.console.pages import Pages
@@ -39,9 +40,9 @@ router = Pages()
 for part in (
     overview_discrepancies, overview_findings, overview_lines, overview_statements, overview_payments,
 ):  # fmt: skip
-    router.include_router(part.router)
+    router.routes.extend(part.router.routes)
 
-MENU = (Entry(N_("Discrepancies"), "/discrepancies", Permission.DISCREPANCY_READ),)
+MENU = (Entry(N_("Discrepancies"), "/discrepancies", Permission.DISCREPANCY_READ, Group.FINANCE),)
 REFUSALS = {**overview_refusals.REFUSALS, **overview_line_words.REFUSALS}
 
 

@@ -6,6 +6,8 @@ from uuid import UUID
 
 from fastapi import Depends, Form
 from fastapi.responses import Response
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from cbi.access.actor import Actor
 from cbi.access.guards import may
@@ -18,6 +20,7 @@ from cbi.console.pages import Pages
 from cbi.console.visit import ThisVisit, Visit
 from cbi.http.requests import OfficeSession
 from cbi.money import Money
+from cbi.payments.models import Discrepancy
 from cbi.reconciliation import line_findings, line_queries
 from cbi.reconciliation.line_findings import Said
 from cbi.reconciliation.line_queries import LineSheet
@@ -61,6 +64,7 @@ def one(visit: ThisVisit, session: OfficeSession, actor: Reader, line_id: UUID) 
         sheet=sheet,
         amount=Money(sheet.line.amount_minor, sheet.line.currency),
         found=found,
+        open_question=_question(session, line_id),
         standing=STANDING,
         wrong=_may_be_wrong(visit, sheet, found),
         names=names_of(session, [who for each in found for who in (each.row.reported_by, each.row.confirmed_by)]),
@@ -82,6 +86,14 @@ def report(
         f"{PATH}/{line_id}",
         visit.gettext("Noted. Nothing has moved yet: a colleague who may authorise runs has to confirm it."),
     )  # fmt: skip
+
+
+def _question(session: Session, line_id: UUID) -> UUID | None:
+    """The discrepancy of a line that nothing explains: what the line is, is reported there."""
+    wanted = select(Discrepancy.id).where(
+        Discrepancy.line_id == line_id, Discrepancy.settled_at.is_(None)
+    )
+    return session.scalar(wanted.order_by(Discrepancy.since.desc()).limit(1))
 
 
 def _state(found: LineFinding) -> str:

@@ -9,6 +9,7 @@ from cbi.access.actor import Actor
 from cbi.access.guards import may
 from cbi.access.permissions import Permission
 from cbi.console.languages import N_
+from cbi.console.menu import Group
 from cbi.console.pages import Pages
 from cbi.console.referrals_words import KINDS, REASONS, STATES
 from cbi.console.referrals_words import REFUSALS as REFUSALS
@@ -18,7 +19,7 @@ from cbi.registry.referrals import deciding
 from cbi.registry.referrals.receiving import Asked
 
 router = Pages()
-MENU = (Entry(N_("Requests"), "/referrals", Permission.REFERRAL_DECIDE),)
+MENU = (Entry(N_("Requests"), "/referrals", Permission.REFERRAL_DECIDE, Group.REGISTRATION),)
 
 Decider = Annotated[Actor, Depends(may(Permission.REFERRAL_DECIDE))]
 Typed = Annotated[str, Form(max_length=500)]

@@ -12,8 +12,10 @@ from sqlalchemy.orm import Session
 from cbi.access.actor import Actor
 from cbi.access.guards import may
 from cbi.access.permissions import Permission
+from cbi.console import registry_appeals_answers
 from cbi.console.finance_parts import unusable
 from cbi.console.languages import N_
+from cbi.console.menu import Group
 from cbi.console.overview_discrepancies import names_of
 from cbi.console.pages import Pages
 from cbi.console.refusals import Table
@@ -31,9 +33,10 @@ from cbi.registry.scorecards.models import Appeal, Assessment, ScorecardVersion
 PATH = "/registry/appeals"
 CLUSTERS = "/registry/clusters"
 router = Pages()
+router.routes.extend(registry_appeals_answers.router.routes)
 MENU = (
-    Entry(N_("Appeals"), PATH, Permission.APPEAL_LODGE),
-    Entry(N_("Scores near thresholds"), CLUSTERS, Permission.VIEWS_READ),
+    Entry(N_("Appeals"), PATH, Permission.APPEAL_LODGE, Group.REGISTRATION),
+    Entry(N_("Scores near thresholds"), CLUSTERS, Permission.VIEWS_READ, Group.REGISTRATION),
 )
 REFUSALS: Table = {
     "appeal.unknown": (N_("There is no such appeal."), N_("Choose one from the list.")),

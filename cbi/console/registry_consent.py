@@ -12,8 +12,10 @@ from cbi import clock
 from cbi.access.actor import Actor
 from cbi.access.guards import may
 from cbi.access.permissions import Permission
+from cbi.console import registry_consent_lists
 from cbi.console.finance_parts import no_file
 from cbi.console.languages import N_
+from cbi.console.menu import Group
 from cbi.console.overview_discrepancies import names_of
 from cbi.console.pages import Pages
 from cbi.console.registry_consent_words import ANSWERS, HOW, REFUSALS, SCOPES, STOPS
@@ -27,9 +29,10 @@ from cbi.registry.consent.schemas import told_by
 
 PATH, NOTICES = "/registry/consent", "/registry/notices"
 router = Pages()
+router.routes.extend(registry_consent_lists.router.routes)
 MENU = (
-    Entry(N_("Consent"), PATH, Permission.REGISTRY_READ),
-    Entry(N_("What people are told"), NOTICES, Permission.PROGRAMME_READ),
+    Entry(N_("Consent"), PATH, Permission.REGISTRY_READ, Group.DATA),
+    Entry(N_("What people are told"), NOTICES, Permission.PROGRAMME_READ, Group.DATA),
 )
 __all__ = ["MENU", "REFUSALS", "router"]
 

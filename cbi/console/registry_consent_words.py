@@ -74,6 +74,7 @@ REFUSALS: Table = {
         N_("What is to be recorded does not fit together."),
         N_("Say what was said, to which purposes, how, on which day, and which notice was told."),
     ),
+    "consent.list_too_long": (N_("The list has too many rows."), N_("Split it into several lists.")),
     "consent.said_later": (
         N_("On %(day)s the person said something later about this."),
         N_("What was said last counts: record it with the day on which it was said."),

@@ -12,6 +12,7 @@ from cbi.access.guards import may
 from cbi.access.models import User
 from cbi.access.permissions import Permission
 from cbi.console.languages import N_
+from cbi.console.menu import Group
 from cbi.console.pages import Pages
 from cbi.console.registry_pairs_words import FINDINGS, REFUSALS, because, state_of
 from cbi.console.visit import Entry, ThisVisit
@@ -21,7 +22,7 @@ from cbi.registry.linkage.models import Finding, Pair, PairState
 
 PATH = "/registry/pairs"
 router = Pages()
-MENU = (Entry(N_("The same person?"), PATH, Permission.REGISTRY_DECIDE),)
+MENU = (Entry(N_("The same person?"), PATH, Permission.REGISTRY_DECIDE, Group.REGISTRATION),)
 __all__ = ["MENU", "REFUSALS", "router"]
 
 _SHOWN = 200

@@ -16,6 +16,7 @@ from cbi.access.guards import may
 from cbi.access.permissions import Permission
 from cbi.console.finance_parts import no_file
 from cbi.console.languages import N_
+from cbi.console.menu import Group
 from cbi.console.pages import Pages
 from cbi.console.refusals import Table
 from cbi.console.visit import Entry, ThisVisit, Visit
@@ -35,7 +36,7 @@ from cbi.registry.purposes import Purpose
 
 PATH = "/registry/rows"
 router = Pages()
-MENU = (Entry(N_("Rejected rows"), PATH, Permission.REGISTRY_IMPORT),)
+MENU = (Entry(N_("Rejected rows"), PATH, Permission.REGISTRY_IMPORT, Group.REGISTRATION),)
 REFUSALS: Table = {
     "registry.still_wrong": (
         N_("With these values the household cannot be taken either. Nothing was kept."), N_("See below what is wrong."),
@@ -53,6 +54,30 @@ REFUSALS: Table = {
         N_("No row of this file can be taken in."), N_("Correct what the list below says, and hand it in again."),
     ),
     "registry.unknown_field": (N_("There is no field or column of that name in this row."), N_("Choose another.")),
+    "registry.missing_columns": (
+        N_("The list lacks a column that is needed."),
+        N_("Name the columns as the page says, in any of the four languages."),
+    ),
+    "registry.empty_file": (N_("There is nothing in the file."), N_("Export the list again.")),
+    "registry.header_only": (N_("The file has a header and no rows."), N_("Export the list again.")),
+    "registry.unusable_header": (
+        N_("A column has no name, or two have the same."), N_("Give each column a name of its own."),
+    ),
+    "registry.unknown_sheet": (
+        N_("The workbook has several sheets that could be meant."), N_("Leave only the one with the list."),
+    ),
+    "registry.unknown_file_type": (
+        N_("This is no list that can be read."), N_("Hand in a workbook (XLSX) or a CSV file."),
+    ),
+    "registry.not_a_table": (
+        N_("This is no list that can be read."), N_("Hand in a workbook (XLSX) or a CSV file."),
+    ),
+    "registry.damaged_file": (
+        N_("The file is damaged."), N_("Open it in a spreadsheet program, save it again, and hand that in."),
+    ),
+    "registry.password_protected": (
+        N_("The workbook is protected by a password."), N_("Save it without one, and hand that in."),
+    ),
     "registry.unknown_import": (N_("There is no such list."), N_("Choose one from the list.")),
 }  # fmt: skip
 SHOWN = 50
@@ -177,7 +202,7 @@ def again(
 def _nothing(visit: Visit, where: str, refusal: NothingUsable) -> Response:
     """A file of which nothing was taken, row by row."""
     rows = [
-        (note.line, [told(each, visit.language) for each in note.reasons])
+        (note.sheet, note.line, [told(each, visit.language) for each in note.reasons])
         for note in refusal.result.rows[:SHOWN]
         if note.reasons
     ]

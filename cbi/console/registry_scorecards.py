@@ -14,6 +14,7 @@ from cbi.access.actor import Actor
 from cbi.access.guards import may
 from cbi.access.permissions import Permission
 from cbi.console.languages import N_
+from cbi.console.menu import Group
 from cbi.console.pages import Pages
 from cbi.console.refusals import Table
 from cbi.console.visit import Entry, ThisVisit, Visit
@@ -30,7 +31,7 @@ from cbi.registry.scorecards.parts import exact_number
 
 PATH = "/registry/scorecards"
 router = Pages()
-MENU = (Entry(N_("Scorecards"), PATH, Permission.SCORECARD_PROPOSE),)
+MENU = (Entry(N_("Scorecards"), PATH, Permission.SCORECARD_PROPOSE, Group.REGISTRATION),)
 REFUSALS: Table = {
     "scorecard.unknown": (
         N_("This scorecard is not in use."),

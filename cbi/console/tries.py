@@ -13,7 +13,7 @@ from fastapi import Request
 
 from cbi import clock
 from cbi.errors import Forbidden
-from cbi.http.problems import HttpRefusal
+from cbi.http.refused import HttpRefusal
 from cbi.settings import settings
 
 MOST = 30

@@ -12,21 +12,14 @@ from fastapi.responses import HTMLResponse, Response
 from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
 from cbi.console import cookies, forms, languages
+from cbi.console.menu import Entry as Entry
+from cbi.console.menu import Shelf, arranged
 from cbi.console.refusals import Told, tell
 from cbi.console.templating import environment
 from cbi.http.problems import Problem, answer_for
 from cbi.offices import Office
 from cbi.registry.areas.queries import tree
 from cbi.settings import settings
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """An entry of the menu, for whoever holds the permission (None: for everybody who is signed in)."""
-
-    label: str
-    path: str
-    permission: Permission | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +81,10 @@ class Visit:
         return forms.local(self.request.url.path + (f"?{query}" if query else "")) or "/"
 
     @property
-    def menu(self) -> list[Entry]:
-        """The entries that this visitor may use."""
+    def menu(self) -> list[Shelf]:
+        """The entries that this visitor may use, those that belong together on one shelf."""
         entries: Sequence[Entry] = self.request.app.state.console_menu
-        return [entry for entry in entries if self.may(entry.permission)]
+        return arranged([entry for entry in entries if self.may(entry.permission)])
 
     def may(self, permission: Permission | None) -> bool:
         """Whether the visitor holds the permission somewhere: for showing a link or a button, never for deciding."""
@@ -103,6 +96,10 @@ class Visit:
         """Whether this page is the one at `path`, or below it."""
         here = self.request.url.path
         return here == path or here.startswith(f"{path}/")
+
+    def is_on(self, shelf: Shelf) -> bool:
+        """Whether this page belongs to one of the entries of the shelf."""
+        return any(self.is_at(entry.path) for entry in shelf.entries)
 
     def place(self, area: str | None) -> str:
         """An area as the visitor calls it, with its code behind it; what was written, where the tree has no such area."""

@@ -171,6 +171,6 @@ THRESHOLDS = Kind(
     ).where(Thresholds.decision.is_(None)),
     _thresholds,
     lambda session, actor, it, _: thresholds.decide(session, actor, int(it.key), accept=True),
-    refused,
+    refused, refused,
     takes_code=False,
 )  # fmt: skip

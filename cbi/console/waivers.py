@@ -15,6 +15,7 @@ from cbi.access.guards import may
 from cbi.access.holders import holding
 from cbi.access.permissions import Permission
 from cbi.console.languages import N_
+from cbi.console.menu import Group
 from cbi.console.pages import Pages
 from cbi.console.visit import Entry, ThisVisit
 from cbi.console.waivers_words import NAMES, REFUSALS, Told, told
@@ -29,7 +30,7 @@ from cbi.programmes.models import Programme
 
 PATH = "/waivers"
 router = Pages()
-MENU = (Entry(N_("Waivers"), PATH, Permission.POLICY_READ),)
+MENU = (Entry(N_("Waivers"), PATH, Permission.POLICY_READ, Group.FINANCE),)
 __all__ = ["MENU", "REFUSALS", "router"]
 
 _STANDING = (State.ASKED, State.COMING, State.OPEN)

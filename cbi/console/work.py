@@ -34,7 +34,7 @@ Enterer = Annotated[Actor, Depends(may(Permission.WORK_ENTER))]
 Named = Annotated[str, InPath(max_length=64)]
 Word = Annotated[str, Form(max_length=64)]
 
-router.include_router(work_sheets.router)
+router.routes.extend(work_sheets.router.routes)
 
 
 @router.get(PATH)

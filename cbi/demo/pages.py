@@ -85,7 +85,7 @@ def mount(app: FastAPI, town: Town) -> None:
     offices.require_demo()
     app.state.town = town
     app.state.demo_pages = PATH
-    app.include_router(router)
+    app.router.routes.extend(router.routes)
 
 
 @router.get(PATH)

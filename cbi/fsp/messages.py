@@ -55,6 +55,13 @@ class Idempotency(StrEnum):
     BY_QUERY = "by_query"  # it may pay twice; we ask before we send again
 
 
+class Debits(StrEnum):
+    """When the provider takes a payment's money from our float."""
+
+    AT_PAYMENT = "at_payment"
+    AT_ACCEPTANCE = "at_acceptance"  # and gives it back where the payment fails
+
+
 @dataclass(frozen=True, slots=True)
 class AmountRule:
     """The amounts a provider pays in one currency, in minor units: from minimum to maximum, in multiples of step.
@@ -87,7 +94,7 @@ class FspProfile:
 
     `idempotency` is None where nothing is ever submitted: the engine itself issues codes, or people carry the cash.
     `at_once` is how many payments are submitted at the same time, each by a thread of its own. That many are asked about
-    after a crash, so it is no larger than speed needs.
+    after a crash, so it is no larger than speed needs. `debits` says when a payment's money leaves our float.
     """
 
     name: str
@@ -95,6 +102,7 @@ class FspProfile:
     amount_rules: Mapping[str, AmountRule]
     idempotency: Idempotency | None = None
     at_once: int = 1
+    debits: Debits = Debits.AT_PAYMENT
 
     def admits(self, amount: Money) -> bool:
         """Whether the provider pays this amount; a currency without a rule is never paid."""

@@ -10,7 +10,7 @@ from fastapi import Request
 from starlette.types import Message as AsgiMessage
 from starlette.types import Receive
 
-from cbi.http.problems import BodyTooLarge
+from cbi.http.refused import BodyTooLarge
 
 USUAL_LIMIT = 1_000_000
 UPLOAD_LIMIT = 250_000_000

@@ -2,7 +2,7 @@
 
 import logging
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any
 
 import psycopg
 from fastapi import Request
@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 
 from cbi import db
 from cbi.errors import CbiError, Conflict, Forbidden, Invalid, NotFound
+from cbi.http.refused import HttpRefusal
 
 log = logging.getLogger(__name__)
 
@@ -41,26 +42,6 @@ class Problem(BaseModel):
     error_id: str | None = Field(
         None, description="What to quote when asking about a failure of ours."
     )
-
-
-class HttpRefusal(CbiError):
-    """A refusal of the door itself, with a status of its own."""
-
-    status: ClassVar[int] = 400
-
-
-class Unauthenticated(HttpRefusal):
-    """We do not know who asks: no token, or one that is wrong, ended or expired."""
-
-    code = "http.unauthenticated"
-    status = 401
-
-
-class BodyTooLarge(HttpRefusal):
-    """More was sent than this route takes."""
-
-    code = "http.body_too_large"
-    status = 413
 
 
 _STATUS: tuple[tuple[type[CbiError], int], ...] = (

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from cbi import clock, keys, offices
 from cbi.errors import Conflict
 from cbi.http.models import AnsweredRequest
-from cbi.http.problems import HttpRefusal
+from cbi.http.refused import HttpRefusal
 from cbi.http.requests import Principal
 
 HEADER = "Idempotency-Key"

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from starlette.applications import Starlette
 
 from cbi import offices
-from cbi.http.problems import Unauthenticated
+from cbi.http.refused import Unauthenticated
 
 Result = TypeVar("Result")
 

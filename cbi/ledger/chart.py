@@ -20,6 +20,9 @@ class AccountKind:
 
 BANK = AccountKind("1000", "Bank", Plane.CASH, "debit", guarded=False, of=())
 FLOAT = AccountKind("1100", "Provider float", Plane.CASH, "debit", guarded=False, of=("provider",))
+CLEARING = AccountKind(
+    "1200", "Provider clearing", Plane.CASH, "debit", guarded=True, of=("provider",)
+)
 RECEIVABLE = AccountKind(
     "1310",
     "Receivable: duplicates and overpayments",
@@ -118,7 +121,7 @@ UNCOVERED = AccountKind(
 )  # fmt: skip
 
 CHART = (
-    BANK, FLOAT, RECEIVABLE, FUND, BUDGET, COMMITTED, IN_TRANSIT, DISPUTED, AWAITING, DELIVERED, WRITTEN_OFF,
+    BANK, FLOAT, CLEARING, RECEIVABLE, FUND, BUDGET, COMMITTED, IN_TRANSIT, DISPUTED, AWAITING, DELIVERED, WRITTEN_OFF,
     UNCOVERED, ASSISTANCE, LOSSES,
     FX_POSITION, SPREAD, ROUNDING, FX_BORNE, CONVERTED, FEES, FEE_RESERVE, FEES_TAKEN, SUSPENSE,
 )  # fmt: skip
@@ -136,6 +139,9 @@ class Entry(StrEnum):
     UNCOMMIT = "uncommit"
     DISPATCH = "dispatch"
     TAKE_BACK = "take_back"
+    DEBITED = "debited"
+    CLEARED = "cleared"
+    CREDITED_BACK = "credited_back"
     CONFIRM = "confirm"
     PART = "part"
     FAIL = "fail"
@@ -201,6 +207,10 @@ LEGS: dict[Entry, tuple[tuple[AccountKind, AccountKind], ...]] = {
     Entry.UNCOMMIT: ((COMMITTED, BUDGET),),
     Entry.DISPATCH: ((COMMITTED, IN_TRANSIT),),
     Entry.TAKE_BACK: ((IN_TRANSIT, COMMITTED),),  # certain that nothing was sent
+    # A provider that debits at acceptance; with the first two an expense leaves 1200, in all.
+    Entry.DEBITED: ((CLEARING, FLOAT),),
+    Entry.CLEARED: ((FLOAT, CLEARING),),  # beside whatever entry delivers it
+    Entry.CREDITED_BACK: ((FLOAT, CLEARING),),  # it ended unpaid
     Entry.CONFIRM: ((IN_TRANSIT, DELIVERED), (ASSISTANCE, FLOAT)),
     Entry.PART: ((IN_TRANSIT, DELIVERED), (ASSISTANCE, FLOAT)),  # the rest stays in transit
     Entry.FAIL: ((IN_TRANSIT, COMMITTED),),

@@ -14,6 +14,7 @@ from cbi import clock
 from cbi.access import totp
 from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
+from cbi.audit import reasons, refusing
 from cbi.audit.record import record
 from cbi.errors import Conflict, Forbidden, Invalid, NotFound
 from cbi.ledger import funds, reference_rates
@@ -22,7 +23,8 @@ from cbi.ledger.fx_models import Deal, ReferenceRate
 from cbi.ledger.posting import Book, post
 from cbi.money import Money
 
-SUBJECT = "fx_deal"
+SUBJECT, PROPOSAL = "fx_deal", "deal"
+"""What it is called in the audit log, and among the refusals."""
 PROPOSED, CONFIRMED = "fx_deal.proposed", "fx_deal.confirmed"
 
 
@@ -134,11 +136,24 @@ def confirm(session: Session, actor: Actor, deal_id: UUID, code: str) -> Deal:
     return deal
 
 
-def withdraw(session: Session, actor: Actor, deal_id: UUID) -> Deal:
-    """Drop a deal that nobody has confirmed; its reference is free again. Raises UnknownDeal."""
+def withdraw(session: Session, actor: Actor, deal_id: UUID, reason: str) -> Deal:
+    """Drop a deal that nobody has confirmed, with a reason that whoever wrote it down reads; its reference is free again.
+
+    Raises UnknownDeal, UnusableReason.
+    """
     deal = _waiting(session, deal_id)
     if actor.id != deal.proposed_by:
         actor.require(Permission.FX_CONFIRM)
+    refusing.note(
+        session, actor, (PROPOSAL, deal.id), reasons.plain(reason), by=deal.proposed_by, at=deal.proposed_at,
+        said=deal.reference,
+    )  # fmt: skip
+    return drop(session, actor, deal_id)
+
+
+def drop(session: Session, actor: Actor, deal_id: UUID) -> Deal:
+    """End a deal whose refusal is noted. Raises UnknownDeal."""
+    deal = _waiting(session, deal_id)
     _decide(session, deal, withdrawn_by=actor.id, withdrawn_at=clock.now())
     record(session, actor, "fx_deal.withdrawn", SUBJECT, deal.id)
     return deal

@@ -22,6 +22,7 @@ from cbi.ledger.fx_schemas import (
     HoldingOut,
     ProposeDeal,
     RateOut,
+    Withdraw,
 )
 from cbi.money import Money
 
@@ -50,8 +51,10 @@ def enter(session: OfficeSession, actor: Treasurer, body: EnterRate) -> RateOut:
 
 
 @router.post("/rates/{rate_id}/withdrawal", summary="Drop a rate that nobody has confirmed")
-def withdraw_rate(session: OfficeSession, actor: Confirmer, rate_id: UUID) -> RateOut:
-    return RateOut.of(reference_rates.withdraw(session, actor, rate_id))
+def withdraw_rate(
+    session: OfficeSession, actor: Confirmer, rate_id: UUID, body: Withdraw
+) -> RateOut:
+    return RateOut.of(reference_rates.withdraw(session, actor, rate_id, body.reason))
 
 
 @router.get("/deals", summary="Every deal, the latest first")
@@ -74,8 +77,8 @@ def confirm(session: OfficeSession, actor: Confirmer, deal_id: UUID, body: FxCod
 
 
 @router.post("/deals/{deal_id}/withdrawal", summary="Drop a deal that nobody has confirmed")
-def withdraw(session: OfficeSession, actor: Confirmer, deal_id: UUID) -> DealOut:
-    return DealOut.of(deals.withdraw(session, actor, deal_id))
+def withdraw(session: OfficeSession, actor: Confirmer, deal_id: UUID, body: Withdraw) -> DealOut:
+    return DealOut.of(deals.withdraw(session, actor, deal_id, body.reason))
 
 
 @router.get("/positions", summary="What is held in each currency, and what was changed")

@@ -22,6 +22,12 @@ class FxCode(BaseModel):
     one_time_code: str = Field(pattern=r"^[0-9]{6}$")
 
 
+class Withdraw(BaseModel):
+    """Why it is dropped; whoever proposed it reads it."""
+
+    reason: str = Field(min_length=3, max_length=500, examples=["The ticket says another amount"])
+
+
 class ConfirmRate(FxCode):
     """The fresh one-time code, and the rate typed once more from the paper where it is far from the last one."""
 

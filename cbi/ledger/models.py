@@ -17,7 +17,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from cbi.audit.refusal_models import Refusable, never_both
+from cbi.audit.refusal_models import Confirmable, by_two
 from cbi.db import Base, CurrencyCode, Instant, Key, MinorUnits, Ordinal, may_update
 
 
@@ -151,7 +151,7 @@ class Transfer(Base):
     recorded_at: Mapped[Instant]
 
 
-class MonthClose(Refusable, Base):
+class MonthClose(Confirmable, Base):
     """One closing of a calendar month: proposed by one person, confirmed by another, and perhaps reopened by two.
 
     From `confirmed_at` until `reopened_at` it stands, and nothing is booked into its month. `facts` say what the books
@@ -161,9 +161,7 @@ class MonthClose(Refusable, Base):
     __tablename__ = "month_closes"
     __table_args__ = (
         CheckConstraint("extract(day FROM month) = 1", name="first_day"),
-        CheckConstraint("confirmed_by <> proposed_by", name="two_people"),
-        CheckConstraint("(confirmed_by IS NULL) = (confirmed_at IS NULL)", name="confirmed_whole"),
-        never_both("confirmed_by"),
+        *by_two("confirmed"),
         CheckConstraint(
             "num_nulls(reopen_reason, reopen_asked_by, reopen_asked_at) IN (0, 3)", name="asked_whole"
         ),
@@ -191,10 +189,6 @@ class MonthClose(Refusable, Base):
     """Counts the proposals to close this month, from 1; only the latest can be confirmed."""
     facts: Mapped[dict[str, Any]] = mapped_column(JSONB)
     seal: Mapped[bytes] = mapped_column(LargeBinary)
-    proposed_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
-    proposed_at: Mapped[Instant]
-    confirmed_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
-    confirmed_at: Mapped[datetime | None]
     reopen_reason: Mapped[str | None]
     reopen_asked_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
     reopen_asked_at: Mapped[datetime | None]

@@ -47,10 +47,11 @@ class NotCovered(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """How many transfers of the first leg were written, and their sum."""
+    """How many transfers of the first leg were written, their sum, and the id of the first of them."""
 
     count: int
     amount: Money
+    first: int | None = None
 
 
 _DIMENSIONS = ("fund_id", "programme_id", "run_id", "provider")
@@ -266,7 +267,7 @@ def _post(
             at_last(session, moving)
         else:
             moving(session)
-    return Posted(count, amount)
+    return Posted(count, amount, first)
 
 
 def _move_totals(

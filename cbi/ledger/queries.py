@@ -12,6 +12,7 @@ from cbi.ledger.chart import (
     AWAITING,
     BUDGET,
     CHART,
+    CLEARING,
     COMMITTED,
     CONVERTED,
     DELIVERED,
@@ -232,8 +233,8 @@ def _paid_less_by_day(
 
 @dataclass(frozen=True, slots=True)
 class Float:
-    """What lies with one provider, how much was sent out without news of it yet, what is owed back, and what is set
-    aside for its fees.
+    """What lies with one provider, how much was sent out and may still leave it, what is owed back, and what is set
+    aside for its fees. What it took when it accepted a payment has left.
     """
 
     held: Money
@@ -253,7 +254,10 @@ def floats(session: Session, providers: Collection[str], currency: str) -> dict[
         )
         .where(
             Account.code.in_(
-                [FLOAT.code, IN_TRANSIT.code, DISPUTED.code, RECEIVABLE.code, FEE_RESERVE.code]
+                [
+                    kind.code
+                    for kind in (FLOAT, CLEARING, IN_TRANSIT, DISPUTED, RECEIVABLE, FEE_RESERVE)
+                ]
             ),
             Account.currency == currency,
             Account.provider.in_(providers),
@@ -263,13 +267,14 @@ def floats(session: Session, providers: Collection[str], currency: str) -> dict[
     held = {(provider, code): int(debits - credits) for provider, code, debits, credits in rows}
 
     def amount(provider: str, *kinds: AccountKind) -> Money:
+        """On the normal side of the first of them."""
         minor = sum(held.get((provider, kind.code), 0) for kind in kinds)
         return Money(minor if kinds[0].normal == "debit" else -minor, currency)
 
     return {
         provider: Float(
-            amount(provider, FLOAT), amount(provider, IN_TRANSIT, DISPUTED), amount(provider, RECEIVABLE),
-            amount(provider, FEE_RESERVE),
+            amount(provider, FLOAT), amount(provider, IN_TRANSIT, DISPUTED, CLEARING),
+            amount(provider, RECEIVABLE), amount(provider, FEE_RESERVE),
         )
         for provider in providers
     }  # fmt: skip

@@ -13,7 +13,7 @@ from cbi import clock
 from cbi.access import totp
 from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
-from cbi.audit import reasons
+from cbi.audit import reasons, refusing
 from cbi.audit.record import record
 from cbi.errors import Conflict, Forbidden, Invalid, NotFound
 from cbi.ledger.exchange import Rate
@@ -21,7 +21,8 @@ from cbi.ledger.fx_models import ReferenceRate
 from cbi.offices import office_of
 from cbi.settings import settings
 
-SUBJECT = "reference_rate"
+SUBJECT, PROPOSAL = "reference_rate", "exchange-rate"
+"""What it is called in the audit log, and among the refusals."""
 PROPOSED, CONFIRMED = "reference_rate.proposed", "reference_rate.confirmed"
 COMPARED = "reference_rate.compared"
 
@@ -203,11 +204,23 @@ def _check_jump(row: ReferenceRate, found: Change | None, again: str, at_most: F
         )
 
 
-def withdraw(session: Session, actor: Actor, rate_id: UUID) -> ReferenceRate:
-    """Drop a rate that nobody has confirmed. Raises UnknownRate."""
+def withdraw(session: Session, actor: Actor, rate_id: UUID, reason: str) -> ReferenceRate:
+    """Drop a rate that nobody has confirmed, with a reason that whoever entered it reads.
+
+    Raises UnknownRate, UnusableReason.
+    """
     row = _waiting(session, rate_id)
     if actor.id != row.proposed_by:
         actor.require(Permission.FX_CONFIRM)
+    refusing.note(
+        session, actor, (PROPOSAL, row.id), reasons.plain(reason), by=row.proposed_by, at=row.proposed_at, said=row.source
+    )  # fmt: skip
+    return drop(session, actor, rate_id)
+
+
+def drop(session: Session, actor: Actor, rate_id: UUID) -> ReferenceRate:
+    """End a rate whose refusal is noted. Raises UnknownRate."""
+    row = _waiting(session, rate_id)
     _decide(session, row, withdrawn_by=actor.id, withdrawn_at=clock.now())
     record(session, actor, "reference_rate.withdrawn", SUBJECT, row.id)
     return row

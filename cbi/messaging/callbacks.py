@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from cbi import clock, offices
 from cbi.errors import Forbidden, Invalid
-from cbi.http.problems import BodyTooLarge, HttpRefusal
+from cbi.http.refused import BodyTooLarge, HttpRefusal
 from cbi.http.requests import entrance
 from cbi.keys import keyring
 from cbi.messaging import addresses, inbound, kannel, reports, templates

@@ -25,7 +25,6 @@ class Message(Base):
     __tablename__ = "messages"
     __table_args__ = (
         Index("ix_messages_waiting", "id", postgresql_where=text("waiting")),
-        Index("ix_messages_waiting_code", "code_issue_id", postgresql_where=text("waiting")),
         Index(
             "ix_messages_gateway_reference",
             "gateway_reference",

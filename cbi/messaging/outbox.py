@@ -11,6 +11,7 @@ from sqlalchemy import (
     Select,
     SelectBase,
     Text,
+    and_,
     bindparam,
     case,
     cast,
@@ -150,13 +151,24 @@ def building(rows: SelectBase) -> Select[Any]:
         .returning(Message.template, Message.code_issue_id, Message.values)
         .cte("added")
     )
-    value = func.jsonb_each(added.c["values"]).table_valued("key", "value")
+    # Values are mostly alike, so their kinds are looked at once for each that there are.
+    alike = (
+        select(
+            added.c.template,
+            added.c.code_issue_id.is_not(None).label("names_a_code"),
+            added.c["values"],
+            func.count().label("texts"),
+        )
+        .group_by("template", "names_a_code", added.c["values"])
+        .subquery("alike")
+    )
+    value = func.jsonb_each(alike.c["values"]).table_valued("key", "value")
     kinds = select(func.jsonb_object_agg(value.c.key, func.jsonb_typeof(value.c.value)))
     return select(
-        added.c.template,
-        added.c.code_issue_id.is_not(None).label("names_a_code"),
+        alike.c.template,
+        alike.c.names_a_code,
         kinds.scalar_subquery().label("kinds"),
-        func.count(),
+        cast(func.sum(alike.c.texts), Integer),
     ).group_by("template", "names_a_code", "kinds")
 
 
@@ -192,21 +204,15 @@ def _check(template: str, kinds: Mapping[str, str], *, names_a_code: bool) -> No
         )
 
 
-def withdraw(
-    session: Session, *, payment_id: UUID | None = None, code_issue_id: UUID | None = None
-) -> int:
-    """Take back the texts about a payment, or about a code, that no worker has taken yet; returns how many.
+def withdraw(session: Session, *, payment_id: UUID, code_issue_id: UUID | None = None) -> int:
+    """Take back the texts about a payment, or about one code of it, that no worker has taken yet; returns how many.
 
     A text that a worker holds at this moment cannot be taken back; if it tells a code that has died since, the
     worker leaves it out.
     """
-    if (payment_id is None) == (code_issue_id is None):
-        raise TypeError("withdraw needs a payment_id or a code_issue_id, not both")
-    about = (
-        Message.code_issue_id == code_issue_id
-        if payment_id is None
-        else Message.payment_id == payment_id
-    )
+    about = Message.payment_id == payment_id
+    if code_issue_id is not None:
+        about = and_(about, Message.code_issue_id == code_issue_id)
     taken_back = session.scalars(
         update(Message)
         .where(about, Message.waiting, Message.state == MessageState.QUEUED)

@@ -50,6 +50,8 @@ class PaymentRun(Base):
     period: Mapped[str]
     providers: Mapped[list[str]] = mapped_column(ARRAY(Text))
     """Everybody who delivers a part of it, in the order of its routes."""
+    debits_early: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
+    """Those of them that took a payment's money when they accepted it, by their terms when the run was made."""
     currency: Mapped[CurrencyCode]
     state: Mapped[RunState]
     revision: Mapped[int] = mapped_column(default=1)
@@ -176,7 +178,8 @@ class Payment(Base):
         CheckConstraint("provider ~ '^[a-z0-9_]+$' AND mechanism ~ '^[a-z0-9_]+$'", name="route"),
         {
             "info": may_update("state", "live", "attempts", "heard_of", "parts_minor"),
-            "postgresql_with": {"fillfactor": 60},
+            # Room in the page for a second version of each row: a chunk writes all of them anew at once.
+            "postgresql_with": {"fillfactor": 48},
         },
     )
 
@@ -249,12 +252,15 @@ class Attempt(Base):
 
     __tablename__ = "attempts"
     __table_args__ = (
-        UniqueConstraint("provider", "provider_reference"),
+        Index(  # not of those without one: each attempt of a run would be written into it for nothing
+            "uq_attempts_provider_provider_reference", "provider", "provider_reference", unique=True,
+            postgresql_where=text("provider_reference IS NOT NULL"),
+        ),
         {
             "info": may_update("provider_reference", "ticket", "asked_at"),
             "postgresql_with": {"fillfactor": 70},
         },
-    )
+    )  # fmt: skip
 
     payment_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)

@@ -1,10 +1,14 @@
 """Moving payments through their lifecycle, one or a million: state, event, books and text in one statement."""
 
+from collections.abc import Sequence
 from functools import cache
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
+    CTE,
     BigInteger,
     ColumnElement,
     DateTime,
@@ -16,6 +20,7 @@ from sqlalchemy import (
     insert,
     literal,
     select,
+    true,
     update,
 )
 from sqlalchemy.orm import Session
@@ -23,9 +28,9 @@ from sqlalchemy.orm import Session
 from cbi import clock
 from cbi.ledger.chart import Entry
 from cbi.ledger.posting import Book, booking, post_payments
-from cbi.payments import notices
+from cbi.payments import attempts, clearing, notices
 from cbi.payments.models import Payment, PaymentEvent, PaymentRun
-from cbi.payments.states import PAYMENT, PaymentState
+from cbi.payments.states import ON_ITS_WAY, PAYMENT, PaymentState
 
 BOOKED: dict[tuple[PaymentState, PaymentState], Entry] = {
     # A move that is not here moves no money in the books: not knowing is not an event of money.
@@ -84,9 +89,33 @@ def move(
     A compare-and-set: those that are no longer `before` are left alone. Each gets its event, and its entry in the books.
     Raises MoveNotAllowed, NotCovered.
     """
+    statement = _moving(chosen, before, after, debited=_is_debited(run, provider, after))
     return _move(
-        session, run, provider, _moving(chosen, before, after), before, after, source, provider_code, failure
-    )  # fmt: skip
+        session, run, provider, statement, before, after, (source,), provider_code, failure
+    )
+
+
+def move_through(
+    session: Session,
+    run: PaymentRun,
+    chosen: ColumnElement[bool],
+    path: Sequence[PaymentState],
+    *,
+    provider: str,
+    sources: Sequence[str],
+) -> int:
+    """`move` along several arrows at once, each said by its source, for what one transaction does anyway.
+
+    Every arrow leaves its event, in order, and one through `sending` its attempt; the row is written once. No more than
+    one of the arrows moves money.
+    """
+    entries = [entry for arrow in pairwise(path) if (entry := BOOKED.get(arrow))]
+    if len(entries) != 1 or _is_debited(run, provider, path[-1]):
+        raise ValueError(f"{' → '.join(path)} by {provider} is not booked by one entry")
+    statement = _moving(chosen, *path)
+    return _move(
+        session, run, provider, statement, path[0], path[-1], sources, None, None, entry=entries[0]
+    )
 
 
 def move_one(
@@ -111,11 +140,11 @@ def move_one(
     it, where that is not the present one. `entry` books it otherwise than usual. `part` is what is handed over of it, in
     minor units, where that is not all.
     """
-    statement = _moving_one(before, after)
+    statement = _moving_one(before, after, debited=_is_debited(run, provider, after))
     of_the_part = {} if part is None else {"part": part}
     return bool(
         _move(
-            session, run, provider, statement, before, after, source, provider_code, failure,
+            session, run, provider, statement, before, after, (source,), provider_code, failure,
             totals_at_last=totals_at_last, entry=entry, one=payment_id, by_attempt=attempt, **of_the_part,
         )
     )  # fmt: skip
@@ -128,7 +157,7 @@ def _move(
     statement: Select[*tuple[Any, ...]],
     before: PaymentState,
     after: PaymentState,
-    source: str,
+    sources: Sequence[str],
     provider_code: str | None,
     failure: str | None,
     *,
@@ -138,32 +167,50 @@ def _move(
     **named: object,
 ) -> int:
     values = {
-        "run": run.id, "by": provider, "said_by": source, "said_code": provider_code, "said_failure": failure,
+        "run": run.id, "by": provider, "said_by": list(sources), "said_code": provider_code, "said_failure": failure,
         "moved_at": clock.now(), "by_attempt": by_attempt, **named,
     }  # fmt: skip
     entry = entry or BOOKED.get((before, after))
+    if _is_debited(run, provider, after):
+        entry = Entry.DEBITED
     if entry is None:
         return int(session.connection().scalar(statement, values) or 0)
     if after is PaymentState.PAID:
         values |= notices.values_for(run.currency)
     book = book_of(run, provider)
-    return post_payments(
-        session, entry, book, statement, values, totals_at_last=totals_at_last
-    ).count
+    ends_early = provider in run.debits_early and before in _MAY_HAVE_BEEN_ACCEPTED
+    if ends_early:
+        clearing.take_turn(session, book, totals_at_last=totals_at_last)
+    done = post_payments(session, entry, book, statement, values, totals_at_last=totals_at_last)
+    if ends_early:
+        clearing.end(session, book, entry, done, after, totals_at_last=totals_at_last)
+    return done.count
+
+
+_MAY_HAVE_BEEN_ACCEPTED = ON_ITS_WAY - {PaymentState.SENDING}
+
+
+def _is_debited(run: PaymentRun, provider: str, after: PaymentState) -> bool:
+    """Whether the provider takes a payment's money with this move."""
+    return after is PaymentState.ACCEPTED and provider in run.debits_early
 
 
 @cache
-def _moving_one(before: PaymentState, after: PaymentState) -> Select[*tuple[Any, ...]]:
-    return _moving(Payment.id == bindparam("one"), before, after)
+def _moving_one(
+    before: PaymentState, after: PaymentState, *, debited: bool
+) -> Select[*tuple[Any, ...]]:
+    return _moving(Payment.id == bindparam("one"), before, after, debited=debited)
 
 
 def _moving(
-    chosen: ColumnElement[bool], before: PaymentState, after: PaymentState
+    chosen: ColumnElement[bool], *path: PaymentState, debited: bool = False
 ) -> Select[*tuple[Any, ...]]:
-    """The statement that moves, and counts what it moved."""
-    PAYMENT.check(before, after)
+    """The statement that moves from the first state of the path to its last, and counts what it moved."""
+    for arrow in pairwise(path):
+        PAYMENT.check(*arrow)
+    before, after = path[0], path[-1]
     changes: dict[str, object] = {"state": after, "live": after is not PaymentState.CANCELLED}
-    if after is PaymentState.SENDING:
+    if PaymentState.SENDING in path[1:]:
         changes["attempts"] = Payment.attempts + 1
     concerns: tuple[Any, ...] = notices.CONCERNS
     if after is PaymentState.PARTLY_PAID:
@@ -181,22 +228,43 @@ def _moving(
         .returning(_attempt(before), *concerns)
         .cte("moved")
     )  # fmt: skip
-    events = (
-        insert(PaymentEvent)
-        .from_select(
-            ["payment_id", "attempt", "before", "after", "source", "provider_code", "failure", "at"],
-            select(
-                moved.c.id, moved.c.attempt, literal(before.value), literal(after.value),
-                *(bindparam(name, type_=String) for name in ("said_by", "said_code", "said_failure")),
-                bindparam("moved_at", type_=DateTime(timezone=True)),
-            ),
-        )
-        .cte("events")
-    )  # fmt: skip
-    if (before, after) not in BOOKED:
+    events = _events(moved, path)
+    if debited:
+        # Nobody knew for a while, and the provider says again that it has accepted: it took the money once.
+        once = ~clearing.booked(Entry.DEBITED, moved.c.id, moved.c.attempt)
+        rows = select(moved.c.id, moved.c.attempt, moved.c.amount_minor).where(once)
+        return booking(rows, events)
+    if not any(arrow in BOOKED for arrow in pairwise(path)):
         return select(func.count()).select_from(moved).add_cte(events)
     along = (events, notices.paid(moved)) if after is PaymentState.PAID else (events,)
+    if PaymentState.SENDING in path[1:-1]:
+        along = (*along, attempts.begun(moved))
     return booking(select(moved.c.id, moved.c.attempt, moved.c.amount_minor), *along)
+
+
+def _events(moved: CTE, path: Sequence[PaymentState]) -> CTE:
+    """One event for each payment and arrow; those of a payment in the order of its path."""
+    steps = (
+        func.unnest(
+            literal([*path[:-1]], ARRAY(String)), literal([*path[1:]], ARRAY(String)),
+            bindparam("said_by", type_=ARRAY(String)),
+        )
+        .table_valued("before", "after", "source", with_ordinality="place")
+        .render_derived(name="steps")
+    )  # fmt: skip
+    rows = select(
+        moved.c.id, moved.c.attempt, steps.c.before, steps.c.after, steps.c.source,
+        *(bindparam(name, type_=String) for name in ("said_code", "said_failure")),
+        bindparam("moved_at", type_=DateTime(timezone=True)),
+    ).select_from(moved.join(steps, true()))  # fmt: skip
+    columns = [
+        "payment_id", "attempt", "before", "after", "source", "provider_code", "failure", "at",
+    ]  # fmt: skip
+    return (
+        insert(PaymentEvent)
+        .from_select(columns, rows.order_by(moved.c.id, steps.c.place) if len(path) > 2 else rows)
+        .cte("events")
+    )
 
 
 def _attempt(before: PaymentState) -> ColumnElement[int]:

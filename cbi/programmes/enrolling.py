@@ -17,7 +17,7 @@ from cbi.access.permissions import Permission
 from cbi.audit import reasons
 from cbi.audit.record import record
 from cbi.errors import Conflict
-from cbi.programmes import following, queries
+from cbi.programmes import confirming, following, queries
 from cbi.programmes.household_models import Enrolment, Suspension
 from cbi.programmes.models import Programme
 from cbi.registry.households.recording import keep_still
@@ -68,6 +68,8 @@ class Present:
 
     starts_on: date | None = None
     ends_on: date | None = None
+    waits: bool = False
+    """Whether these days wait for a second person."""
     suspension: UUID | None = None
     """The one that nobody has ended."""
     suspended_on: date | None = None
@@ -86,7 +88,8 @@ def change(
     """Write down one thing about each of these households: all of them or none. Returns how many it concerns.
 
     `start`: the first day it takes part; `end`: the last. `suspend`: from that day on it gets nothing; `resume`: from
-    that day on it takes part again. `was_wrong` says of a resumption that there was no ground for the suspension: what
+    that day on it takes part again. Earlier cycles are made up for once a second person has confirmed the days
+    (`confirming`). `was_wrong` says of a resumption that there was no ground for the suspension: what
     was missed is owed. Raises UnknownProgramme, CannotChange, UnusableReason.
     """
     actor.require(Permission.ENROLMENT_CHANGE, programme)
@@ -147,7 +150,11 @@ def on_record(
     days = session.scalars(
         select(Enrolment)
         .ext(distinct_on(Enrolment.household_id))
-        .where(Enrolment.programme_id == programme_id, Enrolment.household_id == wanted)
+        .where(
+            Enrolment.programme_id == programme_id,
+            Enrolment.household_id == wanted,
+            Enrolment.refusal_id.is_(None),
+        )
         .order_by(Enrolment.household_id, Enrolment.id.desc())
     ).all()
     last = session.scalars(
@@ -163,7 +170,9 @@ def on_record(
     ).all()
     known: dict[UUID, dict[str, Any]] = {}
     for each in days:
-        known[each.household_id] = {"starts_on": each.starts_on, "ends_on": each.ends_on}
+        known[each.household_id] = {
+            "starts_on": each.starts_on, "ends_on": each.ends_on, "waits": confirming.waits(each),
+        }  # fmt: skip
     for suspension in last:
         known.setdefault(suspension.household_id, {}).update(
             suspension=suspension.id if suspension.resumes_on is None else None,
@@ -203,11 +212,13 @@ def _write(
     elif act is Act.RESUME:
         _resume(session, actor, taken, was_wrong=was_wrong)
     else:
+        opened = confirming.opened_until(session, programme)
         session.execute(
             insert(Enrolment),
             [
                 {
                     **each,
+                    "needs_second": present.waits or _reaches_back(act, line.on, present, opened),
                     "starts_on": line.on if act is Act.START else present.starts_on,
                     "ends_on": line.on if act is Act.END else present.ends_on,
                     "noted_by": actor.id,
@@ -221,6 +232,15 @@ def _write(
             session, actor, f"enrolment.{act}", "household", household, programme=programme.code,
             on=line.on.isoformat(), **({"was_wrong": was_wrong} if act is Act.RESUME else {}),
         )  # fmt: skip
+
+
+def _reaches_back(act: Act, on: date, present: Present, opened: date | None) -> bool:
+    """Whether a household would be owed for a cycle that is open already, where the programme makes up for those."""
+    if opened is None:
+        return False
+    if act is Act.START:
+        return on <= opened
+    return present.ends_on is not None and present.ends_on < min(on, opened)
 
 
 def _resume(

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, time
 from typing import Annotated
@@ -23,6 +23,7 @@ from cbi.programmes.kinds import Kind
 from cbi.programmes.legal_models import Ground
 from cbi.programmes.models import CODE_PATTERN
 from cbi.programmes.periods import FIRST_YEAR, LAST_YEAR, Every, Period, UnusablePeriod
+from cbi.registry import not_asked
 from cbi.registry.text import folded, plain_digits
 
 LARGEST_HOUSEHOLD = 60
@@ -259,6 +260,16 @@ def _words(words: tuple[str, ...]) -> tuple[str, ...]:
     if nothing := next((word for word in words if not folded(word)), None):
         raise wrong(f"{nothing!r} has no letters.", "Write a word as in the registration lists.")
     return tuple(sorted(_distinct(words)))
+
+
+def refuse_sorting(words: Iterable[str], info: ValidationInfo[Reading], *at: str) -> None:
+    """Raise where a new file would sort people by what nobody is asked, under whatever name."""
+    if info.context is not None and info.context.providers is None:
+        return  # it was accepted before
+    if named := next((word for word in words if not_asked.sorts_people(word)), None):
+        raise wrong(
+            f"{named[:50]!r} would sort people by {not_asked.THESE}.", not_asked.ASK_INSTEAD, *at
+        )
 
 
 def _decimal(amount: Money | None) -> str | None:

@@ -1,5 +1,7 @@
 """A suspension, and a first and last day, go with people when their household splits or becomes one with another.
 
+A suspension goes with them, too, when they join another household one by one (`arriving`).
+
 Else a household would be paid again by parting. What follows is written down for the other household as its own, so that
 each is looked at and resumed by itself. The registry knows nothing of programmes, so this looks for changes that nobody
 has followed yet: soon after each, and before anybody is decided about or resumed.
@@ -9,6 +11,7 @@ from datetime import date
 from uuid import UUID
 
 from sqlalchemy import (
+    ColumnElement,
     Date,
     SQLColumnExpression,
     Uuid,
@@ -28,6 +31,7 @@ from cbi import clock, ids
 from cbi.access.actor import SYSTEM
 from cbi.audit.record import record
 from cbi.offices import office_of
+from cbi.programmes import arriving
 from cbi.programmes.household_models import Enrolment, FollowedChange, Suspension
 from cbi.registry.households.models import (
     ChangedHousehold,
@@ -37,7 +41,7 @@ from cbi.registry.households.models import (
 )
 from cbi.scope import seeing_all
 
-_FOLLOWED = (ChangeKind.SPLIT, ChangeKind.MERGED, ChangeKind.UNMERGED)
+_FOLLOWED = (ChangeKind.SPLIT, ChangeKind.MERGED, ChangeKind.UNMERGED, *arriving.ARRIVALS)
 
 
 def catch_up(session: Session) -> int:
@@ -80,6 +84,9 @@ def _follow(session: Session, change: HouseholdChange) -> bool:
         (gone,) = (home for home, _, status in homes if status == merged)
         (kept,) = (home for home, _, status in homes if status != merged)
         _suspend(session, change, gone, kept)
+    elif change.kind in arriving.ARRIVALS:
+        for suspension, source, home in arriving.along(session, change):
+            _suspend(session, change, source, home, Suspension.id == suspension)
     elif change.undoes_id is not None:
         _take_back(session, change, change.undoes_id)
     return True
@@ -90,11 +97,18 @@ def _enrol(session: Session, change: HouseholdChange, old: UUID, new: UUID) -> N
     latest = (
         select(Enrolment)
         .ext(distinct_on(Enrolment.programme_id))
-        .where(Enrolment.household_id == old, Enrolment.noted_at <= change.recorded_at)
+        .where(
+            Enrolment.household_id == old,
+            Enrolment.noted_at <= change.recorded_at,
+            Enrolment.refusal_id.is_(None),
+        )
         .order_by(Enrolment.programme_id, Enrolment.id.desc())
         .subquery()
     )
-    columns = ("programme_id", "starts_on", "ends_on", "reason", "noted_by", "noted_at")
+    columns = (
+        "programme_id", "starts_on", "ends_on", "reason", "noted_by", "noted_at", "needs_second", "confirmed_by",
+        "confirmed_at",
+    )  # fmt: skip
     session.execute(
         upsert(Enrolment).from_select(
             [*columns, "household_id", "carried_by"],
@@ -103,12 +117,14 @@ def _enrol(session: Session, change: HouseholdChange, old: UUID, new: UUID) -> N
     )
 
 
-def _suspend(session: Session, change: HouseholdChange, source: UUID, home: UUID) -> None:
+def _suspend(
+    session: Session, change: HouseholdChange, source: UUID, home: UUID, *which: ColumnElement[bool]
+) -> None:
     """A household gets nothing either where one was suspended that its people come from, until it is resumed itself."""
     other, day = aliased(Suspension), _day(session, change)
     lasts = or_(Suspension.resumes_on.is_(None), Suspension.resumes_on > day)
     begins_on: SQLColumnExpression[date] = Suspension.begins_on
-    if change.kind is ChangeKind.MERGED:  # it took part itself until then
+    if change.kind is not ChangeKind.SPLIT:  # it took part itself until then
         begins_on = func.greatest(begins_on, bindparam(None, day, Date))
         lasts = Suspension.resumes_on.is_(None)
     row = {
@@ -124,7 +140,7 @@ def _suspend(session: Session, change: HouseholdChange, source: UUID, home: UUID
         .from_select(
             list(row),
             select(*(value.label(name) for name, value in row.items())).where(
-                Suspension.household_id == source, Suspension.suspended_at <= change.recorded_at, lasts,
+                Suspension.household_id == source, Suspension.suspended_at <= change.recorded_at, lasts, *which,
                 ~exists().where(
                     other.programme_id == Suspension.programme_id, other.household_id == home,
                     other.resumes_on.is_(None),

@@ -10,10 +10,12 @@ from cbi.access.guards import may
 from cbi.access.permissions import Permission
 from cbi.http.requests import OfficeSession
 from cbi.http.routing import Router
-from cbi.programmes import conditions, enrolling, queries, replaying
+from cbi.programmes import conditions, confirming, enrolling, queries, replaying
 from cbi.programmes.household_schemas import (
     ChangedOut,
     ChangeEnrolment,
+    ConfirmDays,
+    DaysOut,
     DecideCondition,
     NoteCondition,
     NotedOut,
@@ -39,6 +41,30 @@ def change_enrolments(
         session, actor, code, body.act, body.lines(), was_wrong=body.was_wrong
     )
     return ChangedOut(households=changed)
+
+
+@router.get(
+    "/programmes/{code}/enrolments/waiting",
+    summary="Days that reach back into open cycles and wait for a second person",
+)
+def waiting_days(session: OfficeSession, actor: Reader, code: str) -> list[DaysOut]:
+    return [DaysOut.of(each) for each in confirming.listed(session, actor, code)]
+
+
+@router.post(
+    "/programmes/{code}/enrolments/confirmations",
+    status_code=201,
+    summary="Confirm days that a colleague noted",
+)
+def confirm_days(
+    session: OfficeSession,
+    actor: Annotated[Actor, Depends(may(Permission.VALUE_ACCEPT))],
+    code: str,
+    body: ConfirmDays,
+) -> ChangedOut:
+    actor.require(Permission.VALUE_ACCEPT, code)
+    confirming.confirm(session, actor, body.number)
+    return ChangedOut(households=1)
 
 
 @router.post(

@@ -3,20 +3,29 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, Uuid
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, Uuid, false
 from sqlalchemy.orm import Mapped, mapped_column
 
+from cbi.audit.refusal_models import Refusable, never_both
 from cbi.db import Base, Instant, Key, Ordinal, may_update
 from cbi.programmes.models import CODE_PATTERN
 
 
-class Enrolment(Base):
-    """The first and the last day on which a household takes part. The latest row counts. Append-only."""
+class Enrolment(Refusable, Base):
+    """The first and the last day on which a household takes part. The latest row counts that nobody has refused.
+
+    A row with `needs_second` reaches back into cycles that were opened before it. Until a second person has confirmed it,
+    those are not made up for.
+    """
 
     __tablename__ = "enrolments"
     __table_args__ = (
         CheckConstraint("ends_on >= starts_on", name="days"),
+        CheckConstraint("confirmed_by <> noted_by", name="two_people"),
+        CheckConstraint("(confirmed_by IS NULL) = (confirmed_at IS NULL)", name="confirmed_whole"),
+        never_both("confirmed_by"),
         Index(None, "programme_id", "household_id"),
+        {"info": may_update("confirmed_by", "confirmed_at", "refusal_id")},
     )
 
     id: Mapped[Ordinal]
@@ -29,6 +38,9 @@ class Enrolment(Base):
     noted_at: Mapped[Instant]
     carried_by: Mapped[UUID | None] = mapped_column(Uuid)
     """The split by which it went with people from the household that it was noted for."""
+    needs_second: Mapped[bool] = mapped_column(default=False, server_default=false())
+    confirmed_by: Mapped[UUID | None] = mapped_column(Uuid)
+    confirmed_at: Mapped[datetime | None]
 
 
 class Suspension(Base):

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from cbi.programmes.conditions import Noted
+from cbi.programmes.confirming import Days
 from cbi.programmes.enrolling import Act, Line
 from cbi.programmes.replaying import Replay
 
@@ -53,6 +54,32 @@ class ChangedOut(BaseModel):
     """How many households it was written down of."""
 
     households: int
+
+
+class DaysOut(BaseModel):
+    """Days on which a household takes part that reach back into open cycles, and wait for a second person."""
+
+    number: int
+    household: str
+    starts_on: date | None
+    ends_on: date | None
+    reason: str
+    noted_by: UUID | None
+    noted_at: datetime
+
+    @classmethod
+    def of(cls, days: Days) -> "DaysOut":
+        row = days.enrolment
+        return cls(
+            number=row.id, household=days.household, starts_on=row.starts_on, ends_on=row.ends_on, reason=row.reason,
+            noted_by=row.noted_by, noted_at=row.noted_at,
+        )  # fmt: skip
+
+
+class ConfirmDays(BaseModel):
+    """Which days that wait are right, by their number."""
+
+    number: int = Field(ge=1, examples=[17])
 
 
 class NoteCondition(BaseModel):

@@ -14,7 +14,7 @@ from cbi.access.permissions import Permission
 from cbi.audit.record import record
 from cbi.errors import Conflict, Invalid, NotFound
 from cbi.offices import office_of
-from cbi.programmes import baskets, price_files, valuing
+from cbi.programmes import baskets, valuing
 from cbi.programmes.price_layout import Answer, PriceSheet, find_columns, token_columns
 from cbi.programmes.price_reading import Context, Reader
 from cbi.programmes.price_results import Entered, PricesRefused, summary
@@ -94,6 +94,8 @@ def export(
 ) -> PriceSheet:
     """Write the round's sheet (`form` xlsx or csv) as its next version, with what is known so far."""
     actor.require(Permission.PRICES_ENTER)
+    from cbi.programmes import price_files  # noqa: PLC0415 - its workbooks, which `verify` and signing never need
+
     sheet = _sheet(session, round_)
     write = price_files.write_workbook if form == "xlsx" else price_files.write_csv
     write(sheet, office_of(session).keys, target, language=language)

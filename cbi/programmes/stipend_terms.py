@@ -2,7 +2,7 @@
 
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
 from cbi.money import LARGEST_MINOR
 from cbi.programmes.fields import (
@@ -15,10 +15,12 @@ from cbi.programmes.fields import (
     Per,
     Percent,
     Prorate,
+    Reading,
     SetBy,
     Text,
     WhichWay,
     Words,
+    refuse_sorting,
     some,
     wrong,
 )
@@ -39,7 +41,10 @@ class For(Part):
     household_size: Annotated[HouseholdSize | None, BeforeValidator(some)] = None
 
     @model_validator(mode="after")
-    def _makes_sense(self) -> Self:
+    def _makes_sense(self, info: ValidationInfo[Reading]) -> Self:
+        for name in ("needs", "bands"):
+            refuse_sorting(getattr(self, name) or (), info, name)
+        refuse_sorting([self.scorecard] if self.scorecard else [], info, "scorecard")
         if not any((self.needs, self.bands, self.areas, self.household_size)):
             advice = "Give needs, bands, areas or household_size."
             raise wrong("It does not say whom it is for.", advice)
@@ -71,7 +76,8 @@ class TopUpTerms(Part):
     whom: For = Field(alias="for")
 
     @model_validator(mode="after")
-    def _makes_sense(self) -> Self:
+    def _makes_sense(self, info: ValidationInfo[Reading]) -> Self:
+        refuse_sorting([self.name], info, "name")
         if not self.amount.minor:
             raise wrong(
                 "The top-up pays nothing.", "Give an amount, or delete the top-up.", "amount"

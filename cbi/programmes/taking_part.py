@@ -23,17 +23,19 @@ _DAYS = """
             AS days,
         coalesce(bool_or(s.resumes_on IS NULL AND s.begins_on <= c.ends_on), false) AS is_suspended,
         coalesce(e.starts_on > c.ends_on, false) AS is_early,
-        coalesce(e.ends_on < c.starts_on, false) AS is_late
+        coalesce(e.ends_on < c.starts_on, false) AS is_late, e.waits_since
     FROM (SELECT household_id FROM enrolments WHERE programme_id = :programme
         UNION SELECT household_id FROM suspensions WHERE programme_id = :programme
         UNION SELECT a.household_id FROM appeals a JOIN cycles w ON w.id = a.cycle_id
             WHERE w.programme_id = :programme AND a.outcome = 'changed') known
     CROSS JOIN (SELECT * FROM cycles WHERE programme_id = :programme AND WHICH) c
-    LEFT JOIN (SELECT DISTINCT ON (household_id) household_id, starts_on, ends_on FROM enrolments
-        WHERE programme_id = :programme ORDER BY household_id, id DESC) e ON e.household_id = known.household_id
+    LEFT JOIN (SELECT DISTINCT ON (household_id) household_id, starts_on, ends_on,
+            CASE WHEN needs_second AND confirmed_by IS NULL THEN noted_at END AS waits_since FROM enrolments
+        WHERE programme_id = :programme AND refusal_id IS NULL ORDER BY household_id, id DESC) e
+        ON e.household_id = known.household_id
     LEFT JOIN suspensions s ON s.programme_id = :programme AND s.household_id = known.household_id
         AND s.was_wrong IS NOT TRUE AND s.begins_on <= c.ends_on
-    GROUP BY known.household_id, c.id, c.starts_on, c.ends_on, e.starts_on, e.ends_on
+    GROUP BY known.household_id, c.id, c.starts_on, c.ends_on, e.starts_on, e.ends_on, e.waits_since
 """
 
 _NOW = """
@@ -56,6 +58,7 @@ _MISSED = """
         WHERE CASE WHEN was.cycle_id IS NULL THEN d.starts_on IS NOT NULL
                 ELSE was.reasons <@ CAST(:absences AS jsonb) OR EXISTS (SELECT 1 FROM appeals a
                     WHERE a.cycle_id = c.id AND a.household_id = d.household_id AND a.outcome = 'changed') END
+            AND (d.waits_since IS NULL OR c.opened_at > d.waits_since)
             AND NOT EXISTS (SELECT 1 FROM arrears_paid a WHERE a.programme_id = :programme
                 AND a.household_id = d.household_id AND a.period = c.period)
             AND NOT EXISTS (SELECT 1 FROM (LIVED_THROUGH) t
@@ -92,7 +95,8 @@ def missed(programme_id: UUID, since: date, before: date, *, by_day: bool) -> Su
     appeal found to be wrong.
 
     Nothing is missed where another reason kept a household out, nor what its people were owed in another household, in
-    that period or for it later. What was decided before a household split off is the old household's.
+    that period or for it later; nor of a cycle that was opened before days were noted which a second person has yet to
+    confirm. What was decided before a household split off is the old household's.
     """
     return (
         text(_MISSED)

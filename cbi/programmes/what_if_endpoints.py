@@ -103,7 +103,7 @@ def compare(
     actor: Annotated[Actor, Depends(may(Permission.SCORECARD_PROPOSE))],
     body: AskWhatIf,
 ) -> WhatIfOut:
-    card = versions.parsed(body.scorecard) if body.scorecard else None
+    card = versions.new(body.scorecard) if body.scorecard else None
     return WhatIfOut.of(
         what_if.what_if(session, actor, scorecard=card, programme=body.programme, rules=body.rules)
     )

@@ -3,7 +3,7 @@
 from sqlalchemy.orm import Session
 
 from cbi.ledger.chart import CHART, RESTING_PLACE
-from cbi.proofs import amounts, parts, receivables, suspense
+from cbi.proofs import amounts, clearing, parts, receivables, suspense
 from cbi.proofs.promise import Breaches, none_of
 
 never_overspent = (
@@ -100,6 +100,7 @@ in_one_place = (
     *amounts.taken_as_booked,
     *parts.in_parts,
     *suspense.suspended_as_booked,
+    *clearing.in_the_air,
     none_of(
         "run {number} should have {waiting} committed, and the books say {committed}",
         "SELECT r.number, r.waiting, coalesce(sum(a.credits_minor - a.debits_minor), 0) AS committed"

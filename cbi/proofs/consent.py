@@ -22,7 +22,8 @@ def _said_no(person: str, scope: str, at: str) -> str:
     """Whether the latest word on record at a moment was no, in SQL; our names only."""
     return (
         f"EXISTS (SELECT FROM consents n WHERE n.person_id = {person} AND n.scope = '{scope}'"
-        f" AND n.answer <> 'given' AND n.recorded_at < {at} AND NOT EXISTS (SELECT FROM consents l"
+        f" AND n.answer <> 'given' AND n.recorded_at < {at} AND NOT EXISTS (SELECT FROM household_changes u"
+        f" WHERE u.undoes_id = n.carried_by AND u.recorded_at < {at}) AND NOT EXISTS (SELECT FROM consents l"
         f" WHERE l.person_id = n.person_id AND l.scope = n.scope AND l.recorded_at < {at}"
         " AND (l.said_on, l.number) > (n.said_on, n.number)))"
     )
@@ -123,6 +124,14 @@ against_nobodys_word = (
         " AND NOT EXISTS (SELECT FROM changed_persons x JOIN household_changes g ON g.id = x.change_id"
         " WHERE x.person_id = c.person_id AND g.kind = 'collector'"
         " AND g.recorded_at BETWEEN c.recorded_at - interval '1 minute' AND c.recorded_at + interval '1 minute')",
+    ),
+    none_of(
+        "word {number} was not said by the record that it is carried from",
+        "SELECT c.number FROM consents c LEFT JOIN consents f ON f.id = c.carried_from WHERE c.carried_by IS NOT NULL"
+        " AND ((c.scope, c.answer, c.said_on, c.how, c.notice_code, c.notice_version) IS DISTINCT FROM"
+        " (f.scope, f.answer, f.said_on, f.how, f.notice_code, f.notice_version) OR NOT EXISTS ("
+        " SELECT FROM changed_persons x WHERE x.change_id = c.carried_by AND x.person_id = f.person_id"
+        " AND x.gone_after = 'same'))",
     ),
     none_of(
         "cycle {id} was opened under a legal basis that two people had not accepted",

@@ -136,6 +136,7 @@ paid_out_once = (
         f"SELECT o.receipt {_COLLECTED} AND a.collected_as <> 'guardian' AND EXISTS (SELECT 1 FROM guardianships g"
         " JOIN household_changes c ON c.id = g.begun_by JOIN persons y ON y.id = g.child_id"
         " WHERE g.child_id = p.person_id AND c.recorded_at < a.held_at"
+        " AND NOT EXISTS (SELECT 1 FROM household_changes u WHERE u.undoes_id = g.begun_by)"
         f" AND extract(year FROM a.held_at) - coalesce(y.born_year, 9999) <= {CHILD_UNTIL})",
     ),
 )

@@ -93,8 +93,18 @@ followed_people = (
         " WHERE x.carried_from = s.id AND x.carried_by = c.id AND x.household_id = n.household_id)",
     ),
     none_of(
+        "household {household_after} took in who led a suspended one, and the suspension did not follow",
+        "SELECT m.household_after FROM followed_changes f JOIN household_changes c ON c.id = f.change_id"
+        " JOIN changed_persons m ON m.change_id = c.id AND m.household_before <> m.household_after"
+        " AND m.roles_before && ARRAY['head', 'collector']"
+        f" JOIN suspensions s ON s.household_id = m.household_before AND {_LATER}"
+        " WHERE c.kind IN ('joined', 'returned') AND f.followed_at >= c.recorded_at AND NOT EXISTS ("
+        " SELECT 1 FROM suspensions x WHERE x.household_id = m.household_after AND x.programme_id = s.programme_id"
+        " AND (x.resumed_at IS NULL OR x.resumed_at > c.recorded_at))",
+    ),
+    none_of(
         "change {id} of households was not followed by suspensions when a cycle was opened",
-        "SELECT c.id FROM household_changes c WHERE c.kind IN ('split', 'merged', 'unmerged')"
+        "SELECT c.id FROM household_changes c WHERE c.kind IN ('split', 'merged', 'unmerged', 'joined', 'returned')"
         " AND NOT EXISTS (SELECT 1 FROM followed_changes f WHERE f.change_id = c.id)"
         " AND EXISTS (SELECT 1 FROM cycles y WHERE y.opened_at > c.recorded_at)",
     ),

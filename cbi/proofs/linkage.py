@@ -25,11 +25,8 @@ def settled_as_was_said(session: Session) -> Breaches:
 def _wrong(session: Session, pairs: list[Pair]) -> Iterator[str]:
     said, sides = queries.verdicts(session, pairs), queries.sides(session, pairs)
     for pair in pairs:
-        registrars = {
-            side.registered_by
-            for each in (pair.first_id, pair.second_id)
-            if (side := sides.get(each))
-        }
+        both = (pair.first_id, pair.second_id)
+        registrars = queries.registrars(sides[each] for each in both if each in sides)
         verdicts = [
             Said(each.finding, each.said_by, each.kept_id) for each in said.get(pair.id, ())
         ]

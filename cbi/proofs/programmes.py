@@ -53,6 +53,14 @@ owed_once = (
         "SELECT condition, household_id FROM conditions_met WHERE decided_by = noted_by",
     ),
     none_of(
+        "household {household_id}: days that reach back were confirmed by whoever noted them, or not as the audit log says",
+        "SELECT e.household_id FROM enrolments e WHERE e.confirmed_by IS NOT NULL AND e.carried_by IS NULL"
+        " AND (e.confirmed_by = e.noted_by OR NOT EXISTS (SELECT FROM audit_entries a WHERE a.subject_kind = 'household'"
+        " AND a.act = 'enrolment.confirmed' AND a.actor_id = e.confirmed_by AND a.subject_id = e.household_id::text"
+        " AND a.details ->> 'enrolment' = e.id::text AND a.details ->> 'starts_on' IS NOT DISTINCT FROM"
+        " coalesce(e.starts_on::text, 'None')))",
+    ),
+    none_of(
         "the constraint {name} is missing or not valid",
         "SELECT name FROM (VALUES ('uq_entitlements_once'), ('pk_arrears_paid'), ('uq_suspensions_open'),"
         " ('uq_conditions_met_once')) AS wanted(name) WHERE NOT EXISTS (SELECT 1 FROM pg_index i"

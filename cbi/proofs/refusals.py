@@ -22,7 +22,9 @@ append_only = (
             for table, accepted in _ACCEPTED.items()
         )
         + " UNION ALL SELECT 'work_sheets' FROM work_sheets w JOIN work_signatures s"
-        " ON s.sheet_id = w.id AND s.version = w.refused",
+        " ON s.sheet_id = w.id AND s.version = w.refused"
+        " UNION ALL SELECT 'delegations' FROM delegations d JOIN refusals r"
+        " ON r.kind = 'delegation' AND r.key = d.id::text WHERE d.accepted_at IS NOT NULL",
     ),
     none_of(
         "the audit log does not agree who refused {kind} {key}, and why",

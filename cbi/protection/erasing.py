@@ -12,7 +12,6 @@ from sqlalchemy import (
     func,
     insert,
     literal,
-    or_,
     select,
     text,
     update,
@@ -102,11 +101,10 @@ def _with_other_records(households: Sequence[UUID]) -> Select[UUID]:
     """Everybody in these households whose data is kept, and whoever else was found to be one of them."""
     meant = Person.household_id == any_(bindparam(None, list(households), ARRAY(Uuid)))
     other = aliased(Person)
-    twice = other.id == Person.same_as
-    same = select(other.id).where(
-        twice, other.household_id == any_(bindparam(None, list(households), ARRAY(Uuid)))
-    )
-    return select(Person.id).where(or_(meant, same.exists()), Person.data_key.is_not(None))
+    found = select(Person.id).where(meant).cte(recursive=True)
+    # A record may have been found to be one with another that was itself used no more later.
+    every = found.union(select(other.id).join(found, other.same_as == found.c.id))
+    return select(Person.id).where(Person.id.in_(select(every.c.id)), Person.data_key.is_not(None))
 
 
 def new(

@@ -28,6 +28,7 @@ from cbi.payments.recovery.receivables import note_paid_twice
 from cbi.payments.runs.runs import find
 from cbi.payments.sending import providers
 from cbi.payments.states import ON_ITS_WAY, PaymentState
+from cbi.reconciliation import early_debits
 from cbi.reconciliation.line_candidates import booked_alike, is_claimed
 from cbi.reconciliation.models import (
     STANDS,
@@ -162,7 +163,9 @@ def _check_attempt(
         )
     taken = _taken(session, payment, sent.number)
     if kind == "payment":
-        if not (known_paid(session, payment.id, sent.number) and taken == minor):
+        if early_debits.is_open(session, payment, sent.number):
+            early_debits.check(payment, whole=minor == taken)
+        elif not (known_paid(session, payment.id, sent.number) and taken == minor):
             amounts.check_bookable(session, payment, sent.number, minor)
         return
     if minor != taken:
@@ -244,7 +247,9 @@ def _book_attempt(session: Session, line: StatementLine, found: LineFinding) -> 
     assert found.attempt is not None
     assert found.confirmed_by is not None
     attempt, minor = found.attempt, abs(stay.effect_minor)
-    if _kind(stay) == "payment":
+    if _kind(stay) == "payment" and early_debits.is_open(session, payment, attempt):
+        early_debits.accept(session, payment, SOURCE)
+    elif _kind(stay) == "payment":
         paid = known_paid(session, payment.id, attempt)
         taken = Money(minor, line.currency)
         if minor != _taken(session, payment, attempt):
@@ -254,8 +259,10 @@ def _book_attempt(session: Session, line: StatementLine, found: LineFinding) -> 
             )  # fmt: skip
         elif not paid:
             _pay(session, payment, attempt)
-    elif not known_returned(session, payment.id, attempt) and not late.book_returned(
-        session, payment, attempt, source=SOURCE
+    elif not (
+        known_returned(session, payment.id, attempt)
+        or early_debits.credited_back(session, payment, attempt)
+        or late.book_returned(session, payment, attempt, source=SOURCE)
     ):
         raise DoesNotFit(
             "The rest of this payment was given to the programme, and its budget does not hold it any more.",

@@ -19,6 +19,7 @@ from sqlalchemy.orm import aliased
 
 from cbi.ledger.chart import DELIVERING, FLOAT, Entry
 from cbi.ledger.models import Account, FundMovement, Transfer
+from cbi.payments.clearing import booked
 from cbi.payments.outcomes import suspense
 from cbi.payments.outcomes.suspense_models import SuspendedLine
 from cbi.payments.recovery.receivable_models import Receivable, ReceivableEvent
@@ -39,7 +40,11 @@ def booked_alike(stay: SuspendedLine) -> Select[int]:
             (Transfer.payment_id.is_not(None), Transfer.attempt), else_=func.coalesce(came.attempt, owed.attempt)
         ),
     )  # fmt: skip
-    # What came in a line of its own is no part of what another line lists.
+    # What left after it had come back is a movement of its own; what came in a line of its own is no part of another.
+    anew = Transfer.entry.not_in(_EARLY) & booked(
+        Entry.CREDITED_BACK, func.coalesce(Transfer.payment_id, owed.payment_id),
+        case((Transfer.payment_id.is_not(None), Transfer.attempt), else_=owed.attempt),
+    )  # fmt: skip
     whole = or_(Transfer.entry.in_(_WHOLE), owed.id.is_not(None) & owed.finding_id.is_(None))
     own = (Transfer.entry == Entry.PAID_MORE.value) & owed.finding_id.is_not(None)
     return (
@@ -51,7 +56,8 @@ def booked_alike(stay: SuspendedLine) -> Select[int]:
         )
         .where(
             ours.code == FLOAT.code, ours.provider == stay.provider, ours.currency == stay.currency,
-            Transfer.amount_minor == abs(stay.effect_minor), Transfer.entry.not_in(_OF_LINES), ~(whole & listed),
+            Transfer.amount_minor == abs(stay.effect_minor), Transfer.entry.not_in(_NO_MOVEMENTS), ~(whole & listed & ~anew),
+            ~_left_before(),
             ~func.coalesce(own, literal(value=False)),
             Transfer.id.not_in(
                 select(LineFinding.transfer_id).where(FOUND, LineFinding.transfer_id.is_not(None))
@@ -61,17 +67,29 @@ def booked_alike(stay: SuspendedLine) -> Select[int]:
     )  # fmt: skip
 
 
-_WHOLE = [entry.value for entry in (*DELIVERING, Entry.RETURN)]
-"""Entries by which an attempt was paid or came back."""
+_EARLY = [entry.value for entry in (Entry.DEBITED, Entry.CREDITED_BACK)]
+_WHOLE = [entry.value for entry in (*DELIVERING, Entry.RETURN, Entry.DEBITED, Entry.CREDITED_BACK)]
+"""Entries by which an attempt was paid, or taken for it, or came back."""
 
-_OF_LINES = [
+
+def _left_before() -> ColumnElement[bool]:
+    """Whether the transfer delivered what the provider had taken before: nothing moved with it."""
+    earlier = aliased(Transfer)
+    cleared = exists().where(
+        earlier.source_id == Transfer.source_id, earlier.attempt == Transfer.attempt,
+        earlier.entry == Entry.CLEARED.value, earlier.amount_minor == Transfer.amount_minor,
+    )  # fmt: skip
+    return case((Transfer.entry.in_([entry.value for entry in DELIVERING]), cleared), else_=False)
+
+
+_NO_MOVEMENTS = [
     entry.value
     for entry in (
         Entry.SUSPEND_DEBIT, Entry.SUSPEND_CREDIT, Entry.EXPLAIN_DEBIT, Entry.EXPLAIN_CREDIT, Entry.FEE,
-        Entry.FEE_UNRESERVED, Entry.OWED_MISTAKEN,
+        Entry.FEE_UNRESERVED, Entry.OWED_MISTAKEN, Entry.CLEARED,
     )
 ]  # fmt: skip
-"""Entries that are made from a line: each has its own."""
+"""Entries that are made from a line, of which each has its own; and one with which nothing moved."""
 
 
 def _placed_and_listed(provider: str) -> ColumnElement[bool]:

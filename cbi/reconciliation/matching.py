@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
@@ -38,7 +39,7 @@ from cbi.payments.recovery.receivable_models import Receivable
 from cbi.payments.runs.runs import find
 from cbi.payments.sending import providers
 from cbi.payments.states import ON_ITS_WAY, PaymentState, ReceivableState
-from cbi.reconciliation import coverage, fees, leftovers, monthly_fees, suspending
+from cbi.reconciliation import coverage, early_debits, fees, leftovers, monthly_fees, suspending
 from cbi.reconciliation.line_candidates import is_claimed
 from cbi.reconciliation.models import STANDS, Match, StatementFile, StatementLine, UndoneMatch
 from cbi.reconciliation.rules import LADDER, REVISITED, contradicts, reached
@@ -73,7 +74,8 @@ def reconcile(session: Session, actor: Actor, provider: str) -> Reconciled:
     """Match the provider's lines with our payments, and keep a discrepancy for all that does not agree.
 
     Twice changes nothing. Where the engine itself checks the codes, a line never makes a payment paid; elsewhere it is
-    the provider's word that a payment was. Raises AdapterUnavailable.
+    the provider's word that a payment was, or, where it debits at acceptance, that it was accepted. Raises
+    AdapterUnavailable.
     """
     actor.require(Permission.STATEMENT_IMPORT)
     we_know_better = isinstance(providers.adapter(provider), PaysOverCounter)
@@ -82,8 +84,13 @@ def reconcile(session: Session, actor: Actor, provider: str) -> Reconciled:
     session.execute(text("SET LOCAL work_mem = '128MB'"))
     lines = _gather(session, provider)
     fees.take_apart(session, provider)
-    confirmed = 0 if we_know_better else _confirm(session) + _book_facts(session, provider)
-    matched = _match(session)
+    early = early_debits.runs_of(session, provider)
+    if early:
+        early_debits.book_what_went_and_came_back(session, provider, early)
+    confirmed = 0
+    if not we_know_better:
+        confirmed = _confirm(session, early) + _book_facts(session, provider, early)
+    matched = _match(session, early)
     charged = fees.book(session, provider)
     leftovers.judge(session, provider)
     suspended = suspending.book(session, provider)
@@ -187,13 +194,25 @@ def _settling(condition: ColumnElement[bool]) -> Select[Any]:
     return select(fitting).where(fitting.c.place == 1, fitting.c.lowest == fitting.c.highest)
 
 
-def _confirm(session: Session) -> int:
-    """Book the provider's word that payments were made, for those whose outcome was still open."""
+def _confirm(session: Session, early: list[UUID]) -> int:
+    """Book the provider's word that payments were made, for those whose outcome was still open.
+
+    In the runs `early` it is its word that it has accepted those of which nobody knew; what is being sent at this moment
+    has its answer yet to come.
+    """
+    is_early = Payment.run_id.in_(early)
+    unknown = and_(is_early, Payment.state == PaymentState.UNKNOWN)
+    done = _go_on(session, unknown, PaymentState.ACCEPTED) if early else 0
+    return done + _go_on(session, and_(~is_early, Payment.state.in_(ON_ITS_WAY)), PaymentState.PAID)
+
+
+def _go_on(session: Session, open_ones: ColumnElement[bool], after: PaymentState) -> int:
+    """Move those of these payments that a line settles, and that are not held."""
     o = open_lines.c
     still_open = and_(
         o.kind == "payment",
         Payment.attempts == o.attempt,
-        Payment.state.in_(ON_ITS_WAY),
+        open_ones,
         Payment.entitlement_id.not_in(disputes.owed_back()),
     )
     settling = _settling(still_open).subquery()
@@ -209,23 +228,25 @@ def _confirm(session: Session) -> int:
         )
         confirmed += move(
             session, find(session, run_id), tuple_(Payment.id, Payment.attempts).in_(chosen), state,
-            PaymentState.PAID, provider=provider, source=f"statement:{statement_id}",
+            after, provider=provider, source=f"statement:{statement_id}",
         )  # fmt: skip
     return confirmed
 
 
-def _book_facts(session: Session, provider: str) -> int:
+def _book_facts(session: Session, provider: str, early: list[UUID]) -> int:
     """Book what lines say of which our books hold the contrary: paid after all, paid twice, what is owed back came back.
 
-    One after the other: these are few, and each is looked at by somebody.
+    One after the other: these are few, and each is looked at by somebody. In the runs `early` a line says neither: money
+    may have gone and come back before.
     """
     owed_back = exists().where(
         Receivable.payment_id == open_lines.c.payment_id,
         Receivable.state == ReceivableState.OPEN,
         ~Receivable.excess,
     )
-    known = reached(open_lines.c.kind)
-    facts = _settling(and_(~known, (open_lines.c.kind == "payment") | owed_back)).subquery()
+    known = reached(open_lines.c.kind, early)
+    says_so = (open_lines.c.kind == "payment") | owed_back
+    facts = _settling(and_(~known, says_so, Payment.run_id.not_in(early))).subquery()
     rows = session.execute(
         select(facts.c.payment_id, facts.c.attempt, facts.c.kind, facts.c.statement_id).order_by(
             facts.c.payment_id, facts.c.attempt, facts.c.kind
@@ -238,9 +259,9 @@ def _book_facts(session: Session, provider: str) -> int:
     return len(rows)
 
 
-def _match(session: Session) -> int:
+def _match(session: Session, early: list[UUID]) -> int:
     """Append a match for every line that settles an attempt of which our books say the same."""
-    settling = _settling(reached(open_lines.c.kind)).subquery()
+    settling = _settling(reached(open_lines.c.kind, early)).subquery()
     columns = ("payment_id", "attempt", "kind", "rule", "amount_minor")
     return added(
         session,

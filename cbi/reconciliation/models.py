@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from cbi.audit.refusal_models import Refusable, never_both
+from cbi.audit.refusal_models import Refusable, by_two
 from cbi.db import Base, CurrencyCode, Instant, Key, MinorUnits, may_update
 
 
@@ -178,8 +178,7 @@ class LineFinding(Refusable, Base):
             "uq_line_findings_booked", "transfer_id", unique=True,
             postgresql_where=text("confirmed_by IS NOT NULL AND taken_back_by IS NULL AND transfer_id IS NOT NULL"),
         ),
-        CheckConstraint("confirmed_by <> reported_by", name="two_people"),
-        CheckConstraint("(confirmed_by IS NULL) = (confirmed_at IS NULL)", name="confirmed_whole"),
+        *by_two("confirmed", "reported"),
         CheckConstraint(
             "(verdict IN ('attempt', 'unmatched', 'more')) = (payment_id IS NOT NULL AND attempt IS NOT NULL)"
             " AND (verdict = 'booked') = (transfer_id IS NOT NULL)"
@@ -195,7 +194,6 @@ class LineFinding(Refusable, Base):
             name="verdict",
         ),
         CheckConstraint("taken_back_by IS NULL OR confirmed_by IS NOT NULL", name="taken_back_once_found"),
-        never_both("confirmed_by"),
         {"info": may_update("confirmed_by", "confirmed_at", "taken_back_by", "refusal_id")},
     )  # fmt: skip
 

@@ -4,7 +4,7 @@ A ladder of rules, the surest first. A rule matches by itself only where one att
 and everything else that the line says agrees; copies of one movement count as one, and the first of them settles.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -28,7 +28,9 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from cbi import clock
+from cbi.ledger.chart import Entry
 from cbi.offices import office_of
+from cbi.payments import clearing
 from cbi.payments.models import Attempt, Discrepancy, Payment, PaymentEvent
 from cbi.payments.outcomes.known import expected_minor
 from cbi.payments.recovery.amount_models import AmountFinding
@@ -79,8 +81,11 @@ def contradicts(key: ColumnElement[Any], reference: ColumnElement[Any]) -> Colum
     )
 
 
-def reached(line_kind: ColumnElement[str]) -> ColumnElement[bool]:
-    """Whether our own books say of the line's attempt what a line of that kind says: paid, or come back."""
+def reached(line_kind: ColumnElement[str], early: Collection[UUID] = ()) -> ColumnElement[bool]:
+    """Whether our own books say of the line's attempt what a line of that kind says: paid, or come back.
+
+    In the runs `early`, whose provider debits at acceptance: that it took the money, or gave it back.
+    """
     o, state = open_lines.c, case((line_kind == "payment", "paid"), else_="returned")
     now = and_(
         # A payment that was tried again may be paid by any of its attempts; the events say by which.
@@ -108,11 +113,24 @@ def reached(line_kind: ColumnElement[str]) -> ColumnElement[bool]:
         ReceivableEvent.attempt == o.attempt,
     )
     # The events are read only where the payment has moved on since: CASE, unlike OR, fixes the order.
-    return case(
+    paid = case(
         (now, literal(value=True)),
         (line_kind == "payment", once | twice),
         else_=once | came_back,
     )
+    if not early:
+        return paid
+    debited, credited = (
+        clearing.booked(entry, o.payment_id, o.attempt)
+        for entry in (Entry.DEBITED, Entry.CREDITED_BACK)
+    )
+    was_paid = exists().where(
+        PaymentEvent.payment_id == o.payment_id, PaymentEvent.attempt == o.attempt,
+        PaymentEvent.after == PaymentState.PAID.value,
+    )  # fmt: skip
+    # What came back of an attempt that was paid after all may be either of two movements.
+    taken = case((line_kind == "payment", debited), else_=credited & ~was_paid & ~twice)
+    return paid | case((Payment.run_id.in_(early), taken), else_=False)
 
 
 class DiscrepancyKind(StrEnum):

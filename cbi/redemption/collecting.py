@@ -67,11 +67,13 @@ def collectors(session: Session, payment_id: UUID, attempt: int, now: datetime) 
 
 def is_ward(now: SQLColumnExpression[datetime]) -> ColumnElement[bool]:
     """Whether a payment's person is a child for whom a guardian was appointed at some time."""
-    child, guarded = aliased(Person), aliased(Guardianship)
+    child, guarded, undoing = aliased(Person), aliased(Guardianship), aliased(HouseholdChange)
     grown_up = cast(extract("year", now), BigInteger) - child.born_year > CHILD_UNTIL
     return exists().where(
         guarded.child_id == Payment.person_id, child.id == guarded.child_id,
         or_(child.born_year.is_(None), ~grown_up),
+        # A child's record that came by a merge was another child's, once that is undone.
+        ~exists().where(undoing.undoes_id == guarded.begun_by),
     )  # fmt: skip
 
 

@@ -4,21 +4,34 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Date, Text, and_, func, literal, select, true, update
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Date,
+    Text,
+    Uuid,
+    and_,
+    any_,
+    bindparam,
+    case,
+    func,
+    literal,
+    select,
+    true,
+    update,
+)
 from sqlalchemy import exists as sql_exists
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from cbi import clock, ids
+from cbi import clock, db, ids
 from cbi.errors import Conflict
 from cbi.messaging.choices import Level
 from cbi.messaging.outbox import amount_in_sql, date_in_sql
 from cbi.offices import Office, office_of
 from cbi.payments.models import Payment
-from cbi.payments.outcomes import outcomes
 from cbi.payments.runs.runs import find
 from cbi.payments.sending import dispatch
-from cbi.payments.sending.recipients import hold_back
 from cbi.payments.states import PaymentState
 from cbi.redemption import locators, notices
 from cbi.redemption.codes import SecretDigits, compose
@@ -51,7 +64,7 @@ def issue_chunk(session: Session, run_id: UUID, provider: str, size: int = CHUNK
     begun = _begin(session, run_id, provider, size)
     if begun is None:
         return 0
-    chunk, started = begun
+    chunk, started, accepted = begun
     run, office = find(session, run_id), office_of(session)
     rules = rules_of(provider)
     if not rules.any_office:
@@ -59,23 +72,26 @@ def issue_chunk(session: Session, run_id: UUID, provider: str, size: int = CHUNK
             f"{provider} pays each code at one office only, and no payment names its office.",
             next_step="Set ANY_OFFICE in the provider's settings.",
         )
-    hold_back(session, run, chunk.within, provider=provider, source=SOURCE)
-    accepted = outcomes.accept_chunk(session, chunk, SOURCE)
     if accepted:
-        _close_earlier(session, chunk.within)
+        with db.planned_by_keys(session):
+            _close_earlier(session, chunk.within)
         _issue(session, office, chunk.within, accepted, last_day(office, rules.validity_days))
-        _tell(session, chunk.within, run.currency)
+        with db.planned_by_keys(session):
+            _tell(session, chunk.within, run.currency)
     return started
 
 
 def _begin(
     session: Session, run_id: UUID, provider: str, size: int
-) -> tuple[dispatch.Chunk, int] | None:
-    """The next chunk of which something may leave, and how many were begun of it; None when none is left."""
+) -> tuple[dispatch.Chunk, int, int] | None:
+    """The next chunk of which something may leave, how many were begun of it and how many were accepted; None when none is
+    left.
+    """
     # Each turn moves the route's mark on, or leaves out what was found to have to wait, so this comes to an end.
     while (chunk := dispatch.next_chunk(session, run_id, provider, size)) is not None:
-        if started := dispatch.start_chunk(session, chunk):
-            return chunk, started
+        started, accepted = dispatch.take_chunk(session, chunk, SOURCE)
+        if started:
+            return chunk, started, accepted
     return None
 
 
@@ -105,12 +121,17 @@ def _issue(
     """One code issue for each payment, until everyone has one: a locator lost to another transaction is redrawn."""
     for _ in range(ROUNDS):
         drawn = locators.draw(session, count, office.locator_digits)
-        has_code = sql_exists().where(CodeIssue.payment_id == Payment.id, CodeIssue.current)
+        # Looked up for each: as a condition on a set, it reads the codes of all other chunks, too.
+        code = (
+            select(CodeIssue.id)
+            .where(CodeIssue.payment_id == Payment.id, CodeIssue.current)
+            .scalar_subquery()
+        )
         waiting = (
             select(
                 Payment.id, Payment.attempts, func.row_number().over(order_by=Payment.number).label("place")
             )
-            .where(within, Payment.state == PaymentState.ACCEPTED, ~has_code)
+            .where(within, Payment.state == PaymentState.ACCEPTED, code.is_(None))
             .subquery("waiting")
         )  # fmt: skip
         given = (
@@ -153,13 +174,10 @@ def _tell(session: Session, within: ColumnElement[bool], currency: str) -> None:
     with_amount = sql_exists().where(
         PrivacyChoice.person_id == Payment.person_id, PrivacyChoice.level == Level.NORMAL
     )
-    day = date_in_sql(CodeIssue.expires_on.expression)
+    amount = amount_in_sql(Payment.amount_minor - Payment.parts_minor, currency)
     notices.tell(
-        session, "CODE_READY", and_(issued, ~with_amount), about="code", tells_code=True, date=day
-    )
-    notices.tell(
-        session, "CODE_READY_AMT", and_(issued, with_amount), about="code", tells_code=True, date=day,
-        amount=amount_in_sql(Payment.amount_minor - Payment.parts_minor, currency),
+        session, case((with_amount, "CODE_READY_AMT"), else_="CODE_READY"), issued, about="code", tells_code=True,
+        date=date_in_sql(CodeIssue.expires_on.expression), amount=case((with_amount, amount)),
     )  # fmt: skip
 
 
@@ -167,7 +185,10 @@ def render_codes(session: Session, issue_ids: Sequence[UUID]) -> dict[UUID, str]
     """The codes of these issues as a text shows them, in memory only; those that cannot be cashed are left out."""
     rows = session.execute(
         select(CodeIssue.id, CodeIssue.locator, CodeIssue.counter).where(
-            CodeIssue.id.in_(issue_ids), CodeIssue.current, CodeIssue.state == CodeState.ISSUED
+            # One array, not a parameter for each: those took longer to write down than the codes to compute.
+            CodeIssue.id == any_(bindparam(None, list(issue_ids), ARRAY(Uuid))),
+            CodeIssue.current,
+            CodeIssue.state == CodeState.ISSUED,
         )
     ).all()
     secrets = SecretDigits(office_of(session).keys)

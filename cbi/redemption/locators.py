@@ -5,6 +5,7 @@ import random
 from sqlalchemy import ARRAY, Text, func, literal, select
 from sqlalchemy.orm import Session
 
+from cbi.db import planned_for_few
 from cbi.errors import Conflict
 from cbi.redemption.models import CodeIssue
 from cbi.scope import seeing_all
@@ -43,10 +44,11 @@ def draw(session: Session, count: int, digits: int) -> list[str]:
 
 def _live_among(session: Session, drawn: set[int], digits: int) -> set[int]:
     asked = literal([f"{number:0{digits}d}" for number in drawn], ARRAY(Text))
-    rows = session.scalars(
-        select(CodeIssue.locator).where(CodeIssue.live, CodeIssue.locator == func.any(asked))
-    )
-    return {int(locator) for locator in rows}
+    with planned_for_few(session):
+        rows = session.scalars(
+            select(CodeIssue.locator).where(CodeIssue.live, CodeIssue.locator == func.any(asked))
+        )
+        return {int(locator) for locator in rows}
 
 
 def _check_room(session: Session, digits: int) -> None:

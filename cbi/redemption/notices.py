@@ -17,6 +17,7 @@ from sqlalchemy import (
     null,
     select,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from cbi.messaging.outbox import building, queue_built, queue_set
@@ -27,7 +28,7 @@ from cbi.registry.models import Household
 
 def tell(
     session: Session,
-    template: str,
+    template: ColumnElement[str] | str,
     chosen: ColumnElement[bool],
     *,
     about: str,
@@ -36,7 +37,8 @@ def tell(
 ) -> int:
     """Ask for one text for each chosen code issue, in one statement; returns how many are new.
 
-    A code issue gets one text `about` each thing (`code`, `paid`, …), however often it is asked for.
+    A code issue gets one text `about` each thing (`code`, `paid`, …), however often it is asked for. Which template it
+    is may differ from row to row; a value that is NULL is left out.
     """
     return queue_set(session, _rows(template, chosen, about, values, tells_code=tells_code))
 
@@ -57,7 +59,7 @@ def _telling(template: str, about: str, names: tuple[str, ...]) -> Select[Any]:
 
 
 def _rows(
-    template: str,
+    template: ColumnElement[str] | str,
     chosen: ColumnElement[bool],
     about: str,
     values: Mapping[str, ColumnElement[str] | str],
@@ -72,12 +74,14 @@ def _rows(
         ]
     return (
         select(
-            literal(template, String).label("template"),
+            (literal(template, String) if isinstance(template, str) else template).label(
+                "template"
+            ),
             Household.language.label("language"),
             Payment.account_id.label("account_id"),
             Payment.id.label("payment_id"),
             (CodeIssue.id if tells_code else cast(null(), Uuid)).label("code_issue_id"),
-            func.jsonb_build_object(*words).label("values"),
+            func.jsonb_strip_nulls(func.jsonb_build_object(*words), type_=JSONB).label("values"),
             func.concat(f"{about}:", CodeIssue.id).label("dedupe"),
         )
         .join(Payment, Payment.id == CodeIssue.payment_id)

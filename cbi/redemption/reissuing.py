@@ -99,7 +99,7 @@ def reissue(session: Session, actor: Actor, payment_id: UUID, reason: str) -> Re
     CODE.check(issue.state, CodeState.REPLACED)
     issue.state, issue.current, issue.closed_at = CodeState.REPLACED, False, now
     session.flush()
-    withdraw(session, code_issue_id=issue.id)
+    withdraw(session, payment_id=issue.payment_id, code_issue_id=issue.id)
     new = issue_after(session, issue)
     notices.tell(
         session, "REISSUED", CodeIssue.id == new.code_issue_id, about="code", tells_code=True,
@@ -127,7 +127,7 @@ def lock_code(
     CODE.check(issue.state, CodeState.LOCKED)
     issue.state = CodeState.LOCKED
     session.flush()
-    withdraw(session, code_issue_id=issue.id)
+    withdraw(session, payment_id=issue.payment_id, code_issue_id=issue.id)
     if tell:
         notices.tell(session, "LOST_ACK", CodeIssue.id == issue.id, about="lost")
     record(session, actor, "code.locked", "payment", payment_id, reason=why)

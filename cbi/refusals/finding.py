@@ -16,6 +16,8 @@ from cbi.payments.outcomes.suspense_models import Withdrawal
 from cbi.payments.recovery.amount_models import AmountFinding
 from cbi.payments.recovery.receivable_models import Receivable, WriteOff
 from cbi.payments.signing.signing_models import ApprovalPolicy, Delegation
+from cbi.programmes import confirming
+from cbi.programmes.household_models import Enrolment
 from cbi.programmes.models import Programme
 from cbi.programmes.work_models import WorkSheet, WorkSignature, WorkVersion
 from cbi.reconciliation import line_findings
@@ -188,6 +190,16 @@ def work(session: Session, key: str) -> Waiting | None:
         return None
     programme = session.get_one(Programme, sheet.programme_id).code
     return Waiting(sheet, programme, version.entered_by, version.entered_at, version.reason)
+
+
+def days(session: Session, key: str) -> Waiting | None:
+    if not key.isdecimal() or len(key) > 18:
+        return None
+    row = _one(session, select(Enrolment).where(Enrolment.id == int(key), *confirming.is_waiting()))
+    if row is None or row.noted_by is None:
+        return None
+    programme = session.get_one(Programme, row.programme_id).code
+    return Waiting(row, programme, row.noted_by, row.noted_at, row.reason)
 
 
 def rate(session: Session, key: str) -> Waiting | None:

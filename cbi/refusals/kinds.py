@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
+from cbi.audit.refusal_models import Refusal
 from cbi.ledger import deals, reference_rates
 from cbi.month_end import reopening
 from cbi.payments.models import PaymentRun
@@ -75,15 +76,16 @@ def _end_work(session: Session, actor: Actor, waiting: Waiting, refusal_id: UUID
 
 
 def _end_rate(session: Session, actor: Actor, waiting: Waiting, refusal_id: UUID) -> bool:
-    return reference_rates.withdraw(session, actor, waiting.row.id).withdrawn_at is not None
+    return reference_rates.drop(session, actor, waiting.row.id).withdrawn_at is not None
 
 
 def _end_deal(session: Session, actor: Actor, waiting: Waiting, refusal_id: UUID) -> bool:
-    return deals.withdraw(session, actor, waiting.row.id).withdrawn_at is not None
+    return deals.drop(session, actor, waiting.row.id).withdrawn_at is not None
 
 
 def _end_delegation(session: Session, actor: Actor, waiting: Waiting, refusal_id: UUID) -> bool:
-    return delegations.withdraw(session, actor, waiting.row.id).withdrawn_at is not None
+    reason = session.get_one(Refusal, refusal_id).reason
+    return delegations.drop(session, actor, waiting.row.id, reason).withdrawn_at is not None
 
 
 def _end_thresholds(session: Session, actor: Actor, waiting: Waiting, refusal_id: UUID) -> bool:
@@ -105,6 +107,7 @@ KINDS: Mapping[str, Refusable] = {
     "month-close": Refusable(_P.BOOKS_CLOSE, finding.close, _CONFIRMED),
     "month-reopening": Refusable(_P.BOOKS_CLOSE, finding.reopening, _end_reopening),
     "work-sheet": Refusable(_P.WORK_SIGN, finding.work, _end_work),
+    "days": Refusable(_P.VALUE_ACCEPT, finding.days, _CONFIRMED),
     "exchange-rate": Refusable(_P.FX_CONFIRM, finding.rate, _end_rate),
     "deal": Refusable(_P.FX_CONFIRM, finding.deal, _end_deal),
     "delegation": Refusable(_P.POLICY_CHANGE, finding.delegation, _end_delegation),

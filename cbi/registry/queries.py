@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
     Select,
+    and_,
     any_,
     bindparam,
     exists,
@@ -27,7 +29,7 @@ from cbi.registry import personal
 from cbi.registry.import_models import Import, RejectedRow
 from cbi.registry.linkage import queries as linkage
 from cbi.registry.linkage.models import PairState
-from cbi.registry.linkage.parted import parted_from
+from cbi.registry.linkage.parted import has_parted, parted_from
 from cbi.registry.models import DuplicateFlag, Gone, Household, PaymentAccount, Person
 
 ACTIVE = "active"
@@ -170,6 +172,14 @@ def blocked_households() -> CompoundSelect[UUID]:
     It is those whose current `same_document` flag is open or decided "same", while more than one of them is active; and
     those that have split since.
     """
+    sharing_it = _sharing_a_document()
+    return union(
+        select(Person.household_id.label("household_id")).where(sharing_it), _parted(sharing_it)
+    )
+
+
+def _sharing_a_document() -> ColumnElement[bool]:
+    """Whether a person has a document that more than one active household has, and nobody found them to be several."""
     flagged = (
         current_flags()
         .where(DuplicateFlag.kind == "same_document")
@@ -185,31 +195,39 @@ def blocked_households() -> CompoundSelect[UUID]:
         .group_by(Person.document_index)
         .having(func.count(Person.household_id.distinct()) > 1)
     )
-    sharing_it = Person.document_index.in_(still_shared)
+    return Person.document_index.in_(still_shared)
+
+
+def _parted(sharing_it: ColumnElement[bool]) -> Select[Any]:
+    """The households of these people, and those that have parted from them since it was asked about."""
     asked = (
         select(Person.id.label("person_id"), func.min(DuplicateFlag.flagged_at).label("since"))
         .join(DuplicateFlag, DuplicateFlag.value_index == Person.document_index)
         .where(sharing_it, DuplicateFlag.kind == "same_document")
         .group_by(Person.id)
     )
-    return union(
-        select(Person.household_id.label("household_id")).where(sharing_it), parted_from(asked)
-    )
+    return parted_from(asked)
 
 
 def shares_a_document(
     household: ColumnElement[UUID] | QueryableAttribute[UUID],
 ) -> ColumnElement[bool]:
-    """Whether somebody of another household has a member's document; for one household at a time, as at a counter."""
+    """Whether somebody of another household has a member's document; for one household at a time, as at a counter.
+
+    A household that has split while that was asked about is one for it still.
+    """
     member, other, home = aliased(Person), aliased(Person), aliased(Household)
     flag = aliased(DuplicateFlag)
     here = [or_(each.gone.is_(None), each.gone == Gone.DIED) for each in (member, other)]
-    return exists().where(
+    here_and_there = exists().where(
         member.household_id == household, other.document_index == member.document_index,
         other.household_id != member.household_id, *here, home.id == other.household_id, home.status == ACTIVE,
         flag.kind == "same_document", flag.value_index == member.document_index, is_current(flag),
         flag.decision.is_distinct_from("different"),
     )  # fmt: skip
+    return or_(
+        here_and_there, and_(has_parted(household), household.in_(_parted(_sharing_a_document())))
+    )
 
 
 def flagged_households() -> CompoundSelect[UUID]:

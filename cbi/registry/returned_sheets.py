@@ -8,7 +8,6 @@ from typing import BinaryIO
 from cbi.errors import Invalid
 from cbi.registry import row_tokens
 from cbi.registry.intake.files import File, Table, opened
-from cbi.registry.intake.reports import write_annotated
 from cbi.registry.intake.results import RowNote
 
 TokenColumns = Callable[[Sequence[str]], Iterator[int]]
@@ -36,6 +35,8 @@ def write_report(
     *, summary: Iterable[tuple[str, ...]], cover: Iterable[str] = (), language: str = "en",
 ) -> None:  # fmt: skip
     """Write a copy of the user's own file (XLSX) with the reasons beside the rows, and `summary` and `cover` in front."""
+    from cbi.registry.intake.reports import write_annotated  # noqa: PLC0415 - workbooks, which `verify` never needs
+
     with opened(content) as file:
         table = next(_tables(file, columns))
         write_annotated(

@@ -127,6 +127,42 @@ def resume(
     )  # fmt: skip
 
 
+@programmes.command("days")
+def days(programme: str, office: Office = None, user: User = None, json: Json = False) -> None:
+    """Days that reach back into cycles that were opened before, and wait for a second person.
+
+    Example: cbi programme days winter-2026
+    """
+    from cbi.programmes import confirming
+    from cbi.terminal.output import as_json, table
+
+    rows = [
+        (each.enrolment.id, each.household, each.enrolment.starts_on, each.enrolment.ends_on, each.enrolment.reason)
+        for each in working(office, user, lambda session, actor: confirming.listed(session, actor, programme))
+    ]  # fmt: skip
+    names = ("number", "household", "starts_on", "ends_on", "reason")
+    if json:
+        as_json([dict(zip(names, map(str, row), strict=True)) for row in rows])
+    else:
+        table(
+            "Days that wait for a second person", ("Number#", "Household", "First day", "Last day", "Reason"),
+            [["" if cell is None else str(cell) for cell in row] for row in rows],
+        )  # fmt: skip
+
+
+@programmes.command("confirm-days")
+def confirm_days(number: int, office: Office = None, user: User = None) -> None:
+    """Confirm days that a colleague noted: the next cycle makes up for what was missed. Refuse them with: cbi refuse days
+
+    Example: cbi programme confirm-days 17
+    """
+    from cbi.programmes import confirming
+    from cbi.terminal.output import say
+
+    working(office, user, lambda session, actor: confirming.confirm(session, actor, number))
+    say(f"Confirmed: days {number}.")
+
+
 @conditions.command("note")
 def note(
     programme: str,

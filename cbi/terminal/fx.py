@@ -28,6 +28,7 @@ Day = Annotated[
     datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day it is of; today otherwise.")
 ]
 RateId = Annotated[UUID, typer.Argument(help="As `cbi fx rates` shows it.")]
+Reason = Annotated[str, typer.Option(help="Why; whoever proposed it reads it.")]
 Ticket = Annotated[str, typer.Argument(help="The bank's reference, as `cbi fx deals` shows it.")]
 
 
@@ -86,13 +87,17 @@ def confirm_rate(
 
 
 @fx.command("withdraw-rate")
-def withdraw_rate(rate_id: RateId, office: Office = None, user: User = None) -> None:
-    """Drop a rate that nobody has confirmed. Example: cbi fx withdraw-rate 5f…"""
+def withdraw_rate(
+    rate_id: RateId, reason: Reason, office: Office = None, user: User = None
+) -> None:
+    """Drop a rate that nobody has confirmed. Example: cbi fx withdraw-rate 5f… --reason "typed the wrong way round" """
     from cbi.ledger import reference_rates
     from cbi.terminal.output import say
 
     working(
-        office, user, lambda session, actor: reference_rates.withdraw(session, actor, rate_id).id
+        office,
+        user,
+        lambda session, actor: reference_rates.withdraw(session, actor, rate_id, reason).id,
     )
     say("It is withdrawn.")
 
@@ -178,14 +183,16 @@ def confirm_deal(
 
 
 @fx.command("withdraw-deal")
-def withdraw_deal(ticket: Ticket, office: Office = None, user: User = None) -> None:
-    """Drop a deal that nobody has confirmed. Example: cbi fx withdraw-deal BNA-FX-77"""
+def withdraw_deal(ticket: Ticket, reason: Reason, office: Office = None, user: User = None) -> None:
+    """Drop a deal that nobody has confirmed. Example: cbi fx withdraw-deal BNA-FX-77 --reason "the bank corrected it" """
     from cbi.ledger import deals
     from cbi.terminal.output import say
 
     working(
         office, user,
-        lambda session, actor: deals.withdraw(session, actor, deals.by_reference(session, ticket).id).id,
+        lambda session, actor: deals.withdraw(
+            session, actor, deals.by_reference(session, ticket).id, reason
+        ).id,
     )  # fmt: skip
     say("It is withdrawn, and its reference is free again.")
 

@@ -1,5 +1,6 @@
 """Commands about people who may be on record twice: comparing, what was found and why, and what people say of it."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
@@ -35,17 +36,10 @@ def link(
     from cbi.terminal.output import as_json, progress, show
 
     working(office, user, lambda _, actor: actor.require(Permission.REGISTRY_DECIDE))
-    code, done, after = chosen(office), finding.NOTHING, None
+    done = finding.NOTHING
+    steps = finding.compare_everybody if everybody else finding.compare_waiting
     with progress("people") as bar:
-        while True:
-            if everybody:
-                after, step = offices.transact(
-                    code, lambda session, last=after: finding.compare_again(session, last)  # type: ignore[misc]
-                )  # fmt: skip
-            else:
-                step = offices.transact(code, finding.compare_next)
-            if not step.people:
-                break
+        for step in steps(partial(offices.transact, chosen(office))):
             done += step
             bar.advance(step.people)
     if json:

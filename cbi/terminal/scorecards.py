@@ -27,7 +27,7 @@ def check(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)]) ->
     from cbi.registry.scorecards.definition import Form
     from cbi.terminal.output import say, show
 
-    card = versions.parsed(read_text(file))
+    card = versions.new(read_text(file))
     show(
         {
             "Scorecard": card.code,
@@ -219,7 +219,7 @@ def what_if(
     from cbi.terminal.comparisons import print_what_if
     from cbi.terminal.output import as_json
 
-    card = versions.parsed(read_text(file)) if file else None
+    card = versions.new(read_text(file)) if file else None
     terms = read_text(rules) if rules else None
     found = working(
         office, user,

@@ -200,12 +200,19 @@ def accept_delegation(
 
 
 @delegations.command("withdraw")
-def withdraw(delegation: Id, office: Office = None, user: User = None) -> None:
-    """End a delegation at once. Example: cbi delegation withdraw 5f…"""
+def withdraw(
+    delegation: Id,
+    reason: Annotated[str, typer.Option(help="Why.")],
+    office: Office = None,
+    user: User = None,
+) -> None:
+    """End a delegation at once. Example: cbi delegation withdraw 5f… --reason "back from leave" """
     from cbi.payments.signing import delegations as use
     from cbi.terminal.output import say
 
-    working(office, user, lambda session, actor: use.withdraw(session, actor, delegation).id)
+    working(
+        office, user, lambda session, actor: use.withdraw(session, actor, delegation, reason).id
+    )
     say("It has ended.")
 
 

@@ -116,7 +116,7 @@ def refused_at_the_counter(page: Page, code: str, factor: str) -> str:
 def upload_statement(seen: Window, provider: str, file: Path) -> UUID:
     """Bring a provider's statement; returns its id, from the page that says what came of it."""
     page = seen.open("/discrepancies")
-    page.locator("summary", has_text="statement").click()
+    page.locator("main summary", has_text="statement").click()
     form = page.locator("form[action='/statements']")
     form.locator("[name=provider]").select_option(provider)
     form.locator("[name=file]").set_input_files(file)

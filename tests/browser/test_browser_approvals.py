@@ -134,7 +134,7 @@ def test_a_run_is_returned_with_a_reason_and_locked_again(
     house: House, window: OpenWindow, run_id: UUID
 ) -> None:
     page = window(who="amina").open(f"/approvals/{run_id}")
-    page.locator("summary").first.click()
+    page.locator("main summary").first.click()
     page.locator("form[action$='/return'] [name=reason]").fill("W-0002 has left")
     page.locator("form[action$='/return'] button").click()
     expect(page.locator(".notice")).to_contain_text("went back to its maker")

@@ -154,6 +154,7 @@ def test_a_changed_password_ends_the_sign_in_and_is_asked_for(
 
 PAGES = ("/sign-in", "/counter/sign-in", "/first-administrator", "/nothing")
 PAGES_OF_STAFF = ("/", "/password")
+PAGES_OF_REGISTRATION = ("/registry/consent/list", "/registry/assessing/forms")
 
 
 @pytest.mark.parametrize(("language", "device"), [("en", "desk"), ("ar", "phone")])
@@ -165,6 +166,16 @@ def test_everybody_can_use_these_pages(window: OpenWindow, language: str, device
             page = seen.open(path)
             axe(page)
             assert overflow(page) == 0, path
+    seen = window(language=language, inspecting=True, who="rania", phone=device == "phone")
+    for path in PAGES_OF_REGISTRATION:
+        page = seen.open(path)
+        shelf = page.locator("nav.menu .shelf", has=page.locator("[aria-current=page]"))
+        shelf.locator("summary[aria-current=true]").focus()
+        page.keyboard.press("Enter")
+        expect(shelf.locator("[aria-current=page]")).to_be_visible()
+        expect(page.locator("nav.menu .shelf[open]")).to_have_count(1)
+        axe(page)
+        assert overflow(page) == 0, path
 
 
 def test_pages_are_light(window: OpenWindow) -> None:

@@ -12,12 +12,18 @@ from cbi import clock, offices
 from cbi.redemption import shortages
 from cbi.redemption.models import CashShortage, CounterOffice, Payout, Teller
 from tests.browser.house import HEAVIEST, House, OpenWindow, Window, axe, overflow, screenshot
+from tests.collecting_factory import THEIRS, a_ward, an_alternate
 from tests.redemption_factory import WORD, code_of, confirm, hold, issued, minutes, teller
 
 ARABIC = {ord("0") + at: chr(0x660 + at) for at in range(10)}
 SAID = {
     "en": ("Who is next?", "Pay", "4,000 Algerian dinars", "Paid. Hand over", "Next person"),
     "ar": ("من التالي؟", "ادفع", "4,000 دينار جزائري", "دُفع. سلّم", "الشخص التالي"),
+}
+
+COLLECTED = {
+    "en": ("the alternate whom the household named", "the guardian appointed for the child"),
+    "ar": ("البديل الذي سمّته الأسرة", "الوصي المعيَّن على الطفل"),
 }
 
 
@@ -171,7 +177,7 @@ def test_a_person_is_turned_away_without_cash_with_the_keyboard_alone(
     expect(page.locator("main form button")).to_be_focused()
     type_in(page, "Enter")
     expect(page.locator("[name=code]")).to_be_focused()
-    page.locator("summary").focus()
+    page.locator("main summary").focus()
     type_in(page, "Enter", "Tab", "25000", "Enter")
     expect(page).to_have_url(re.compile("/counter/no-cash$"))
     expect(page.get_by_role("main")).to_contain_text(safe)
@@ -225,6 +231,9 @@ class Weighing:
 def test_everybody_can_use_the_counter(
     window: OpenWindow, payments: Sequence[UUID], language: str
 ) -> None:
+    others = payments[2:]
+    an_alternate(others[0])
+    a_ward(others[1])
     for at, phone in enumerate((True, False)):
         seen = window(who="tariq", language=language, phone=phone, inspecting=True)
         page = seen.open("/counter")
@@ -241,8 +250,16 @@ def test_everybody_can_use_the_counter(
         for path in ("/counter", "/counter/day", "/counter/no-cash", "/counter/password"):
             axe(seen.open(path))
             assert overflow(page) == 0, path
+        page = seen.open("/counter")
+        ask_for(page, code_of(others[at]), THEIRS)
+        expect(page.locator(".pay")).to_be_visible()
+        axe(page)
+        assert overflow(page) == 0
+        page.locator("main form button").first.click()
+        expect(page.locator(".receipt").first).to_contain_text(COLLECTED[language][at])
+        assert overflow(page) == 0
         page = seen.open("/counter?vouched=yes")
-        page.locator("summary").click()
+        page.locator("main summary").click()
         axe(page)
         assert overflow(page) == 0
 

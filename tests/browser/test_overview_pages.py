@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
-from sqlalchemy import URL
+from sqlalchemy import URL, select
 
+from cbi import offices
 from cbi.console import tries
 from cbi.demo.staff import Colleague as Staff
+from cbi.reconciliation.models import Match, StatementLine
 from tests.browser.house import (
     HEAVIEST,
     House,
@@ -85,7 +87,7 @@ def test_the_front_page_shows_a_programme_manager_how_the_office_stands(
         assert window(who="marc", language=language).weight("/") <= HEAVIEST
     phone = window(who="marc", language="ar", phone=True).open("/")
     assert overflow(phone) == 0
-    phone.locator("details summary").first.click()  # opens without scripts
+    phone.locator("main details summary").first.click()  # opens without scripts
     expect(phone.locator("details table").first).to_be_visible()
 
 
@@ -93,6 +95,12 @@ def test_the_front_page_shows_a_programme_manager_how_the_office_stands(
 def test_the_pages_can_be_used_by_everybody(
     standing: Standing, window: OpenWindow, language: str
 ) -> None:
+    with offices.transaction("dz") as session:
+        is_matched = StatementLine.id.in_(select(Match.line_id))
+        lines = [
+            session.scalars(select(StatementLine.id).where(each).limit(1)).one()
+            for each in (is_matched, ~is_matched)
+        ]
     for phone in (False, True):
         seen = window(who="tala", language=language, phone=phone, inspecting=True)
         for path in ("/", "/discrepancies", "/statements", "/payments", f"/payments/{standing.locked}"):  # fmt: skip
@@ -104,6 +112,13 @@ def test_the_pages_can_be_used_by_everybody(
             page.locator("section table tbody th a").first.click()
         axe(page)
         assert overflow(page) == 0
+    waiting = window(who="karim", language=language, phone=True, inspecting=True)
+    for who, path in (
+        *((seen, f"/lines/{line}") for line in lines), (waiting, f"/runs/{standing.runs['market']}/waiting")
+    ):  # fmt: skip
+        page = who.open(path)
+        axe(page)
+        assert overflow(page) == 0, path
 
 
 @pytest.mark.parametrize("language", ["en", "ar"])
@@ -114,7 +129,7 @@ def test_a_treasurer_takes_a_statement_in_and_reports_what_a_line_is(
     file.write_bytes(settlement([Line("R-STRANGE", 400)]))
     seen = window(who="tala", language=language, phone=True)
     page = seen.open("/discrepancies")
-    page.locator("details summary").first.click()
+    page.locator("main details summary").first.click()
     page.locator("[name=file]").set_input_files(file)
     page.locator("form[action='/statements'] button").click()
     expect(page.locator(".notice")).to_be_visible()

@@ -302,6 +302,7 @@ def look_at_the_discrepancy(day: Day) -> None:
     seen = day.window()
     acting.sign_in_again(seen, day.people["tala"])
     page = seen.page
+    page.locator("nav.menu summary", has_text="Finance").click()
     page.locator("nav.menu a[href='/discrepancies']").click()
     line = page.locator("tr:has(a[href^='/discrepancies/'])")
     expect(line).to_have_count(1)

@@ -38,7 +38,7 @@ def test_a_blocked_run_is_signed_once_two_others_let_it_pass(
     expect(page.locator(".box.refusal")).to_have_count(1)
     page = window(who="tala", language=language, phone=phone).open("/waivers")
     expect(page.locator("h1")).to_have_text(TITLES[language])
-    page.locator("details summary").last.click()
+    page.locator("main details summary").last.click()
     assert overflow(page) == 0
     form = page.locator("form[action='/waivers']")
     form.locator("[name=control]").select_option("inactive")

@@ -15,6 +15,8 @@ from cbi.payments.states import PaymentState
 from cbi.payments.unpaid import again, undecided
 from cbi.payments.unpaid.decision_models import Remedy
 from cbi.payments.unpaid.undecided import Chosen, Obstacle
+from cbi.registry.consent.models import Answer, Consent, How, Scope
+from cbi.registry.linkage.models import Pair, PairState
 from cbi.registry.models import Household, PaymentAccount, Person
 from cbi.registry.personal import PHONE, Sealer
 from tests.factories import EVERYTHING, START, Team
@@ -170,3 +172,29 @@ def test_a_program_the_maker_and_who_lacks_the_permission_do_not_decide(
         maker = Actor("user", people.maker.actor.id, "maker", EVERYTHING.grants)
         assert refusal(remedy, maker, bank.run_id).code == "payment_decision.own_run"
     assert states(bank.run_id)[:2] == [FAILED, FAILED]
+
+
+def test_what_would_only_wait_or_be_held_back_again_is_not_tried_anew(
+    bank: Bank, people: Team
+) -> None:
+    against, paired, other = payments(bank.run_id)[:3]
+    with offices.transaction("dz") as session:
+        session.add(
+            Consent(
+                id=uuid4(), person_id=against.person_id, scope=Scope.PROVIDER, answer=Answer.REFUSED, how=How.CALL,
+                said_on=LATER.date(), recorded_at=LATER,
+            )
+        )  # fmt: skip
+        first, second = sorted((paired.person_id, other.person_id))
+        session.add(
+            Pair(
+                id=uuid4(), first_id=first, second_id=second, per_mille=990, levels={}, model="m", found_at=LATER,
+                state=PairState.OPEN,
+            )
+        )  # fmt: skip
+    who = people.authoriser.actor
+    refused = refusal(Remedy.TRY_AGAIN, who, bank.run_id)
+    assert refused.code == "payment_decision.none_may"
+    assert "said no" in refused.message
+    assert "on record twice" in refused.message
+    assert decide(Remedy.GIVE_UP, who, bank.run_id).payments == 2

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
+from httpx import Response
 from sqlalchemy import URL, select
 from typer.testing import CliRunner
 
@@ -15,7 +16,7 @@ from cbi.app import create_app
 from cbi.cli import app as terminal
 from cbi.programmes import applying, legal_basis
 from cbi.registry.consent.models import Consent
-from cbi.registry.models import Person
+from cbi.registry.models import Household, Person
 from tests.factories import EVERYTHING, colleague, households
 from tests.flow.browsing import Browsing
 from tests.flow.people import PASSWORD, Caller, make_user, token_for
@@ -26,7 +27,7 @@ NOTICE = HOME / "examples" / "notice.yaml"
 
 
 def test_a_notice_and_a_word_at_the_terminal(
-    database: URL, monkeypatch: pytest.MonkeyPatch
+    database: URL, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("CBI_PASSWORD", PASSWORD)
     roles = {
@@ -53,9 +54,26 @@ def test_a_notice_and_a_word_at_the_terminal(
     run("consent", "withdraw", number, "--scope", "texts", "--how", "call")
     run("consent", "record", number, "--scope", "research", *told, code=1)
     run("consent", "record", number, "--scope", "fun", *told, code=1)
+    paper = tmp_path / "paper.csv"
+    paper.write_text(
+        f"Registration number,Purposes,Answer,Date\n{number},assistance,yes,2026-01-05\nH-no,texts,yes,\n"
+    )
+    ways = (
+        "--how",
+        "signed",
+        "--notice",
+        "registration/1",
+        "--report",
+        str(tmp_path / "checked.xlsx"),
+    )
+    told_of = run("consent", "file", str(paper), *ways)
+    assert "Taken" in told_of
+    assert "No household has the number 'H-no'" in told_of
+    assert (tmp_path / "checked.xlsx").stat().st_size > 0
     rows = json.loads(run("consent", "list", number, "--json"))
     assert [(row["scope"], row["answer"], row["counts"]) for row in rows] == [
         ("texts", "withdrawn", True), ("texts", "given", False), ("provider", "given", True),
+        ("assistance", "given", True),
     ]  # fmt: skip
 
 
@@ -88,7 +106,24 @@ def test_notices_and_words_over_the_api(app: FastAPI) -> None:
     word |= {"answer": "withdrawn", "notice": ""}
     assert nadia.post(f"/persons/{person}/consents", word).status_code == 201
     assert nadia.post(f"/persons/{person}/consents", word).json()["code"] == "consent.already_said"
-    rows = nadia.get(f"/households/{household}/consents").json()
+    with offices.transaction("dz") as session:
+        number = session.get_one(Household, household).source_id
+    listed = f"Registration number,Purposes,Answer\n{number},research,no\n{number},fun,no\n"
+    holds = {"notice": "registration", "how": "signed", "on": "2026-01-05", "dry_run": "true"}
+    dry = nadia.post("/consents/imports", data=holds, files={"file": ("l.csv", listed.encode())})
+    assert (dry.status_code, dry.json()["refused"]) == (
+        200,
+        2,
+    )  # the notice does not ask for research
+    listed = listed.replace("research", "assistance")
+    done = nadia.post(
+        "/consents/imports",
+        data=holds | {"dry_run": "false"},
+        files={"file": ("l.csv", listed.encode())},
+    )
+    assert (done.status_code, done.json()["taken"], done.json()["words"]) == (201, 1, 1)
+    assert done.json()["rows"][0]["reasons"][0]["code"] == "consent_purpose"
+    rows = nadia.get(f"/households/{household}/consents").json()[:2]
     assert [(row["answer"], row["counts"]) for row in rows] == [
         ("withdrawn", True),
         ("given", False),
@@ -135,3 +170,26 @@ def test_a_colleague_sees_and_records_on_a_page_what_somebody_said(app: FastAPI)
     assert "taken back" in say("texts", "withdrawn")
     with offices.transaction("dz") as session:
         assert len(session.scalars(select(Consent)).all()) == 2
+    bring_a_list(nadia, number)
+
+
+def bring_a_list(nadia: Browsing, number: str) -> None:
+    """A list is checked, given back with reasons, and taken in as far as it is whole."""
+    where = "/registry/consent/list"
+    listed = f"Registration number,Purposes,Answer,Date\n{number},provider,yes,2026-01-05\nH-no,texts,yes,2026-01-05\n"
+
+    def hand_in(form: str, **typed: str) -> Response:
+        nadia.get(where)
+        sent = nadia.filled(form, how="signed", notice="registration", language="ar", **typed)
+        sent.pop("file")
+        answer = nadia.ask("POST", form, data=sent, files={"file": ("paper.csv", listed.encode())})
+        assert answer.status_code == 200, answer.text
+        return answer
+
+    assert "nothing is recorded yet" in hand_in(where, take="").text
+    assert hand_in(f"{where}/copy").content.startswith(b"PK")
+    taken = hand_in(where, take="1").text
+    assert "No household has the number" in taken
+    with offices.transaction("dz") as session:
+        said = session.scalars(select(Consent).where(Consent.scope == "provider")).one()
+        assert said.said_on.isoformat() == "2026-01-05"

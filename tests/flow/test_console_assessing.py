@@ -1,6 +1,7 @@
 """Assessing, appeals and clustering on pages: asked in the officer's language, decided by somebody without a part in it."""
 
 import pytest
+from httpx import Response
 from sqlalchemy import URL, select
 
 from cbi import offices
@@ -11,7 +12,7 @@ from cbi.registry.scorecards.models import Appeal, Assessment
 from tests.factories import Colleague, colleague
 from tests.flow.browsing import Browsing
 from tests.flow.people import token_for
-from tests.scorecard_factory import in_use, made
+from tests.scorecard_factory import fill, in_use, made
 
 PATH = "/registry/assessing"
 
@@ -94,3 +95,63 @@ def test_a_household_is_assessed_appeals_and_is_heard_by_somebody_else(registry:
     auditor = registry.visit(registry.auditor)
     auditor.get("/registry/clusters")
     assert "No score lies near a threshold." in auditor.words
+
+
+def test_forms_go_out_and_come_back_and_an_appeal_is_decided_by_new_answers(
+    registry: Registry,
+) -> None:
+    officer, where = registry.visit(registry.officer), f"{PATH}/forms"
+    officer.get(where)
+    out = officer.send(
+        where, by="need.long", households=registry.number, area="", language="en", kind="xlsx"
+    )
+    assert out.headers["content-disposition"] == 'attachment; filename="assessment-1.xlsx"'
+    cells: dict[str, str | int | None] = {
+        "Days hungry": 5,
+        "Rent": "Late, or not at all",
+        "Children alone": "no",
+    }
+
+    def hand_in(form: str, content: bytes, **typed: str) -> Response:
+        officer.get(where)
+        sent = officer.filled(form, **typed)
+        sent.pop("file")
+        return officer.ask("POST", form, data=sent, files={"file": ("form.xlsx", content)})
+
+    wrong = fill(out.content, {1: cells | {"Days hungry": 99}}).getvalue()
+    assert "Days hungry" in hand_in(f"{where}/filled", wrong, take="1").text
+    assert hand_in(f"{where}/copy", wrong).content.startswith(b"PK")
+    right = fill(out.content, {1: cells}).getvalue()
+    assert "nothing is taken in yet" in hand_in(f"{where}/filled", right, take="").text
+    with offices.transaction("dz") as session:
+        assert session.scalars(select(Assessment)).all() == []
+    assert "By band" in hand_in(f"{where}/filled", right, take="1").text
+
+    officer.get("/registry/appeals")
+    officer.send(
+        "/registry/appeals", household=registry.number, says="The rent is paid.", programme="", period=""
+    )  # fmt: skip
+    manager, page = registry.visit(registry.manager), "/registry/appeals/1/answers"
+    assert f'href="{page}"' in manager.get("/registry/appeals/1").text
+    manager.get(page)
+    answers = {"hunger": "99", "rent": "paid", "alone": "no"}
+
+    def decided() -> Response:
+        form = manager.filled(page, told="We visited again.", on="")
+        data = {**form, "question": list(answers), "answer": list(answers.values()), "many": []}
+        return manager.ask("POST", page, data=data)
+
+    refused = decided()
+    assert 'data-code="assessment.unusable"' in refused.text
+    assert "We visited again." in refused.text
+    manager.get(page)
+    answers["hunger"] = "0"
+    assert decided().status_code == 303
+    with offices.transaction("dz") as session:
+        appeal = session.scalars(select(Appeal)).one()
+        new = session.get_one(Assessment, appeal.reassessment_id)
+        assert (appeal.outcome, new.band, new.noted_by) == (
+            "changed",
+            "low",
+            registry.manager.actor.id,
+        )

@@ -15,17 +15,19 @@ from cbi.access import totp, users
 from cbi.access.permissions import Role
 from cbi.app import create_app
 from cbi.console import waiting
-from cbi.console.waiting_proposals import Proposal, counted, listed
+from cbi.console.waiting_proposals import Decide, Proposal, Typed, counted, listed
+from cbi.errors import CbiError
 from cbi.ledger import reference_rates
 from cbi.ledger.queries import available, fund_positions
 from cbi.money import Money
 from cbi.programmes import queries
 from cbi.programmes.models import Entitlement
+from cbi.proofs import refusals
 from tests.factories import EVERYTHING, PASSWORD, Colleague, colleague
 from tests.flow.browsing import Browsing
 from tests.flow.people import token_for
 from tests.flow.proposing import STORIES, Office, told
-from tests.flow.sending import PointAt, assert_every_promise_is_kept
+from tests.flow.sending import PointAt, assert_every_promise_is_kept, at_once
 from tests.flow.signing import later
 
 FOR_FINANCE = {
@@ -277,3 +279,38 @@ def test_a_rate_written_the_other_way_round_is_typed_again_by_its_second_person(
         finance.get(f"/waiting/{path}")
         finance.send(f"/waiting/accept/{path}", code=office.finance.code(), again="0.0068")
         assert "Accepted:" in finance.words
+
+
+def test_of_accepting_and_taking_back_at_once_exactly_one_holds(office: Office) -> None:
+    people = (office.finance, office.authoriser, office.treasurer, office.manager)
+    everybody = [(who, waits(who)) for who in people]
+    raced = set()
+    for kind in waiting.KINDS:
+        with later():
+            seen = [(who, found[kind.code]) for who, found in everybody if kind.code in found]
+            own = next(((who, found) for who, found in seen if found.is_own), None)
+            other = next(((who, found) for who, found in seen if found.mine), None)
+            if own is None or other is None or kind.take_back is None:
+                continue
+            no = (*own, kind.take_back)
+            if kind.code == "waiver" and kind.refuse:  # one that was granted is taken back, too
+                no = (*other, kind.refuse)
+            acts = (
+                (*other, kind.accept, Typed(code=other[0].code())),
+                (*no, Typed(reason="It was a slip.")),
+            )
+            assert sorted(at_once(_holds, acts)) == [False, True], kind.code
+        raced.add(kind.code)
+    assert raced >= {"deal", "exchange-rate", "tariff", "approval-policy", "delegation", "top-up"}
+    with offices.transaction("dz") as session:
+        assert [breach for check in refusals.append_only for breach in check(session)] == []
+
+
+def _holds(act: tuple[Colleague, Proposal, Decide, Typed]) -> bool:
+    """Whether what this person does with a proposal is done."""
+    who, found, deed, typed = act
+    try:
+        offices.transact("dz", lambda session: deed(session, who.actor, found, typed))
+    except CbiError:
+        return False
+    return True

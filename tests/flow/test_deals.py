@@ -238,7 +238,7 @@ def test_two_people_stand_behind_a_deal_and_the_second_shows_a_code(
     with later(), pytest.raises(UnknownDeal):
         deals.confirm(session, people.finance.actor, made.id, people.finance.code())
     with later(), pytest.raises(UnknownDeal):
-        deals.withdraw(session, people.treasurer.actor, made.id)
+        deals.withdraw(session, people.treasurer.actor, made.id, "It was typed wrongly.")
 
 
 def test_whoever_holds_every_permission_does_not_confirm_their_own(session: Session) -> None:
@@ -267,7 +267,7 @@ def test_a_ticket_is_one_deal(session: Session, people: Dealers) -> None:
             deals.propose(
                 session, people.treasurer.actor, "eu-26", ticket("20000.00", "2904000.00")
             )
-        deals.withdraw(session, people.treasurer.actor, made.id)
+        deals.withdraw(session, people.treasurer.actor, made.id, "It was typed wrongly.")
         with pytest.raises(UnknownDeal):
             deals.confirm(session, people.finance.actor, made.id, people.finance.code())
         right = deals.propose(

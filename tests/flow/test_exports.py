@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from cbi import clock
 from cbi.access.actor import Actor, NotPermitted
+from cbi.access.models import User
 from cbi.access.permissions import Role
 from cbi.access.totp import WrongCode
 from cbi.audit.models import AuditEntry
@@ -27,6 +28,7 @@ from cbi.protection.exporting.choosing import NobodyChosen, Whom
 from cbi.protection.exporting.fetching import NotToBeFetched, NotYours, PassphraseShown
 from cbi.protection.exporting.models import ExportDecision, ExportFetch
 from cbi.registry import viewing
+from cbi.registry.models import Household
 from cbi.registry.view_models import PersonView
 from cbi.settings import settings
 from tests.exporting import NAMED, clear, placed, wish
@@ -159,6 +161,52 @@ def test_many_small_lists_are_as_one_large_one(
     assert asked == [False] * 4 + [True]
     with clock.frozen(clock.now() + timedelta(hours=25)):
         assert not asking.ask(session, other.actor, one).needs_approval
+
+
+def test_two_people_take_no_more_out_than_one(
+    session: Session, asker: Colleague, second: Colleague, limit: Limit
+) -> None:
+    limit("EXPORT_ROWS_A_DAY", 5)
+    placed(session, 3)
+    placed(session, 2, "Algiers")
+    other, third = (colleague(session, Role.REGISTRATION_OFFICER).actor for _ in "12")
+    assert not asking.ask(session, asker.actor, wish()).needs_approval
+    again = asking.ask(session, other, wish())
+    assert again.needs_approval, "the same place, by a colleague"
+    assert not asking.ask(session, third, wish(area="Algiers")).needs_approval
+    limit("EXPORT_ROWS_A_DAY_OFFICE", 9)
+    assert asking.ask(session, second.actor, wish(area="Algiers")).needs_approval, (
+        "the whole office"
+    )
+    asking.approve(session, second.actor, again.number, second.code())
+    with clock.frozen(clock.now() + timedelta(hours=25)):
+        assert not asking.ask(session, other, wish()).needs_approval
+
+
+def test_what_somebody_asked_for_who_has_left_since_goes_to_nobody(
+    session: Session, asker: Colleague, second: Colleague
+) -> None:
+    placed(session, 2)
+    fetcher = colleague(session, Role.REGISTRATION_OFFICER)
+    made = asking.ask(session, asker.actor, wish(recipient=fetcher.actor.id))
+    session.get_one(User, asker.actor.id).disabled_at = clock.now()
+    session.flush()
+    with pytest.raises(NotToBeFetched, match="do so no more"):
+        fetching.fetch(session, fetcher.actor, made.number)
+    with pytest.raises(NotToBeFetched, match="do so no more"):
+        fetching.passphrase(session, second.actor, made.number)
+
+
+def test_who_has_moved_away_since_is_not_in_the_list_of_the_place(
+    session: Session, asker: Colleague
+) -> None:
+    numbers = placed(session, 3)
+    made = asking.ask(session, asker.actor, wish())
+    gone = session.scalars(select(Household).where(Household.source_id == numbers[0])).one()
+    gone.area = "Algiers"
+    session.flush()
+    rows = clear(session, made, fetching.fetch(session, asker.actor, made.number).content)[2:]
+    assert {row[0] for row in rows} == set(numbers[1:])
 
 
 def test_what_is_refused_revoked_or_over_is_not_fetched(

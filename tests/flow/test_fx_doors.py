@@ -83,9 +83,16 @@ def test_money_is_changed_at_the_terminal() -> None:
         assert "Booked: 10,000.00 EUR for 1,452,000.00 DZD." in booked
         run("fund", "allocate", "relief", "1000000.00", "--reference", "M-1", who="samir")
         wrong = run("fx", "rate", "EUR", "KES", "140", "--source", "The press", who="samir")
-        run("fx", "withdraw-rate", wrong.split()[-1], who="samir")
+        run(
+            "fx",
+            "withdraw-rate",
+            wrong.split()[-1],
+            "--reason",
+            "It was typed wrongly.",
+            who="samir",
+        )
         run(*deal[:-1], "FX-2", who="samir")
-        run("fx", "withdraw-deal", "FX-2", who="karim")
+        run("fx", "withdraw-deal", "FX-2", "--reason", "It was typed wrongly.", who="karim")
         (of_rates,) = (json.loads(run("fx", each, "--json")) for each in ("rates",))
         of_deals = json.loads(run("fx", "deals", "--json"))
         held = json.loads(run("fx", "positions", "--json"))
@@ -115,7 +122,10 @@ def test_money_is_changed_over_http(people: Dealers) -> None:
         assert (own.status_code, own.json()["code"]) == (403, "fx.own_rate")
         told = finance.post(f"{path}/confirmation", {"one_time_code": karim.code()})
         assert (told.status_code, told.json()["rate"]) == (200, "146.5")
-        assert finance.post(f"{path}/withdrawal", {}).status_code == 404
+        assert (
+            finance.post(f"{path}/withdrawal", {"reason": "It was typed wrongly."}).status_code
+            == 404
+        )
     body = {
         "fund": "eu-26", "reference": "FX-1", "sold": {"amount": "10000.00", "currency": "EUR"},
         "bought": {"amount": "1452000.00", "currency": "DZD"}, "rate": "145.2",
@@ -133,7 +143,10 @@ def test_money_is_changed_over_http(people: Dealers) -> None:
         again = finance.post(f"{path}/confirmation", {"one_time_code": karim.code()}, key="k-1")
         assert (again.status_code, again.json()["state"]) == (200, "confirmed")
         second = treasurer.post("/fx/deals", {**body, "reference": "FX-2"}).json()["id"]
-        assert finance.post(f"/fx/deals/{second}/withdrawal", {}).json()["state"] == "withdrawn"
+        assert finance.post(f"/fx/deals/{second}/withdrawal", {}).status_code == 422
+        dropped = finance.post(f"/fx/deals/{second}/withdrawal", {"reason": "The bank says 7."})
+        assert dropped.json()["state"] == "withdrawn"
+        assert "The bank says 7." in [each["reason"] for each in finance.get("/refusals").json()]
         budget = {"amount": "100.00", "currency": "EUR", "reference": "M-1"}
         refused = treasurer.post("/programmes/relief/allocations", budget)
         assert (refused.status_code, refused.json()["code"]) == (409, "budget.other_currency")
@@ -161,7 +174,7 @@ def test_a_month_is_not_closed_while_a_deal_waits(people: Dealers) -> None:
     assert line.must
     assert "1 deal waits for a second person: FX-1." in line.says
     with clock.frozen(OVER), offices.transaction("dz") as session:
-        deals.withdraw(session, samir.actor, waits.id)
+        deals.withdraw(session, samir.actor, waits.id, "It was typed wrongly.")
     assert "exchange" not in still_open()
     with clock.frozen(START), offices.transaction("dz") as session:
         dealt(session, people, ticket())

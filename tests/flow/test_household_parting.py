@@ -1,5 +1,6 @@
 """When a household parts or two become one, what holds against them, what they need and how they were assessed follow."""
 
+import itertools
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
@@ -8,14 +9,20 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from cbi import clock
+from cbi.payments.models import Payment
+from cbi.payments.runs import runs
+from cbi.payments.runs.runs import NothingToPay
+from cbi.payments.sending.recipients import payee_collects
 from cbi.programmes import following
 from cbi.programmes.applying import apply
 from cbi.programmes.enrolling import Act
 from cbi.programmes.household_models import Suspension
+from cbi.proofs import households as proofs
 from cbi.registry import bands, carried, needs, queries
 from cbi.registry.households.asked import UnusableChange
 from cbi.registry.linkage.models import Pair, PairState
 from cbi.registry.models import DuplicateFlag, Person
+from tests.factories import EVERYTHING
 from tests.flow.parting import Telling
 from tests.household_factory import CONFIRMER, family, fresh
 from tests.kinds_factory import kind_file, number_of, reasons
@@ -89,6 +96,31 @@ def test_a_suspension_comes_along_in_a_merge_and_is_wrong_when_that_is_undone(
     assert following.catch_up(session) == 0
     (carried_over,) = session.scalars(select(Suspension).where(Suspension.household_id == home))
     assert carried_over.was_wrong is True
+
+
+def test_a_suspended_household_does_not_escape_by_joining_another_one_by_one(
+    session: Session, telling: Telling
+) -> None:
+    home, people = family(session, "Omar", "Lina 7", "Nour 5")
+    apply(session, OFFICER, kind_file(PER_MEMBER))
+    large, _ = family(session, "Sami", "Rim 9", "Ali 8")
+    small, _ = family(session, "Warda")
+    third, _ = family(session, "Zaki", "Hind 4", "Idir 2")
+    telling.enrol(Act.SUSPEND, home, date(2026, 1, 1))
+    telling.change("joined", large, person=people["Lina"])
+    assert reasons(session, telling.opened("2026-01"))[home] == ["suspended"]
+    assert telling.amounts("2026-02") == {large: "5000", small: "2000", third: "4000"}, (
+        "one relative stops nobody"
+    )
+    telling.change("left", home, person=people["Nour"])
+    telling.change("joined", large, person=people["Nour"])  # half of the family by now
+    assert telling.amounts("2026-04") == {small: "2000", third: "4000"}
+    telling.enrol(Act.RESUME, large, date(2026, 5, 1), was_wrong=True)
+    telling.change("joined", third, person=people["head"])
+    assert telling.amounts("2026-05") == {large: "12000", small: "2000"}
+    assert following.catch_up(session) == 0
+    checks = itertools.chain.from_iterable(check(session) for check in proofs.followed_people)
+    assert list(checks) == []
 
 
 def test_whose_part_has_ended_does_not_begin_anew_by_parting(
@@ -209,3 +241,25 @@ def test_an_open_flag_holds_both_halves_too(session: Session, telling: Telling) 
         )
     )
     assert not session.scalars(queries.blocked_households()).all()
+
+
+def test_who_splits_off_after_a_run_was_built_takes_no_payment_along_and_is_paid_by_no_other(
+    session: Session, telling: Telling
+) -> None:
+    home, people = family(session, "Omar", "Lina 7")
+    apply(session, OFFICER, kind_file(PER_MEMBER))
+    cycle = telling.opened("2026-01")
+    run = runs.build(session, EVERYTHING, cycle)
+    of_run = select(Payment.household_id).where(Payment.run_id == run.id)
+    new = telling.split(home, people["head"], people["Lina"])
+    assert session.scalars(of_run).all() == [home]
+    assert not session.scalars(of_run.where(payee_collects())).all(), "it is for who collected then"
+    telling.change(
+        "collector", home, person=people["Omar"], told={"phone": "0550999115", "word": "plum"}
+    )
+    assert not session.scalars(of_run.where(payee_collects())).all(), "nor for who collects now"
+    with pytest.raises(NothingToPay):
+        runs.build(session, EVERYTHING, cycle)
+    assert telling.amounts("2026-02") == {home: "1000", new: "2000"}, (
+        "each its own, and January to nobody again"
+    )

@@ -119,7 +119,9 @@ def test_a_handed_over_text_is_delivered_once_kannel_says_so(kannel: Kannel, doo
         until(lambda: counts() == {MessageState.DELIVERED: 1}, "the report that it arrived")
     assert handset.texts[0][0] == number_of(account)
     assert f"Code {CODE}" in words
-    assert reports() == ["accepted", "delivered"]
+    until(
+        lambda: reports() == ["accepted", "delivered"], "both reports, in whichever order they come"
+    )
     assert not [path for path in door.calls if "213" in path or "4831" in path]
 
 

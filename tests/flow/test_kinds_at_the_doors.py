@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import shlex
 from datetime import date
 from pathlib import Path
@@ -16,13 +17,15 @@ from cbi.access.permissions import Role
 from cbi.app import create_app
 from cbi.cli import app as terminal
 from cbi.programmes.applying import apply
+from cbi.programmes.cycles import open_cycle
 from cbi.programmes.enrolling import CannotChange, Line
 from cbi.programmes.enrolling_lists import read_list
 from cbi.proofs.verify import verify
 from cbi.registry.intake import importing
 from cbi.registry.intake.tables import UnusableFile
 from cbi.registry.models import Need
-from tests.factories import households
+from tests.factories import colleague, households
+from tests.flow.browsing import Browsing
 from tests.flow.people import PASSWORD, Caller, make_user, token_for
 from tests.kinds_factory import kind_file
 from tests.programme_factory import OFFICER
@@ -186,3 +189,42 @@ def test_a_list_that_cannot_be_read_names_every_line() -> None:
     assert "no reason" in said[3]
     with pytest.raises(UnusableFile, match="no column 'Registration number'"):
         read_list(io.BytesIO(b"Who,Date,Reason\nH-1,2026-01-01,moved\n"))
+
+
+def test_days_that_reach_back_are_confirmed_by_another_at_every_door(
+    numbers: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roles = {"manager": Role.PROGRAMME_MANAGER, "other": Role.AUTHORISER}
+    people = {name: make_user(name, role) for name, role in roles.items()}
+    tokens = {name: token_for(who) for name, who in people.items()}
+    manager, other = (Caller(create_app(), tokens[name]) for name in people)
+    monkeypatch.setenv("CBI_PASSWORD", PASSWORD)
+    with offices.transaction("dz") as session:
+        open_cycle(session, OFFICER, "winter-2026", "2026-01")
+    lines = [
+        {"household": each, "on": "2026-01-05", "reason": "registered late"} for each in numbers
+    ]
+    path = "/programmes/winter-2026/enrolments"
+    assert manager.post(path, {"act": "start", "households": lines}).status_code == 201
+    first, second = manager.get(f"{path}/waiting").json()
+    assert [first["household"], first["starts_on"]] == [numbers[0], "2026-01-05"]
+    own = manager.post(f"{path}/confirmations", {"number": first["number"]})
+    assert own.status_code == 403
+    with offices.transaction("dz") as session:
+        authoriser = colleague(session, Role.AUTHORISER).actor
+    assert authoriser.id is not None
+    page = Browsing(create_app(), token_for(authoriser.id))
+    shown = page.get(f"/waiting/days/{first['number']}").text
+    assert numbers[0] in shown
+    assert "5 Jan 2026" in shown, re.findall(r"<td[^>]*>.*?</td>", shown)
+    page.send(f"/waiting/accept/days/{first['number']}")
+    assert page.get(f"/waiting/days/{first['number']}").status_code == 404
+    command = ["programme", "confirm-days", str(second["number"]), "--user", "other"]
+    listing = CliRunner().invoke(
+        terminal, ["programme", "days", "winter-2026", "--user", "other", "--json"]
+    )
+    assert [row["household"] for row in json.loads(listing.stdout)] == [numbers[1]]
+    assert CliRunner().invoke(terminal, command).exit_code == 0
+    assert other.get(f"{path}/waiting").json() == []
+    again = other.post(f"{path}/confirmations", {"number": second["number"]})
+    assert (again.status_code, again.json()["code"]) == (404, "programmes.unknown_days")

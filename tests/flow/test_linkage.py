@@ -19,15 +19,18 @@ from cbi.payments.signing import recall
 from cbi.programmes import applying, cycles
 from cbi.programmes.models import EligibilityDecision
 from cbi.proofs.linkage import on_record_once
+from cbi.refusals import refusing
 from cbi.registry.intake.importing import import_file
-from cbi.registry.linkage import deciding, finding, queries, thresholds
+from cbi.registry.linkage import candidates, deciding, finding, queries, thresholds
 from cbi.registry.linkage.deciding import PairSettled, SaidAlready, UnknownPair, UnusableFinding
 from cbi.registry.linkage.models import LinkedPerson, LinkKey, Pair, PairState
+from cbi.registry.linkage.opening import opened
 from cbi.registry.linkage.telling import sentence
 from cbi.registry.linkage.thresholds import OwnThresholds, ThresholdsDecided, UnusableThresholds
 from cbi.registry.models import Gone, Household, Person
+from tests import made_up
 from tests.factories import EVERYTHING, START, colleague, funded_programme, locked_run, team
-from tests.household_factory import change
+from tests.household_factory import ASKER, CONFIRMER, change
 
 HEADER = "Registration number;Name;Phone;Language;Household size;Area;Sex;Date of birth;Document number;Memorable word"
 MOHAMED = "{};Mohamed Benali;0550000001;ar;4;Oran;M;1990-05-04;;lemon"
@@ -258,6 +261,9 @@ def test_an_office_asks_from_the_score_that_two_people_agreed_on(
     assert open_pairs(session), "a proposal changes nothing"
     with pytest.raises(OwnThresholds):
         thresholds.decide(session, first, made.version, accept=True)
+    wrong = thresholds.propose(session, first, ask=300, certain=990, reason="A slip of the pen")
+    mine = refusing.refuse(session, first, "link-thresholds", str(wrong.version), "I meant another")
+    assert mine.refused_by == mine.proposed_by == first.id, "one's own is taken back"
     thresholds.decide(session, second, made.version, accept=True)
     assert thresholds.in_force(session).ask == 950
     assert not open_pairs(session)
@@ -337,7 +343,7 @@ def test_keys_go_with_the_person_and_nothing_readable_is_kept(
 def test_groups_that_are_too_large_are_split_and_what_is_still_too_large_is_counted(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(finding, "CROWDED", 2)
+    monkeypatch.setattr(candidates, "CROWDED", 2)
     namesakes = [
         f"N{at};Ali Haddad;055000010{at};ar;4;Oran;M;{1960 + at // 3}-0{1 + at}-1{at};;lemon"
         for at in range(6)
@@ -345,10 +351,27 @@ def test_groups_that_are_too_large_are_split_and_what_is_still_too_large_is_coun
     register(session, officer(session), *namesakes)
     done = compare(session)
     assert done.crowded > 0
-    monkeypatch.setattr(finding, "CROWDED", 3)
+    monkeypatch.setattr(candidates, "CROWDED", 3)
     last, again = finding.compare_again(session, None)
     assert last is not None
     assert again.pairs > done.pairs
+
+
+def test_opening_people_looks_up_their_telephones_only_though_the_table_was_filled_a_moment_ago(
+    session: Session,
+) -> None:
+    rows = [
+        f"S{at:04d};{made_up.name(f'S{at}')};05511{at:05d};ar;4;Oran;M;1990-05-04;;lemon"
+        for at in range(1_500)
+    ]
+    register(session, officer(session), *rows)
+    some = session.scalars(select(Person.id).order_by(Person.id).limit(100)).all()
+    read = text(
+        "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'payment_accounts'"
+    )
+    before = session.scalars(read).one()
+    assert len(opened(session, some)) == 100
+    assert session.scalars(read).one() - before == 100
 
 
 def corrected(session: Session, number: str, **told: str) -> None:
@@ -414,3 +437,25 @@ def test_whoever_lives_elsewhere_or_with_others_is_compared_anew_and_stays_payab
     done = finding.compare_members(session, select(Household.id).where(Household.id == home))
     assert done.people == 1
     assert finding.compare_members(session, select(Household.id)) == finding.NOTHING
+
+
+def test_nobody_clears_alone_whom_they_added_to_a_household_that_another_had_brought(
+    session: Session,
+) -> None:
+    maker = officer(session)
+    register(session, maker, MOHAMED.format("A1"), KARIM.format("A3"))
+    home = person_of(session, "A3").household_id
+    with clock.frozen(clock.now() + timedelta(hours=1)):
+        told = {"name": "Mohamed Benali", "born_on": "1990-05-04", "sex": "male"}
+        change(session, "joined", home, told=told)
+        compare(session)
+    (pair,) = open_pairs(session)
+    sides = queries.sides(session, [pair])
+    brought = {each.number: set(each.brought_by) for each in sides.values()}
+    assert maker.id is not None
+    assert brought == {"A1": {maker.id}, "A3": {ASKER.id, CONFIRMER.id}}
+    own = deciding.say(session, ASKER, pair.id, "different", "I brought the one myself")
+    assert own.state is PairState.OPEN
+    done = deciding.say(session, officer(session), pair.id, "different", "seen with both papers")
+    assert done.settled_at is not None
+    assert not breaches(session)

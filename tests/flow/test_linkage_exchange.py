@@ -18,7 +18,7 @@ from cbi.audit.models import AuditEntry
 from cbi.cli import app as terminal
 from cbi.proofs.linkage import on_record_once
 from cbi.registry.disclosing import disclosing
-from cbi.registry.disclosing.disclosing import NothingAllowsIt
+from cbi.registry.disclosing.disclosing import MoreThanApproved, NothingAllowsIt
 from cbi.registry.linkage import exchange
 from cbi.registry.linkage.asking import TooManyQuestions
 from cbi.registry.linkage.exchange import UnusableExchangeFile, UnusableExchangeKey
@@ -175,3 +175,14 @@ def test_no_hash_leaves_without_an_agreement_that_the_legal_officer_approved(
     disclosing.revoke(session, legal, number, "The agreement ended.")
     with pytest.raises(NothingAllowsIt, match="revoked"):
         list(exchange.export(session, manager, KEY, number))
+
+
+def test_no_more_people_are_told_about_than_the_legal_officer_approved(session: Session) -> None:
+    manager = colleague(session, Role.PROGRAMME_MANAGER).actor
+    theirs = file_of(session, *THEIRS)
+    register(session, colleague(session, Role.REGISTRATION_OFFICER).actor, *OURS)
+    with pytest.raises(MoreThanApproved, match="3 people at most, and these are 4"):
+        list(exchange.export(session, manager, KEY, agreed(session, most=3)))
+    with pytest.raises(MoreThanApproved, match="2 people at most, and these are 3"):
+        list(exchange.answer(session, manager, theirs, KEY, agreed(session, most=2)))
+    assert len(list(exchange.export(session, manager, KEY, agreed(session, most=4)))) > 4

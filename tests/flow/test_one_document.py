@@ -16,8 +16,8 @@ from cbi.payments.sending.recipients import payee_stands
 from cbi.programmes.applying import apply
 from cbi.programmes.cycles import open_cycle
 from cbi.registry.linkage import finding
-from cbi.registry.models import DuplicateFlag
-from cbi.registry.queries import blocked_households, current_flags
+from cbi.registry.models import DuplicateFlag, Household
+from cbi.registry.queries import blocked_households, current_flags, shares_a_document
 from tests.factories import EVERYTHING
 from tests.household_factory import change, family
 from tests.kinds_factory import kind_file
@@ -112,3 +112,21 @@ def test_what_is_approved_waits_while_its_household_shows_the_document_of_anothe
     ]
     decided(session, 3, "different")
     assert goes() == ({one, other}, {one, other})
+
+
+def test_who_splits_off_while_a_document_is_asked_about_is_asked_about_too(
+    session: Session,
+) -> None:
+    (one, first), (other, second) = family(session, "Lina"), family(session)
+    shows(session, 1, one, first["head"], PAPER)
+    shows(session, 2, other, second["head"], PAPER)
+    with clock.frozen(clock.now() + timedelta(hours=3)):
+        change(
+            session, "split", one, people=[first["Lina"]], head=first["Lina"], collector=first["Lina"],
+            told={"phone": "0550999114", "word": "orange"},
+        )  # fmt: skip
+    homes = set(session.scalars(select(Household.id).where(shares_a_document(Household.id))))
+    assert len(homes) == 3
+    assert blocked(session) == homes, "what is sent, and handed over, waits as what is built does"
+    decided(session, 4, "different")
+    assert not session.scalars(select(Household.id).where(shares_a_document(Household.id))).all()

@@ -58,7 +58,7 @@ def test_a_rate_that_is_written_the_other_way_round_is_typed_again(
             confirmed(session, people, made)
         with pytest.raises(OtherRate):
             confirmed(session, people, made, "146.5")
-        reference_rates.withdraw(session, people.treasurer.actor, made.id)
+        reference_rates.withdraw(session, people.treasurer.actor, made.id, "It was typed wrongly.")
         right = entered(session, people, "0.0068259", "DZD", "EUR")
         assert confirmed(session, people, right) == "confirmed", (
             "the same rate, written the other way"

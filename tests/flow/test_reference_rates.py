@@ -37,7 +37,7 @@ def test_a_deal_needs_a_rate_of_its_day_that_is_confirmed_and_fresh(
         waits = reference_rates.propose(session, treasurer, "EUR", "DZD", "146", "Bank of Algeria")
         with pytest.raises(NoRate):
             deals.propose(session, treasurer, "eu-26", ticket())
-        reference_rates.withdraw(session, treasurer, waits.id)
+        reference_rates.withdraw(session, treasurer, waits.id, "It was typed wrongly.")
         with pytest.raises(UnknownRate):
             reference_rates.confirm(session, people.finance.actor, waits.id, people.finance.code())
         with pytest.raises(UnusableDay):

@@ -22,10 +22,13 @@ from cbi.audit.models import AuditEntry
 from cbi.registry import duplicates, personal, queries
 from cbi.registry.duplicates import AlreadyDecided, Decision, Kind, UnknownFlag, UnusableDecision
 from cbi.registry.import_models import Import, RejectedRow
+from cbi.registry.intake.correcting import correct
 from cbi.registry.intake.files import EmptyFile, UnusableHeader
 from cbi.registry.intake.importing import NothingUsable, import_file
-from cbi.registry.intake.mapping import TEMPLATE, ColumnMapping
+from cbi.registry.intake.mapping import TEMPLATE, ColumnMapping, MissingColumns
 from cbi.registry.intake.mapping_files import load_mapping
+from cbi.registry.intake.mapping_parts import UnusableMapping
+from cbi.registry.intake.models import Ending
 from cbi.registry.intake.reports import write_report
 from cbi.registry.intake.results import ImportResult
 from cbi.registry.intake.tables import UnusableFile
@@ -568,3 +571,47 @@ def test_over_http_a_bad_list_or_mapping_is_refused_with_its_code(database: URL)
     assert bad["details"]["problems"][0]["line"] == 1
     assert auditor.post("/registry/imports", files=files).status_code == 403
     assert auditor.get(f"/registry/imports/{uuid4()}").json()["code"] == "registry.unknown_import"
+
+
+TWO_PARTS = """
+source: ngo-list
+region: DZ
+delimiter: ";"
+dates: day-first
+columns:
+  source_id: Expediente
+  name: {column: [Nombre, Apellidos]}
+  phone: Móvil
+  size: Nº miembros
+  born_on: {column: Nacimiento, required: false}
+  word: Palabra
+"""
+
+
+def test_a_name_in_two_columns_is_read_by_a_mapping_file_alone_and_corrected_whole(
+    database: URL,
+) -> None:
+    list_ = (
+        "Expediente;Nombre;Apellidos;Móvil;Nº miembros;Nacimiento;Palabra\n"
+        "ES-01;Ana;García Ruiz;٠٥٥٠٧٧٧١٢٣;٤;03/02/1988;limón\n"
+        "ES-02;Fátima;El Amrani;+213 550 77 71 24;x;;uva\n"
+        "ES-03;Zohra;;0550777125;2;;uva\n"
+    )
+    result = take(list_.encode(), TWO_PARTS)
+    assert (result.landed, result.rejected) == (2, 1)
+    with offices.transaction("dz") as session:
+        row = session.scalars(select(RejectedRow)).one()
+        done = correct(session, OFFICER, row.id, {"name": "Fatima Amrani", "size": "3"})
+        assert done.ending is Ending.LANDED
+        found = session.execute(
+            select(Household.source_id, Person).join(Person, Person.household_id == Household.id)
+        )
+        people = dict(found.all())
+        clear = personal.in_clear(session, list(people.values()))
+        assert {number: clear[person.id].name for number, person in people.items()} == {
+            "ES-01": "Ana García Ruiz", "ES-02": "Fatima Amrani", "ES-03": "Zohra",
+        }  # fmt: skip
+    with pytest.raises(MissingColumns, match="Apellidos"):
+        take(list_.replace("Apellidos", "Otros").encode(), TWO_PARTS)
+    with pytest.raises(UnusableMapping, match="Only a name"):
+        load_mapping(TWO_PARTS.replace("phone: Móvil", "phone: {column: [Móvil, Otro]}"))

@@ -6,11 +6,12 @@ from datetime import timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from cbi import clock
-from cbi.ledger.models import Fund
+from cbi.ledger.chart import Entry
+from cbi.ledger.models import Account, Fund, Transfer
 from cbi.payments.models import PaymentRun
 from cbi.payments.runs import funding, runs, scheduled, unfunded
 from cbi.payments.runs.funding import Passed, Why
@@ -171,11 +172,21 @@ def next_period() -> str:
 def test_each_run_is_signed_and_committed_from_its_own_fund(session: Session, people: Team) -> None:
     households(session, [1, 3])
     budgets(session, applied(session), small=5, common=5)
-    for minute, run in enumerate(built(session, people)):
+    made = built(session, people)
+    for minute, run in enumerate(made):
         with clock.frozen(START + timedelta(minutes=minute)):
             runs.lock(session, people.maker.actor, run.id)
             approval.certify(session, people.certifier.actor, run.id, people.certifier.code())
             approval.authorise(session, people.authoriser.actor, run.id, people.authoriser.code())
+    committed = (
+        select(Account.fund_id, func.sum(Transfer.amount_minor))
+        .join(Account, Account.id == Transfer.debit_account_id)
+        .where(Transfer.entry == Entry.COMMIT)
+        .group_by(Account.fund_id)
+    )
+    taken = {fund: int(minor) for fund, minor in session.execute(committed)}
+    assert taken == {run.fund_id: run.total_minor for run in made}
+    assert len(taken) == 2
     nothing_is_broken(session)
 
 

@@ -28,7 +28,7 @@ def story(own_database: URL) -> URL:
         assert people.treasurer.actor.id
         with later():
             day = START.date()
-            terms = Terms(people.treasurer.actor.id, Role.AUTHORISER, day, day)
+            terms = Terms(people.treasurer.actor.id, Role.AUTHORISER, day, day + timedelta(days=1))
             made = delegations.make(session, absent.actor, terms, absent.code())
             delegations.accept(session, other.actor, made.id, other.code())
         run = locked(session, people.makers[0])

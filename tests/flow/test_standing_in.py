@@ -79,7 +79,7 @@ def test_whoever_stands_in_signs_and_the_sheet_says_for_whom(
     ("more", "days", "why"),
     [
         ({}, 5, "it holds from"),
-        ({"first_day": TODAY + timedelta(days=1)}, 0, "it holds from"),
+        ({"first_day": TODAY + timedelta(days=2)}, 0, "it holds from"),
         ({"limit": Money(9_999_99, "DZD")}, 0, "it goes up to"),
         ({"limit": Money(99_000_00, "KES")}, 0, "it goes up to"),
         ({"programmes": ("school",)}, 0, "it is for school"),
@@ -112,7 +112,7 @@ def test_it_counts_only_once_a_third_person_agrees_and_until_it_is_withdrawn(
             delegations.accept(session, side.actor, made.id, side.code())
     with later():
         delegations.accept(session, people.authoriser.actor, made.id, people.authoriser.code())
-        delegations.withdraw(session, absent.actor, made.id)
+        delegations.withdraw(session, absent.actor, made.id, "Back early.")
     with pytest.raises(DelegationNotValid, match="it was withdrawn"):
         sign(session, run, "authoriser", people.treasurer)
 
@@ -148,7 +148,7 @@ def test_a_clock_that_is_set_back_makes_nobody_a_liar(session: Session, people: 
     sign(session, run, "authoriser", people.treasurer)  # as the clock tells, hours before that
     nothing_is_broken(session)
     with clock.frozen(START - timedelta(hours=20)):
-        delegations.withdraw(session, absent.actor, made.id)
+        delegations.withdraw(session, absent.actor, made.id, "Back early.")
     nothing_is_broken(session)
 
 

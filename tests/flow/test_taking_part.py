@@ -12,14 +12,19 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from cbi import clock, offices
+from cbi.access.actor import Actor
 from cbi.money import Money
+from cbi.programmes import confirming, enrolling
 from cbi.programmes.applying import apply
 from cbi.programmes.cycles import OpenedCycle, open_cycle
 from cbi.programmes.enrolling import Act, CannotChange, Line, change
 from cbi.programmes.household_models import ArrearsPaid, Enrolment, Suspension
 from cbi.programmes.replaying import replay
 from cbi.programmes.transfer_value import share
+from cbi.proofs.programmes import owed_once
+from cbi.refusals import refusing
 from tests.flow.test_programmes import at_once
+from tests.household_factory import CONFIRMER
 from tests.kinds_factory import kind_file, number_of, owed, reasons
 from tests.programme_factory import OFFICER, household
 
@@ -45,6 +50,12 @@ def say(
 ) -> None:
     line = Line("line 1", number_of(session, this), on, "a good reason")
     assert change(session, OFFICER, code, act, [line], was_wrong=was_wrong) == 1
+
+
+def confirmed(session: Session, who: Actor = CONFIRMER) -> None:
+    """Somebody else confirms the days that wait."""
+    (days,) = confirming.listed(session, who, "winter-2026")
+    confirming.confirm(session, who, days.enrolment.id)
 
 
 def opened(session: Session, period: str) -> OpenedCycle:
@@ -117,6 +128,7 @@ def test_what_was_given_for_a_month_and_its_arrears_add_up_to_the_month(session:
     say(session, Act.START, this, date(2026, 1, 12))
     january = owed(session, opened(session, "2026-01").id)[this, "base"]
     say(session, Act.START, this, date(2026, 1, 1))
+    confirmed(session)
     found = owed(session, opened(session, "2026-02").id)
     assert (january[0], found[this, "arrears"][0]) == ("64.52", "35.49")
     assert found[this, "arrears"][1].endswith("less 20 days given before = 35.49 DZD")
@@ -131,6 +143,7 @@ def test_who_was_registered_late_is_owed_from_the_first_day_that_was_noted(
     with clock.frozen(datetime(2026, 4, 2, tzinfo=UTC)):
         late, without = household(session), household(session)
         say(session, Act.START, late, date(2026, 1, 20))
+        confirmed(session)
         march = opened(session, "2026-03")
     assert owed(session, march.id)[late, "arrears"] == (
         "8000.00",
@@ -153,6 +166,7 @@ def test_arrears_reach_back_as_far_as_the_file_says_and_only_over_open_cycles(
     with clock.frozen(datetime(2026, 4, 2, tzinfo=UTC)):
         late = household(session)
         say(session, Act.START, late, date(2026, 1, 1))
+        confirmed(session)
         cycle = opened(session, "2026-03")
     assert owed(session, cycle.id)[late, "arrears"] == ("100.00", "2026-02: 100.00 DZD")
 
@@ -329,3 +343,55 @@ def test_the_days_are_those_that_one_counts_on_the_calendar(
     )
     assert bool(reasons(session, cycle.id)[this]) == (is_open or not on)
     step.rollback()
+
+
+def test_one_person_alone_makes_up_for_no_cycle_that_was_open_before(session: Session) -> None:
+    apply(session, OFFICER, kind_file('{base: "100", arrears: 3}'))
+    opened(session, "2026-01")
+    with clock.frozen(datetime(2026, 4, 2, tzinfo=UTC)):
+        late, other = household(session), household(session)
+        say(session, Act.START, late, date(2026, 1, 1))
+        say(session, Act.END, late, date(2026, 12, 31))
+        assert {home for home, _ in owed(session, opened(session, "2026-02").id)} == {late, other}
+    with clock.frozen(datetime(2026, 4, 3, tzinfo=UTC)):
+        (days,) = confirming.listed(session, OFFICER, "winter-2026")
+        assert (days.enrolment.starts_on, days.enrolment.ends_on) == (
+            date(2026, 1, 1),
+            date(2026, 12, 31),
+        )
+        with pytest.raises(confirming.OwnDays):
+            confirming.confirm(session, OFFICER, days.enrolment.id)
+        march = owed(session, opened(session, "2026-03").id)
+        assert march.keys() == {(late, "base"), (other, "base")}, "nothing of January yet"
+        confirmed(session)
+        assert confirming.listed(session, OFFICER, "winter-2026") == []
+        april = owed(session, opened(session, "2026-04").id)
+        assert april[late, "arrears"] == ("100.00", "2026-01: 100.00 DZD")
+    assert not [breach for check in owed_once for breach in check(session)]
+    session.execute(
+        text(
+            "UPDATE enrolments SET confirmed_by = gen_random_uuid() WHERE confirmed_by IS NOT NULL"
+        )
+    )
+    assert [breach for check in owed_once for breach in check(session)]
+
+
+def test_days_that_were_refused_count_for_nothing(session: Session) -> None:
+    apply(session, OFFICER, kind_file('{base: "100", arrears: 3}'))
+    opened(session, "2026-01")
+    with clock.frozen(datetime(2026, 4, 2, tzinfo=UTC)):
+        late = household(session)
+        say(session, Act.START, late, date(2026, 2, 10))
+        say(session, Act.START, late, date(2026, 1, 1))
+        (days,) = confirming.listed(session, CONFIRMER, "winter-2026")
+        made = refusing.refuse(
+            session, CONFIRMER, "days", str(days.enrolment.id), "They came in February."
+        )
+        assert made.proposed_by == OFFICER.id
+        assert confirming.listed(session, CONFIRMER, "winter-2026") == []
+        with pytest.raises(confirming.UnknownDays):
+            confirming.confirm(session, CONFIRMER, days.enrolment.id)
+        assert enrolling.on_record(session, days.enrolment.programme_id, [late])[
+            late
+        ].starts_on == date(2026, 2, 10)
+        assert owed(session, opened(session, "2026-02").id).keys() == {(late, "base")}

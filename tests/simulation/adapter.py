@@ -15,6 +15,7 @@ from cbi.fsp.errors import NotSent, UnreadableStatement, UntrustedCallback
 from cbi.fsp.messages import (
     AmountRule,
     Callback,
+    Debits,
     DeliveryMechanism,
     FailureReason,
     FspProfile,
@@ -68,6 +69,7 @@ class Line:
     passing: Callable[[str], None] = lambda _: None
     at_once: int = 1
     """How many payments the provider of this life takes at the same time."""
+    debits: Debits = Debits.AT_PAYMENT
 
     def open(self) -> ModelProvider:
         assert self.provider is not None, "no life is lived"
@@ -82,7 +84,7 @@ class ModelAdapter:
 
     @property
     def profile(self) -> FspProfile:
-        return replace(_PROFILE, at_once=LINE.at_once)
+        return replace(_PROFILE, at_once=LINE.at_once, debits=LINE.debits)
 
     def redact(self, text: str) -> str:
         return text

@@ -17,6 +17,8 @@ class Booked:
     attempts: int
     minor: int
     out: int
+    held: int
+    """What of it the provider took when it accepted the payment, and is neither paid nor given back."""
     given_up: int
     """What of it came back to our bank, or was given up by two people."""
     due: str
@@ -43,6 +45,9 @@ _BOOKED = text(
             FROM transfers t JOIN accounts a ON a.id IN (t.credit_account_id, t.debit_account_id)
             WHERE a.code = '1100' AND (t.payment_id = p.id
                 OR t.source_id IN (SELECT o.id FROM receivables o WHERE o.payment_id = p.id))), 0)::bigint AS out,
+        coalesce((SELECT sum(CASE a.id WHEN t.debit_account_id THEN t.amount_minor ELSE -t.amount_minor END)
+            FROM transfers t JOIN accounts a ON a.id IN (t.credit_account_id, t.debit_account_id)
+            WHERE a.code = '1200' AND t.payment_id = p.id), 0)::bigint AS held,
         coalesce((SELECT sum(o.amount_minor) FROM receivables o WHERE o.payment_id = p.id AND (o.state = 'written_off'
             OR EXISTS (SELECT FROM transfers t JOIN accounts a ON a.id = t.debit_account_id
                 WHERE t.source_id = o.id AND a.code = '1000'))), 0)::bigint AS given_up,

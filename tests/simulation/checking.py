@@ -101,7 +101,7 @@ def _of_payment(life: Life, payment: Booked) -> Iterator[Wrong]:
 def _of_model(life: Life, payment: Booked) -> Iterator[Wrong]:
     provider, references = life.provider, _references(payment)
     payouts = [provider.payouts[each] for each in references if each in provider.payouts]
-    truth = sum(payout.paid for payout in payouts)
+    truth = sum(payout.paid + payout.held for payout in payouts)
     lied = any(payout.lied for payout in payouts)
     # What came back is booked on the provider's word to us; a line of a statement alone is for a person.
     muddled = any(
@@ -119,7 +119,7 @@ def _of_model(life: Life, payment: Booked) -> Iterator[Wrong]:
         )
     if not lied and len([payout for payout in payouts if payout.paid]) > 1:
         yield Kind.PAID_TWICE, "paid twice, though nothing untrue was said of it"
-    kept = payment.out - payment.given_up
+    kept = payment.out - payment.given_up - payment.held
     delivered = payment.state == PaymentState.PAID
     whole = any(payout.settled for payout in payouts) or kept == payment.minor
     explained = whole if delivered else not kept
@@ -127,6 +127,12 @@ def _of_model(life: Life, payment: Booked) -> Iterator[Wrong]:
         yield (
             Kind.OTHERWISE,
             f"{kept} of {payment.minor} left the float in our books and stayed away, and nothing explains it",
+        )
+    in_the_air = sum(payout.held for payout in payouts)
+    if payment.held != in_the_air and not payment.named:
+        yield (
+            Kind.OTHERWISE,
+            f"{in_the_air} is neither paid nor given back, {payment.held} in our books, and no discrepancy names it",
         )
     if payment.state in IN_DOUBT and not (lied and payment.named):
         yield Kind.UNRESOLVED, "still unknown, though the provider answers"

@@ -30,7 +30,9 @@ def quote(life: Life) -> None:
     if life.chance.random() < 0.1:
         life.step(
             "withdraw the rate",
-            lambda: life.transact(lambda s: reference_rates.withdraw(s, other.actor, made[-1]).id),
+            lambda: life.transact(
+                lambda s: reference_rates.withdraw(s, other.actor, made[-1], "Wrong.").id
+            ),
         )
     elif life.step(
         "confirm the rate",
@@ -63,7 +65,7 @@ def deal(life: Life) -> None:
     if life.chance.random() < 0.1:
         life.step(
             "withdraw the deal",
-            lambda: life.transact(lambda s: deals.withdraw(s, other.actor, made[-1]).id),
+            lambda: life.transact(lambda s: deals.withdraw(s, other.actor, made[-1], "Wrong.").id),
         )
     elif life.step(
         "confirm the deal",

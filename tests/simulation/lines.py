@@ -97,6 +97,9 @@ def _said(life: Life, line: _Open, lines: list[_Open]) -> Said | None:
     if movement is None or movement.minor != line.effect:
         # There was no such movement. Whatever takes it back may be listed as well.
         return Said(Verdict.NOT_OURS)
+    if life.provider.early and (names := life.provider.opposite(movement)) is not None:
+        pair = next((each for each in others if each.name in names), None)
+        return Said(Verdict.OPPOSITE, other_line_id=pair.id) if pair else None
     if movement.type in OF_PAYOUTS:
         life.provider.last_word(movement.reference)
         attempt = life.look(

@@ -14,7 +14,7 @@ from typing import Any
 
 from tests.simulation.charges import Charges
 from tests.simulation.faults import Weather
-from tests.simulation.truth import Due, Letter, Movement, Moves, Payout
+from tests.simulation.truth import OF_PAYOUTS, Due, Letter, Movement, Moves, Payout
 
 Answer = dict[str, Any]
 SECRET = "a secret for callbacks"
@@ -40,8 +40,11 @@ AFTER_PAYING: dict[str, type[Exception]] = {
 class ModelProvider:
     """The provider of one life."""
 
-    def __init__(self, weather: Weather, deliver: Callable[[Letter], None]) -> None:
-        self.weather = weather
+    def __init__(
+        self, weather: Weather, deliver: Callable[[Letter], None], *, early: bool = False
+    ) -> None:
+        self.weather, self.early = weather, early
+        """Whether it takes a payment's money when it accepts it."""
         self.payouts: dict[str, Payout] = {}
         self.charges = Charges(weather)
         self.movements: list[Movement] = []
@@ -109,6 +112,8 @@ class ModelProvider:
             return {"reference": reference, "status": "NOT_FOUND"}
         if w.strikes("F20", 0.15):
             said = w.chance.choice(("QUEUED", "NOT_FOUND", "DECLINED", "HARVESTED"))
+            if self.early and said == "DECLINED":
+                said = "QUEUED"  # what it calls declined it gives back
             if said == "DECLINED" and payout.status != said:
                 payout.lied = payout.said_failed = payout.muddled = True
             return {"reference": reference, "status": said}
@@ -124,6 +129,7 @@ class ModelProvider:
             return False
         self._close(reference)
         payout.status, payout.said_failed = "DECLINED", True
+        self._give_up(payout)
         return True
 
     def took(self, reference: str) -> int | None:
@@ -160,6 +166,17 @@ class ModelProvider:
             payout.shown = ""
         return payout
 
+    def opposite(self, movement: Movement) -> list[str] | None:
+        """What takes a movement back, where a payment's money went and came, or was only taken so far; None where it is
+        simply what was paid, or what came back for good.
+        """
+        payout = self.payouts.get(movement.reference)
+        if payout is None or movement.type not in OF_PAYOUTS or payout.status == "REVERSED":
+            return None
+        of_it = [each for each in self.movements if each.reference == movement.reference]
+        found = [each.id for each in of_it if each.minor == -movement.minor]
+        return found if found or payout.status != "DONE" else None
+
     def moved(self, name: str) -> Movement | None:
         """The movement of that name; None: there was none."""
         return next((each for each in self.movements if each.id == name), None)
@@ -181,7 +198,16 @@ class ModelProvider:
         number = f"MDL-{next(self._numbers):06d}"
         payout = Payout(reference, account, minor, number, self.weather.now)
         self.payouts[reference] = payout
+        if self.early:
+            payout.held = minor
+            self._move(payout, Moves.PAYOUT, -minor)
         return payout
+
+    def _give_up(self, payout: Payout) -> None:
+        """What it took for a payment that it does not make goes back to the float."""
+        if payout.held:
+            self._move(payout, Moves.REVERSAL, payout.held)
+            payout.held = 0
 
     def _decide(self, payout: Payout) -> None:
         """Pay at once, later, or not; perhaps say something else meanwhile."""
@@ -190,6 +216,9 @@ class ModelProvider:
             return
         if w.strikes("F10", 0.15):
             payout.shown, payout.said_failed, payout.lied = "DECLINED", True, True
+            if self.early:  # and takes it again later
+                self._give_up(payout)
+                payout.muddled = True
             self._plan(payout, w.chance.choice((HOUR, DAY, 3 * DAY)), "pay")
             self._write(payout)
             return
@@ -226,13 +255,16 @@ class ModelProvider:
         payout.shown = ""
         if act == "pay":
             minor = payout.minor
-            if w.strikes("F22", 0.1):
+            if not self.early and w.strikes("F22", 0.1):
                 minor = w.chance.choice((minor // 2, minor + 100))
                 payout.lied = payout.muddled = True
             payout.status = "DONE"
             payout.paid += minor
             payout.paid_times += 1
-            self._move(payout, Moves.PAYOUT, -minor)
+            if payout.held:
+                payout.held = 0
+            else:
+                self._move(payout, Moves.PAYOUT, -minor)
             for fee in self.charges.of(minor):
                 self._move(payout, Moves.FEE, -fee)
             if w.strikes("F11", 0.1):
@@ -243,6 +275,7 @@ class ModelProvider:
             payout.paid = 0
         else:
             payout.status, payout.said_failed = "DECLINED", True
+            self._give_up(payout)
         self._write(payout)
 
     def _move(self, payout: Payout, type_: Moves, minor: int) -> None:

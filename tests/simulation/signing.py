@@ -79,7 +79,9 @@ def stand_in(life: Life) -> None:
     if given and life.chance.random() < 0.4:
         if life.step(
             "take a delegation back",
-            lambda: life.transact(lambda s: delegations.withdraw(s, third.actor, given[0]).id),
+            lambda: life.transact(
+                lambda s: delegations.withdraw(s, third.actor, given[0], "Back early.").id
+            ),
         ):
             life.acknowledge("delegation withdrawn", given[0])
         return

@@ -32,6 +32,8 @@ class Payout:
     shown: str = ""
     paid: int = 0
     """What left the float for it and did not come back."""
+    held: int = 0
+    """What left the float when it was accepted, and is neither paid nor given back."""
     paid_times: int = 0
     said_failed: bool = False
     """Whether it was ever called failed, or not paid, in any answer, message or letter."""

@@ -1,6 +1,6 @@
 """What providers charge: their tariffs, what is set aside of each run for its fees, and every fee that was taken."""
 
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -16,13 +16,13 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from cbi.audit.refusal_models import Refusable, never_both
+from cbi.audit.refusal_models import Acceptable, by_two
 from cbi.db import Base, CurrencyCode, Instant, Key, MinorUnits, may_update
 
 _OF_A_TARIFF = ("tariffs.provider", "tariffs.currency", "tariffs.version")
 
 
-class TariffVersion(Refusable, Base):
+class TariffVersion(Acceptable, Base):
     """One version of what a provider charges in one currency. It counts from `valid_from`, once a second person accepts
     it, until the first day of a later version.
     """
@@ -30,9 +30,7 @@ class TariffVersion(Refusable, Base):
     __tablename__ = "tariffs"
     __table_args__ = (
         CheckConstraint("version > 0", name="version"),
-        CheckConstraint("accepted_by <> proposed_by", name="two_people"),
-        CheckConstraint("(accepted_by IS NULL) = (accepted_at IS NULL)", name="accepted_whole"),
-        never_both("accepted_by"),
+        *by_two("accepted"),
         {"info": may_update("accepted_by", "accepted_at", "refusal_id")},
     )
 
@@ -43,10 +41,6 @@ class TariffVersion(Refusable, Base):
     rules: Mapped[dict[str, Any]] = mapped_column(JSONB)
     """In canonical form, as `cbi.payments.fees.tariff` writes them."""
     digest: Mapped[bytes] = mapped_column(LargeBinary)
-    proposed_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
-    proposed_at: Mapped[Instant]
-    accepted_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
-    accepted_at: Mapped[datetime | None]
 
 
 class RunFees(Base):

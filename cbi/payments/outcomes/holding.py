@@ -33,6 +33,16 @@ def may_leave(provider: str) -> ColumnElement[bool]:
     return and_(disputes.undisputed(provider), ~in_question(home), ~shares_a_document(home))
 
 
+def on_record_twice() -> ColumnElement[bool]:
+    """Whether a payment's household may be on record twice; for whole runs, because pairs are read once for all of them."""
+    pairs = paired_households(PairState.OPEN, PairState.SAME).subquery("pairs")
+    one_document = blocked_households().subquery("one_document")
+    return or_(
+        Payment.household_id.in_(select(pairs.c.household_id)),
+        Payment.household_id.in_(select(one_document.c.household_id)),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """Payments of one part of a run that wait, for one reason; the discrepancy is named where there is a pair, too."""
@@ -49,12 +59,7 @@ def held(session: Session, run_ids: Collection[UUID]) -> list[Held]:
     disputed = or_(
         Payment.id.in_(disputes.in_dispute()), Payment.entitlement_id.in_(disputes.owed_back())
     )
-    pairs = paired_households(PairState.OPEN, PairState.SAME).subquery("pairs")
-    one_document = blocked_households().subquery("one_document")
-    paired = or_(
-        Payment.household_id.in_(select(pairs.c.household_id)),
-        Payment.household_id.in_(select(one_document.c.household_id)),
-    )
+    paired = on_record_twice()
     why = case(
         (disputed, literal(Hold.DISCREPANCY.value, String)),
         else_=literal(Hold.POSSIBLE_DUPLICATE.value, String),

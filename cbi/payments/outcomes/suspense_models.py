@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Uuid, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from cbi.audit.refusal_models import Refusable, never_both
+from cbi.audit.refusal_models import Confirmable, by_two
 from cbi.db import Base, CurrencyCode, Instant, Key, MinorUnits, may_update
 
 
@@ -38,7 +38,7 @@ class SuspendedLine(Base):
     """What explained it: `ladder` (a rule, or the books by now), or `finding:<id>`, two people."""
 
 
-class Withdrawal(Refusable, Base):
+class Withdrawal(Confirmable, Base):
     """Two people's decision that payments which wait for a provider are not sent to it.
 
     One proposes, another confirms; until then nothing has changed. Each payment that it moved has an event whose source is
@@ -47,10 +47,8 @@ class Withdrawal(Refusable, Base):
 
     __tablename__ = "withdrawals"
     __table_args__ = (
-        CheckConstraint("confirmed_by <> proposed_by", name="two_people"),
-        CheckConstraint("(confirmed_by IS NULL) = (confirmed_at IS NULL)", name="confirmed_whole"),
+        *by_two("confirmed"),
         CheckConstraint("payment_count > 0", name="has_payments"),
-        never_both("confirmed_by"),
         {
             "info": may_update(
                 "payment_count", "total_minor", "confirmed_by", "confirmed_at", "refusal_id"
@@ -68,7 +66,3 @@ class Withdrawal(Refusable, Base):
     """How many waited when it was proposed; once it is confirmed, how many it moved."""
     total_minor: Mapped[MinorUnits]
     currency: Mapped[CurrencyCode]
-    proposed_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
-    proposed_at: Mapped[Instant]
-    confirmed_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
-    confirmed_at: Mapped[datetime | None]

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from cbi.audit.refusal_models import Refusable, never_both
+from cbi.audit.refusal_models import Refusable, by_two
 from cbi.db import Base, CurrencyCode, Instant, Key, MinorUnits, may_update
 
 
@@ -25,9 +25,7 @@ class AmountFinding(Refusable, Base):
             postgresql_where=text("confirmed_by IS NOT NULL AND paid_minor > 0 AND NOT again"),
         ),
         CheckConstraint("paid_minor >= 0", name="amount_possible"),
-        CheckConstraint("confirmed_by <> reported_by", name="two_people"),
-        CheckConstraint("(confirmed_by IS NULL) = (confirmed_at IS NULL)", name="confirmed_whole"),
-        never_both("confirmed_by"),
+        *by_two("confirmed", "reported"),
         {"info": may_update("confirmed_by", "confirmed_at", "refusal_id")},
     )  # fmt: skip
 

@@ -1,12 +1,11 @@
 """Money that was paid a second time: what is owed back to us, what became of it, and who gave it up."""
 
-from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, Uuid, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from cbi.audit.refusal_models import Refusable, never_both
+from cbi.audit.refusal_models import Confirmable, by_two
 from cbi.db import Base, CurrencyCode, Instant, Key, MinorUnits, Ordinal, may_update
 from cbi.payments.states import ReceivableState
 
@@ -63,7 +62,7 @@ class ReceivableEvent(Base):
     at: Mapped[Instant]
 
 
-class WriteOff(Refusable, Base):
+class WriteOff(Confirmable, Base):
     """Two people's decision that money will not come back, with why and the evidence they saw.
 
     One proposes, another confirms; until then nothing has changed. What was refused can be proposed anew.
@@ -74,9 +73,7 @@ class WriteOff(Refusable, Base):
         Index(
             "uq_write_offs_standing", "receivable_id", unique=True, postgresql_where=text("refusal_id IS NULL")
         ),
-        CheckConstraint("confirmed_by <> proposed_by", name="two_people"),
-        CheckConstraint("(confirmed_by IS NULL) = (confirmed_at IS NULL)", name="confirmed_whole"),
-        never_both("confirmed_by"),
+        *by_two("confirmed"),
         {"info": may_update("confirmed_by", "confirmed_at", "refusal_id")},
     )  # fmt: skip
 
@@ -85,7 +82,3 @@ class WriteOff(Refusable, Base):
     reason: Mapped[str]
     evidence: Mapped[str]
     """Where the paper can be found that shows the money is lost."""
-    proposed_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
-    proposed_at: Mapped[Instant]
-    confirmed_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
-    confirmed_at: Mapped[datetime | None]

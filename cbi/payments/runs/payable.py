@@ -1,9 +1,13 @@
 """Whether the providers of a run pay such amounts in such ways, asked before anybody signs it."""
 
+from collections.abc import Iterable
+
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from cbi.errors import Invalid
+from cbi.fsp.errors import AdapterUnavailable
+from cbi.fsp.messages import Debits
 from cbi.money import Money
 from cbi.payments.models import Payment, PaymentRun
 from cbi.payments.sending import providers
@@ -35,3 +39,15 @@ def check_payable(session: Session, run: PaymentRun) -> None:
             f"These amounts are not paid by their provider: {', '.join(refused[:5])}.",
             next_step="Change the rate card so that the amounts fit, or choose another provider.",
         )
+
+
+def debiting_early(names: Iterable[str]) -> list[str]:
+    """Those of these providers that take a payment's money from our float when they accept it."""
+    return [name for name in dict.fromkeys(names) if _debits(name) is Debits.AT_ACCEPTANCE]
+
+
+def _debits(name: str) -> Debits | None:
+    try:
+        return providers.adapter(name).profile.debits
+    except AdapterUnavailable:  # whoever is to pay through it is refused by `check_payable`
+        return None

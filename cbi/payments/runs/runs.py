@@ -20,7 +20,7 @@ from cbi.payments.moves import move_one
 from cbi.payments.runs import costs, digest, follow_ups, funding, summaries, top_ups, unfunded
 from cbi.payments.runs.filling import Routes, add_payments, add_routes
 from cbi.payments.runs.funding import Source
-from cbi.payments.runs.payable import check_payable
+from cbi.payments.runs.payable import check_payable, debiting_early
 from cbi.payments.runs.unfunded import Left
 from cbi.payments.signing import required
 from cbi.payments.states import RUN, PaymentState, RunState
@@ -160,7 +160,7 @@ def _build(
     run = PaymentRun(
         cycle_id=cycle.id, programme_id=programme.id, fund_id=source.grant.fund.id, period=cycle.period,
         providers=list(routes.values()), currency=programme.currency, state=RUN.initial, built_at=clock.now(),
-        top_up_id=top_up,
+        top_up_id=top_up, debits_early=debiting_early(routes.values()),
     )  # fmt: skip
     session.add(run)
     session.flush()

@@ -9,7 +9,7 @@ from cbi.errors import NotFound
 from cbi.fsp.adapter import ReadsCallbacks
 from cbi.fsp.errors import AdapterUnavailable
 from cbi.fsp.messages import ABOUT
-from cbi.http.problems import BodyTooLarge
+from cbi.http.refused import BodyTooLarge
 from cbi.http.requests import entrance
 from cbi.http.routing import API
 from cbi.payments.sending import inbox, providers

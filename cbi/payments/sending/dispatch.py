@@ -3,7 +3,18 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, String, and_, cast, func, insert, literal, select, true
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Uuid,
+    and_,
+    any_,
+    bindparam,
+    insert,
+    literal,
+    select,
+    true,
+)
 from sqlalchemy.orm import Session
 
 from cbi import clock, db
@@ -11,14 +22,18 @@ from cbi.access.actor import SYSTEM, Actor
 from cbi.access.permissions import Permission
 from cbi.errors import Conflict
 from cbi.lifecycle import MoveNotAllowed
+from cbi.payments import attempts
 from cbi.payments.models import Attempt, Payment, PaymentRun, RunRoute
-from cbi.payments.moves import move
+from cbi.payments.moves import move, move_through
 from cbi.payments.outcomes.holding import may_leave
 from cbi.payments.runs.runs import find, move_run, programme_of
+from cbi.payments.sending.recipients import hold_back, to_hold_back
 from cbi.payments.signing import blocking
 from cbi.payments.signing.approval import check_approved
 from cbi.payments.states import RUN, PaymentState, RunState
 from cbi.registry.linkage.finding import compare_members
+
+SOURCE = "dispatch"
 
 
 class TooEarly(Conflict):
@@ -85,11 +100,13 @@ def next_chunk(session: Session, run_id: UUID, provider: str, size: int) -> Chun
     if run.state is not RunState.RELEASING:
         return None
     ready = select(Payment.number, Payment.attempts).where(
-        Payment.run_id == run_id, Payment.provider == provider, Payment.live, Payment.state == PaymentState.READY,
-        may_leave(provider),
+        Payment.run_id == run_id, Payment.provider == provider, Payment.live, Payment.state == PaymentState.READY
     )  # fmt: skip
+    # Whether it may leave is asked of a chunk when it is started: asked here, it would be asked of all that are left.
     ahead = session.execute(
-        ready.where(Payment.number > route.released_through).order_by(Payment.number).limit(1)
+        ready.where(Payment.number > route.released_through)
+        .order_by(Payment.run_id, Payment.number)
+        .limit(1)
     ).one_or_none()
     if ahead is not None:
         return Chunk(
@@ -98,7 +115,7 @@ def next_chunk(session: Session, run_id: UUID, provider: str, size: int) -> Chun
     # Behind the mark are only those that certainly were not sent before, or were held: the least tried come first, or one
     # that is always refused would block the rest.
     behind = session.execute(
-        ready.order_by(Payment.attempts, Payment.number).limit(1)
+        ready.where(may_leave(provider)).order_by(Payment.attempts, Payment.number).limit(1)
     ).one_or_none()
     if behind is None:
         return None
@@ -112,33 +129,79 @@ def start_chunk(session: Session, chunk: Chunk) -> int:
     What is in dispute may have been paid already, so it gets no new attempt; nor does a household with somebody who may be
     on record twice. Whoever came or was corrected since the run was made is compared first.
     """
-    run = find(session, chunk.run_id)
-    ready = and_(chunk.within, Payment.state == PaymentState.READY)
+    going = _going(session, chunk)
+    with db.planned_by_keys(session):
+        started = _start(session, chunk, going)
+    _pass_by(session, chunk)
+    return started
+
+
+def take_chunk(session: Session, chunk: Chunk, source: str) -> tuple[int, int]:
+    """`start_chunk`, and accepted at once, where the engine itself takes the payments; returns how many were begun, and
+    how many of them were accepted.
+
+    Those that may not be sent fail, each with a discrepancy. The others are begun and accepted by one statement, unless
+    accepting is an event of money, too.
+    """
+    run, going = find(session, chunk.run_id), _going(session, chunk)
+    with db.planned_by_keys(session):
+        one_by_one = chunk.provider in run.debits_early
+        stopped = to_hold_back(session, run, _ready(chunk))
+        begun = failed = 0
+        if stopped or one_by_one:
+            these = Payment.id == any_(bindparam(None, list(stopped), ARRAY(Uuid)))
+            begun = _start(session, chunk, going if one_by_one else and_(going, these))
+            failed = hold_back(session, run, chunk.within, provider=chunk.provider, source=source)
+            # What stood in the way of the others is gone since.
+            move(
+                session, run, chunk.within, PaymentState.SENDING, PaymentState.ACCEPTED, provider=chunk.provider,
+                source=source,
+            )  # fmt: skip
+        if not one_by_one:
+            begun += move_through(
+                session, run, going, (PaymentState.READY, PaymentState.SENDING, PaymentState.ACCEPTED),
+                provider=chunk.provider, sources=(SOURCE, source),
+            )  # fmt: skip
+    _pass_by(session, chunk)
+    return begun, begun - failed
+
+
+def _going(session: Session, chunk: Chunk) -> ColumnElement[bool]:
+    """Which of the chunk may leave now."""
+    ready = _ready(chunk)
     compare_members(session, select(Payment.household_id).where(ready))
+    return and_(ready, may_leave(chunk.provider))
+
+
+def _ready(chunk: Chunk) -> ColumnElement[bool]:
+    as_often = true() if chunk.tried is None else Payment.attempts == chunk.tried
+    return and_(chunk.within, Payment.state == PaymentState.READY, as_often)
+
+
+def _start(session: Session, chunk: Chunk, going: ColumnElement[bool]) -> int:
+    run = find(session, chunk.run_id)
     started = move(
-        session, run,
-        and_(
-            chunk.within, may_leave(chunk.provider),
-            true() if chunk.tried is None else Payment.attempts == chunk.tried,
-        ),
-        PaymentState.READY, PaymentState.SENDING, provider=chunk.provider, source="dispatch",
+        session, run, going, PaymentState.READY, PaymentState.SENDING, provider=chunk.provider, source=SOURCE
     )  # fmt: skip
     note_attempts(session, and_(chunk.within, Payment.state == PaymentState.SENDING))
+    return started
+
+
+def _pass_by(session: Session, chunk: Chunk) -> None:
+    """The next chunk is cut behind this one."""
     route = session.get_one(RunRoute, (chunk.run_id, chunk.provider))
     route.released_through = max(route.released_through, chunk.last)
     session.flush()
-    return started
 
 
 def note_attempts(session: Session, chosen: ColumnElement[bool]) -> None:
     """Write the present attempt of every chosen payment down, with the key that a provider would know it by."""
-    number = func.lpad(cast(Payment.attempts, String), 2, "0")
     session.execute(
         insert(Attempt).from_select(
-            ["payment_id", "number", "provider", "idempotency_key", "started_at"],
+            attempts.COLUMNS,
             select(
-                Payment.id, Payment.attempts, Payment.provider,
-                func.replace(cast(Payment.id, String), "-", "").concat("-").concat(number), literal(clock.now()),
+                Payment.id, Payment.attempts, Payment.provider, attempts.key_in_sql(Payment.id, Payment.attempts),
+                literal(clock.now()),
             ).where(chosen),
         )
     )  # fmt: skip

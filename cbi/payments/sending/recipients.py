@@ -1,5 +1,8 @@
 """Whether, at the moment of sending, a payment still goes where its approvers saw it go; and what if not."""
 
+from collections.abc import Sequence
+from uuid import UUID
+
 from sqlalchemy import (
     ColumnElement,
     String,
@@ -13,6 +16,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    union,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Session, aliased
@@ -79,14 +83,26 @@ def hold_back(
     said no to what it takes is not sent anything. Whose
     household may be on record twice does not come so far: it waits (`outcomes/holding`).
     """
-    stops = (
+    return sum(
+        _hold_back(session, run, and_(within, ~may), kind, provider=provider, source=source)
+        for kind, may in _stops(run)
+    )
+
+
+def to_hold_back(session: Session, run: PaymentRun, going: ColumnElement[bool]) -> Sequence[UUID]:
+    """Which of these payments `hold_back` would fail if they were being sent."""
+    each = [
+        select(Payment.id).where(Payment.run_id == run.id, going, ~may) for _, may in _stops(run)
+    ]
+    return session.scalars(union(*each)).all()
+
+
+def _stops(run: PaymentRun) -> Sequence[tuple[str, ColumnElement[bool]]]:
+    """Why a payment would be held back, and whether it may go all the same."""
+    return (
         (ACCOUNT_CHANGED, goes_where_approved()),
         (PAYEE_GONE, payee_collects()),
         *consented.stops(run),
-    )
-    return sum(
-        _hold_back(session, run, and_(within, ~may), kind, provider=provider, source=source)
-        for kind, may in stops
     )
 
 

@@ -14,6 +14,7 @@ from cbi.access.actor import Actor
 from cbi.access.holders import holding, user_actor
 from cbi.access.models import User
 from cbi.access.permissions import SIGNS, Permission, Role
+from cbi.audit import reasons, refusing
 from cbi.audit.record import record
 from cbi.errors import Conflict, Forbidden, Invalid, NotFound
 from cbi.money import Money
@@ -23,6 +24,8 @@ from cbi.payments.signing.signing_models import Delegation
 from cbi.programmes.models import Programme
 
 ACCEPTED, WITHDRAWN = "delegation.accepted", "delegation.withdrawn"
+PROPOSAL = "delegation"
+"""What one that waits is called among the refusals."""
 
 
 class UnusableDelegation(Invalid):
@@ -133,18 +136,30 @@ def accept(session: Session, actor: Actor, delegation_id: UUID, code: str) -> De
     return given
 
 
-def withdraw(session: Session, actor: Actor, delegation_id: UUID) -> Delegation:
-    """End a delegation at once: by whoever gave it, or by whoever may change the approval policy."""
+def withdraw(session: Session, actor: Actor, delegation_id: UUID, reason: str) -> Delegation:
+    """End a delegation at once, with a reason: by whoever gave it, or by whoever may change the approval policy.
+
+    One that nobody has accepted is refused by that, or taken back. Raises UnknownDelegation, UnusableReason.
+    """
     given = _found(session, delegation_id)
     if actor.id != given.from_id:
         actor.require(Permission.POLICY_CHANGE)
+    why = reasons.plain(reason)
+    if given.accepted_at is None:
+        refusing.note(session, actor, (PROPOSAL, given.id), why, by=given.from_id, at=given.made_at)
+    return drop(session, actor, delegation_id, why)
+
+
+def drop(session: Session, actor: Actor, delegation_id: UUID, reason: str) -> Delegation:
+    """End a delegation, once it is noted who wanted that where nobody had accepted it. Raises UnknownDelegation."""
+    given = _found(session, delegation_id)
     session.execute(
         update(Delegation)
         .where(Delegation.id == given.id, Delegation.withdrawn_at.is_(None))
         .values(withdrawn_by=actor.id, withdrawn_at=clock.now())
     )
     session.refresh(given)
-    record(session, actor, WITHDRAWN, "delegation", given.id)
+    record(session, actor, WITHDRAWN, "delegation", given.id, reason=reason)
     return given
 
 

@@ -16,6 +16,7 @@ from cbi.payments.signing.delegations import Terms
 from cbi.payments.signing.signing_schemas import (
     Delegate,
     DelegationOut,
+    EndDelegation,
     OneTimeCode,
     PolicyOut,
     ProposePolicy,
@@ -70,5 +71,7 @@ def accept_delegation(
 
 
 @router.post("/delegations/{delegation_id}/withdrawal", summary="End a delegation at once")
-def withdraw(session: OfficeSession, actor: Signer, delegation_id: UUID) -> DelegationOut:
-    return DelegationOut.of(delegations.withdraw(session, actor, delegation_id))
+def withdraw(
+    session: OfficeSession, actor: Signer, delegation_id: UUID, body: EndDelegation
+) -> DelegationOut:
+    return DelegationOut.of(delegations.withdraw(session, actor, delegation_id, body.reason))

@@ -8,18 +8,16 @@ from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, Text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from cbi.audit.refusal_models import Refusable, never_both
+from cbi.audit.refusal_models import Acceptable, by_two
 from cbi.db import Base, Instant, Key, may_update
 
 
-class ApprovalPolicy(Refusable, Base):
+class ApprovalPolicy(Acceptable, Base):
     """One version of the office's policy. It holds from when a second person accepts it until the next one is accepted."""
 
     __tablename__ = "approval_policies"
     __table_args__ = (
-        CheckConstraint("accepted_by <> proposed_by", name="two_people"),
-        CheckConstraint("(accepted_by IS NULL) = (accepted_at IS NULL)", name="accepted_whole"),
-        never_both("accepted_by"),
+        *by_two("accepted"),
         {"info": may_update("accepted_by", "accepted_at", "refusal_id")},
     )
 
@@ -29,10 +27,6 @@ class ApprovalPolicy(Refusable, Base):
     controls: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     """Which controls block, in canonical form; None: as the engine comes."""
     digest: Mapped[bytes] = mapped_column(LargeBinary)
-    proposed_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
-    proposed_at: Mapped[Instant]
-    accepted_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
-    accepted_at: Mapped[datetime | None]
 
 
 class RequiredSignatures(Base):

@@ -20,6 +20,12 @@ class OneTimeCode(BaseModel):
     one_time_code: str = _CODE
 
 
+class EndDelegation(BaseModel):
+    """Why it ends at once."""
+
+    reason: str = Field(min_length=3, max_length=500, examples=["Back from leave a week early"])
+
+
 class ProposePolicy(OneTimeCode):
     """A policy as its file has it (YAML)."""
 

@@ -36,8 +36,9 @@ from cbi.ledger.models import Fund
 from cbi.money import Money
 from cbi.offices import office_of
 from cbi.payments.models import Payment, PaymentEvent, PaymentRun
-from cbi.payments.outcomes import disputes
+from cbi.payments.outcomes import disputes, holding
 from cbi.payments.runs.progress import UNDECIDED
+from cbi.payments.sending import consented
 from cbi.payments.sending.recipients import goes_where_approved
 from cbi.payments.states import PaymentState
 from cbi.registry.models import Household, Person
@@ -59,6 +60,8 @@ class Obstacle(StrEnum):
     PERSON_ERASED = "person_erased"
     HOUSEHOLD_LEFT = "household_left"
     PAYEE_CHANGED = "payee_changed"
+    SAID_NO = "said_no"
+    ON_RECORD_TWICE = "on_record_twice"
 
 
 SENTENCES: Mapping[Obstacle, str] = {
@@ -70,6 +73,8 @@ SENTENCES: Mapping[Obstacle, str] = {
     Obstacle.PERSON_ERASED: "the recipient's data was erased",
     Obstacle.HOUSEHOLD_LEFT: "the household is not active any more",
     Obstacle.PAYEE_CHANGED: "the recipient, or their telephone or account, is not the one that was approved",
+    Obstacle.SAID_NO: "the recipient has said no to what the payment takes",
+    Obstacle.ON_RECORD_TWICE: "somebody of the household may be on record twice, and it would wait; find that out first",
 }
 
 
@@ -128,6 +133,8 @@ def obstacle(session: Session, run: PaymentRun) -> ColumnElement[str | None]:
             not_(and_(goes_where_approved(), exists().where(person, Person.is_recipient))),
             Obstacle.PAYEE_CHANGED,
         ),
+        (not_(and_(*(may for _, may in consented.stops(run)))), Obstacle.SAID_NO),
+        (holding.on_record_twice(), Obstacle.ON_RECORD_TWICE),
     )
     return case(*((when, literal(each.value, String)) for when, each in found))
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, insert, literal, or_, select, text, update
+from sqlalchemy import and_, bindparam, func, insert, literal, or_, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 from sqlalchemy.types import Uuid
@@ -104,7 +104,7 @@ def ask(session: Session, actor: Actor, wish: Wish) -> Export:
         allowed = disclosing.allowing(session, Form.FILE, number=wish.disclosure)
         refuse_beyond(made, allowed)
         made.disclosure_id = allowed.id
-    made.needs_approval = _above_limits(session, actor, made.people)
+    made.needs_approval = _above_limits(session, made)
     session.add(made)
     session.flush()
     every = func.unnest(bindparam(None, list(people), ARRAY(Uuid)))
@@ -236,6 +236,15 @@ def _columns(wish: Wish) -> tuple[Column, ...]:
     return tuple(each for each in Column if each in wish.columns)
 
 
+def asker_stands(session: Session, found: Export) -> bool:
+    """Whether whoever asked for a list still works here, and may still ask for one like it."""
+    asker = user_actor(session, found.asked_by)
+    needed = {Permission.EXPORT_ASK}
+    if IDENTIFYING.intersection(found.columns):
+        needed.add(Permission.PERSON_OPEN)
+    return asker is not None and all(asker.may(each, found.programme) for each in needed)
+
+
 def _may(actor: Actor, programme: str | None, columns: Collection[Column]) -> None:
     actor.require(Permission.EXPORT_ASK, programme)
     if IDENTIFYING.intersection(columns):
@@ -266,18 +275,29 @@ def _checked_size(people: int) -> int:
     return people
 
 
-def _above_limits(session: Session, actor: Actor, people: int) -> bool:
-    lists, already = session.execute(
-        select(func.count(), func.coalesce(func.sum(Export.people), 0)).where(
-            Export.asked_by == actor.id,
-            Export.asked_at > clock.now() - A_DAY,
-            Export.decision.is_distinct_from(ExportDecision.REFUSED),
+def _above_limits(session: Session, made: Export) -> bool:
+    """Whether a list is too long for one person's word, by itself or with those before it.
+
+    Several people together take no more of one programme and area than one of them could, nor of the office.
+    """
+    mine, people = Export.asked_by == made.asked_by, func.coalesce(Export.people, 0)
+    same = and_(
+        Export.programme.is_not_distinct_from(made.programme), Export.area.is_not_distinct_from(made.area)
+    )  # fmt: skip
+    alone = Export.decision.is_distinct_from(ExportDecision.APPROVED)
+    lists, own, alike, together = session.execute(
+        select(
+            func.count().filter(mine), func.coalesce(func.sum(people).filter(mine), 0),
+            func.coalesce(func.sum(people).filter(same), 0), func.coalesce(func.sum(people).filter(alone), 0),
+        ).where(
+            Export.asked_at > clock.now() - A_DAY, Export.decision.is_distinct_from(ExportDecision.REFUSED),
         )
-    ).one()
+    ).one()  # fmt: skip
     limits = settings()
     return bool(
-        people > limits.export_rows
-        or already + people > limits.export_rows_a_day
+        made.people > limits.export_rows
+        or max(own, alike) + made.people > limits.export_rows_a_day
+        or together + made.people > limits.export_rows_a_day_office
         or lists + 1 > limits.exports_a_day
     )
 

@@ -53,11 +53,8 @@ def people(whom: Whom, *hands: UUID) -> Select[UUID]:
     chosen = (
         select(Person.id)
         .join(Household, Household.id == Person.household_id)
-        .where(Person.gone.is_(None), Person.data_key.is_not(None), *_households(whom))
-    )
-    for hand in hands:
-        mine = bindparam(None, hand, type_=Person.id.type)
-        chosen = chosen.where(~is_own("user", mine, Household.id))
+        .where(Person.gone.is_(None), Person.data_key.is_not(None), *_households(whom), *not_own(*hands))
+    )  # fmt: skip
     if not whom.everybody:
         chosen = chosen.where(Person.is_recipient)
     return chosen
@@ -76,7 +73,18 @@ def _households(whom: Whom) -> list[ColumnElement[bool]]:
         wanted.append(exists(owed.correlate(Household)))
     else:
         wanted.append(Household.status == ACTIVE)
-    if whom.area:
-        below = select(Area.code).where(Area.above.contains([whom.area]))
-        wanted.append(or_(Household.area == whom.area, Household.area.in_(below)))
-    return wanted
+    return [*wanted, *within(whom.area)]
+
+
+def within(area: str | None) -> list[ColumnElement[bool]]:
+    """That a household lives in the area, or below it; nothing where none is meant."""
+    if area is None:
+        return []
+    below = select(Area.code).where(Area.above.contains([area]))
+    return [or_(Household.area == area, Household.area.in_(below))]
+
+
+def not_own(*hands: UUID) -> list[ColumnElement[bool]]:
+    """That a household is that of none of these members of staff."""
+    each = (bindparam(None, hand, type_=Person.id.type) for hand in set(hands))
+    return [~is_own("user", mine, Household.id) for mine in each]

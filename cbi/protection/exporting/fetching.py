@@ -16,7 +16,7 @@ from cbi.audit.record import record
 from cbi.db import chunks
 from cbi.errors import Conflict, Forbidden
 from cbi.offices import office_of
-from cbi.protection.exporting import asking, envelope, passphrases, sheets
+from cbi.protection.exporting import asking, choosing, envelope, passphrases, sheets
 from cbi.protection.exporting.asking import SUBJECT, unknown
 from cbi.protection.exporting.marks import Marker
 from cbi.protection.exporting.models import Export, ExportDecision, ExportFetch, ExportPerson
@@ -161,6 +161,8 @@ def _standing(session: Session, found: Export) -> Disclosure | None:
         raise _not(found.number, "somebody else has to approve it first")
     if found.expires_at <= clock.now():
         raise _not(found.number, "its time is over")
+    if not asking.asker_stands(session, found):
+        raise _not(found.number, "whoever asked for it may do so no more")
     if found.disclosure_id is None:
         return None
     return disclosing.allowing(session, Form.FILE, disclosure_id=found.disclosure_id)
@@ -173,15 +175,20 @@ def _not(number: int, why: str) -> NotToBeFetched:
 
 
 def _rows(session: Session, found: Export, disclosure: Disclosure | None) -> Iterator[Row]:
-    """Everybody of the list who was not erased since, and whom its fetcher may see.
+    """Everybody of the list who was not erased since and still lives where it is about, and whom its fetcher may see.
 
+    Who was found since to be of the household of whoever asked or fetches is left out, as when it was asked for.
     A partner is not told of those who have said no to being named to one by now.
     """
     chosen = (
         select(Person.id)
         .join(ExportPerson, ExportPerson.person_id == Person.id)
-        .where(ExportPerson.export_id == found.id, Person.data_key.is_not(None))
-    )
+        .join(Household, Household.id == Person.household_id)
+        .where(
+            ExportPerson.export_id == found.id, Person.data_key.is_not(None),
+            *choosing.within(found.area), *choosing.not_own(found.asked_by, found.recipient_id),
+        )
+    )  # fmt: skip
     if disclosure is not None and disclosure.requester_kind is RequesterKind.PARTNER:
         chosen = chosen.where(~said_no(Person.id, Scope.REFERRAL))
     wanted = session.scalars(chosen.order_by(Person.id)).all()

@@ -1,17 +1,21 @@
 """Over HTTP: what people are told, and what each of them said to it."""
 
+from datetime import date
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Path
+from fastapi import Depends, File, Form, Path, Response, UploadFile
 
 from cbi.access.actor import Actor
 from cbi.access.guards import may
 from cbi.access.permissions import Permission
+from cbi.http.languages import Spoken
 from cbi.http.requests import OfficeSession
 from cbi.http.routing import Router
-from cbi.registry.consent import listing, notices, recording
+from cbi.registry.consent import listing, lists, notices, recording
+from cbi.registry.consent.list_reading import Whole
 from cbi.registry.consent.schemas import (
+    ConsentListOut,
     ConsentOut,
     NoticeOut,
     ProposeNotice,
@@ -74,3 +78,36 @@ def say(
 ) -> list[ConsentOut]:
     rows = recording.say(session, actor, person_id, body.word())
     return [ConsentOut.of(row, counts=True) for row in rows]
+
+
+@router.post(
+    "/consents/imports",
+    status_code=201,
+    summary="Bring in a list (XLSX, CSV) of what registered people said",
+)
+def take_in(
+    session: OfficeSession,
+    actor: Recorder,
+    response: Response,
+    language: Spoken,
+    file: Annotated[UploadFile, File(description="The list, as docs/consent.md describes it.")],
+    *,
+    notice: Annotated[
+        str,
+        Form(max_length=60, description="For rows that name none.", examples=["registration/1"]),
+    ] = "",
+    how: Annotated[
+        str, Form(max_length=40, description="For rows that do not say: in_person, signed, call.")
+    ] = "",
+    told_in: Annotated[
+        str, Form(max_length=2, description="The language, for rows that name none.")
+    ] = "",
+    on: Annotated[date | None, Form(description="The day, for rows without one.")] = None,
+    dry_run: Annotated[bool, Form(description="Check everything, and change nothing.")] = False,
+) -> ConsentListOut:
+    result = lists.take_in(
+        session, actor, file.file, filename=file.filename or "", whole=Whole(how, notice, told_in, on), dry_run=dry_run
+    )  # fmt: skip
+    if result.dry_run or not result.taken:
+        response.status_code = 200
+    return ConsentListOut.of(result, language)

@@ -126,6 +126,7 @@ class Consent(Base):
         CheckConstraint("(notice_code IS NULL) = (notice_version IS NULL)", name="notice_whole"),
         CheckConstraint("(how = 'guardian') = (guardian_id IS NOT NULL)", name="guardian"),
         CheckConstraint("guardian_id <> person_id", name="guardian_is_another"),
+        CheckConstraint("num_nulls(carried_from, carried_by) IN (0, 2)", name="carried_whole"),
         Index(
             "ix_consents_no",
             "person_id",
@@ -152,3 +153,6 @@ class Consent(Base):
     recorded_by: Mapped[UUID | None] = mapped_column(Uuid)
     """None: the engine, from a list or a text."""
     recorded_at: Mapped[Instant]
+    carried_from: Mapped[UUID | None] = mapped_column(Uuid)
+    """The word that it repeats: of another record of the same person, found to be one with this by `carried_by`."""
+    carried_by: Mapped[UUID | None] = mapped_column(Uuid)

@@ -114,6 +114,7 @@ def _write(
 ) -> Sequence[Consent]:
     if Scope.ASSISTANCE in word.scopes:
         standing.hold_word(session)
+    standing.beside_no_list(session)
     said = standing.latest(session, [person_id])[person_id]
     rows = []
     for scope in sorted(set(word.scopes), key=list(Scope).index):

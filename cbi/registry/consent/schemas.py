@@ -5,8 +5,12 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from cbi.registry.consent.lists import TakenIn
 from cbi.registry.consent.models import Answer, Consent, How, Notice, Scope
 from cbi.registry.consent.recording import Word
+from cbi.registry.schemas import RowOut
+
+SHOWN_ROWS = 200
 
 
 class ProposeNotice(BaseModel):
@@ -99,6 +103,24 @@ class ConsentOut(BaseModel):
             person_id=row.person_id, scope=row.scope, answer=row.answer, said_on=row.said_on, how=row.how,
             notice=told_by(row), language=row.language, guardian_id=row.guardian_id, recorded_by=row.recorded_by,
             recorded_at=row.recorded_at, counts=counts,
+        )  # fmt: skip
+
+
+class ConsentListOut(BaseModel):
+    """What came of a list of words, with the first rows that could not be taken."""
+
+    dry_run: bool
+    taken: int = Field(description="Rows of which something was recorded.")
+    unchanged: int = Field(description="Rows that say what is on record already.")
+    refused: int
+    words: int = Field(description="What was recorded, purpose by purpose.")
+    rows: list[RowOut]
+
+    @classmethod
+    def of(cls, result: TakenIn, language: str) -> "ConsentListOut":
+        return cls(
+            dry_run=result.dry_run, **result.counts(),
+            rows=[RowOut.of(note, language) for note in result.rows[:SHOWN_ROWS]],
         )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import (
     bindparam,
     exists,
     func,
+    or_,
     select,
     text,
     tuple_,
@@ -21,6 +22,7 @@ from sqlalchemy.types import Uuid
 
 from cbi.offices import office_of
 from cbi.registry.consent.models import NO, Answer, Consent, Scope
+from cbi.registry.households.models import HouseholdChange
 from cbi.registry.models import Person
 
 
@@ -41,11 +43,20 @@ def _latest(
     changed = exists().where(
         later.person_id == said.person_id,
         later.scope == scope,
+        counts(later),
         tuple_(later.said_on, later.number) > tuple_(said.said_on, said.number),
     )
     # `<>` and not `IN`, so that the few who said no are found by their own index.
     says = said.answer == Answer.GIVEN if Answer.GIVEN in answers else said.answer != Answer.GIVEN
-    return exists().where(said.person_id == person, said.scope == scope, says, ~changed)
+    return exists().where(
+        said.person_id == person, said.scope == scope, says, counts(said), ~changed
+    )
+
+
+def counts(said: type[Consent]) -> ColumnElement[bool]:
+    """Whether a word is the person's own, or of another record of theirs by a merge that nobody has undone."""
+    undoing = aliased(HouseholdChange)
+    return or_(said.carried_by.is_(None), ~exists().where(undoing.undoes_id == said.carried_by))
 
 
 def latest(
@@ -53,7 +64,7 @@ def latest(
 ) -> dict[UUID, dict[Scope, Consent]]:
     """What each of these people said last, by purpose: now, or as it had been recorded at a moment."""
     wanted = select(Consent).where(
-        Consent.person_id == any_(bindparam(None, list(people), ARRAY(Uuid)))
+        Consent.person_id == any_(bindparam(None, list(people), ARRAY(Uuid))), counts(Consent)
     )
     if at is not None:
         wanted = wanted.where(Consent.recorded_at <= at)
@@ -74,20 +85,40 @@ def story(session: Session, people: Collection[UUID]) -> Sequence[Consent]:
 
 def wait_for_words(session: Session) -> None:
     """Let nobody's word on being assisted change until this transaction ends: who decides by it sees all that was said."""
-    session.execute(
-        text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), _lock(session)
-    )
+    _alone(session, "consents")
 
 
 def hold_word(session: Session) -> None:
     """Taken by whoever records a word on being assisted: many may at once, and none while a cycle is being opened."""
+    _beside_others(session, "consents")
+
+
+def bring_list(session: Session) -> None:
+    """Taken by whoever brings in a list of words, before it looks at what was said: nobody says anything meanwhile."""
+    hold_word(session)
+    _alone(session, "consent-lists")
+
+
+def beside_no_list(session: Session) -> None:
+    """Taken by whoever records a word of any kind, so that a list of the same day does not miss it."""
+    _beside_others(session, "consent-lists")
+
+
+def _alone(session: Session, name: str) -> None:
     session.execute(
-        text("SELECT pg_advisory_xact_lock_shared(hashtextextended(:name, 0))"), _lock(session)
+        text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), _lock(session, name)
     )
 
 
-def _lock(session: Session) -> dict[str, str]:
-    return {"name": f"consents:{office_of(session).code}"}
+def _beside_others(session: Session, name: str) -> None:
+    session.execute(
+        text("SELECT pg_advisory_xact_lock_shared(hashtextextended(:name, 0))"),
+        _lock(session, name),
+    )
+
+
+def _lock(session: Session, name: str) -> dict[str, str]:
+    return {"name": f"{name}:{office_of(session).code}"}
 
 
 def people_of(session: Session, household_id: UUID) -> Sequence[UUID]:

@@ -55,6 +55,12 @@ class NothingAllowsIt(Conflict):
     code = "disclosure.not_allowed"
 
 
+class MoreThanApproved(Conflict):
+    """More people would be told about than the legal officer approved."""
+
+    code = "disclosure.more_than_approved"
+
+
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """What is to be told to whom, and why. The words are for the legal officer, and for the register."""
@@ -188,6 +194,15 @@ def allowing(
             next_step="The legal officer approves who outside is told what: cbi disclosure propose",
         )
     return found
+
+
+def check_size(allowed: Disclosure, people: int) -> None:
+    """Raise MoreThanApproved where so many people are more than were approved."""
+    if people > allowed.most_people:
+        raise MoreThanApproved(
+            f"Disclosure {allowed.number} is for {allowed.most_people:,} people at most, and these are {people:,}.",
+            next_step="Propose another one that says how many there are.",
+        )
 
 
 def _why_not(session: Session, found: Disclosure, form: Form) -> str | None:

@@ -59,7 +59,7 @@ class Disclosure(Base):
     """Why and what somebody outside is to be told. It holds no name of a person: whom it is about is said by places.
 
     `programme`, `period` and `area` narrow whom it is about; without any of them it is the whole registry, which only
-    keyed hashes may be. `most_people`: the longest file that may be made under it. `silence`: why the people are not told
+    keyed hashes may be. `most_people`: of how many one file or answer may tell. `silence`: why the people are not told
     of it; without that it stands in what each of them is shown of who has seen their file.
     """
 

@@ -9,13 +9,14 @@ from sqlalchemy.orm import Session
 from sqlalchemy.types import Text
 
 from cbi import clock, ids
+from cbi.db import soon
 from cbi.offices import office_of
 from cbi.registry import duplicates
 from cbi.registry.households import carrying, guardians, merging, own_facts, recording, rules
 from cbi.registry.households.asked import Asked, UnusableChange
 from cbi.registry.households.going import Going, needed
 from cbi.registry.households.models import ChangedHousehold, ChangeKind, MemberRole
-from cbi.registry.households.recording import Newcomers
+from cbi.registry.households.recording import FOLLOWING, Newcomers
 from cbi.registry.households.rules import Home, Picture
 from cbi.registry.linkage.finding import anew
 from cbi.registry.linkage.staff import refuse_own
@@ -83,6 +84,7 @@ def _arrive(going: Going) -> UUID:
         person = asked.person
         before = going.session.scalar(select(Person.household_id).where(Person.id == person))
         others = () if before in (None, home) else (before,)
+        soon(going.session, FOLLOWING)
         return going.apply(lambda picture: rules.came(picture, home, person), *others)
     if asked.personal.name is None:
         return going.apply(

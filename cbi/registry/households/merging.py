@@ -12,7 +12,7 @@ from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
 from cbi.db import soon
 from cbi.errors import Conflict, NotFound
-from cbi.registry.households import carrying, rules
+from cbi.registry.households import carrying, rules, twins
 from cbi.registry.households.models import (
     ChangedHousehold,
     ChangedPerson,
@@ -73,6 +73,7 @@ def merge(
         lambda picture: rules.merged(picture, kept, other, twice, size), version=version,
     )  # fmt: skip
     carrying.on_merge(session, actor, change, kept, other)
+    twins.one_person(session, change)
     return change
 
 
@@ -95,10 +96,12 @@ def retire(
     if home is None:
         raise rules.CannotChange("This person is not on record.")
     story = Story(ChangeKind.MERGED, reason, details={"same": 1}, recorded_by=asked_by)
-    return apply(
+    change = apply(
         session, actor, story, [home],
         lambda picture: rules.retired(picture, home, person, stays, size),
     )  # fmt: skip
+    twins.one_person(session, change)
+    return change
 
 
 def undo_merge(
@@ -138,6 +141,7 @@ def undo_merge(
         recorded_by=asked_by, request_id=request_id, undoes_id=change,
     )  # fmt: skip
     undone = apply(session, actor, story, [each.household_id for each in homes], back)
+    twins.two_again(session, change, undone)
     soon(session, FOLLOWING)
     return undone
 

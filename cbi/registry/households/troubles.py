@@ -18,7 +18,7 @@ from sqlalchemy import (
 
 from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
-from cbi.registry.households.models import Guardianship, HouseholdStatus
+from cbi.registry.households.models import Guardianship, HouseholdChange, HouseholdStatus
 from cbi.registry.models import Household, Person
 
 
@@ -59,10 +59,12 @@ def troubles(actor: Actor) -> Select[*tuple[Any, ...]]:
         return literal(trouble.value, Text)
 
     again = Guardianship.__table__.alias("again")
+    undoing = HouseholdChange.__table__.alias("undoing")
     orphaned = exists().where(
         Person.household_id == Household.id, Person.gone.is_(None), Person.id == Guardianship.child_id,
         Guardianship.ended_on.is_not(None),
         ~exists().where(again.c.child_id == Guardianship.child_id, again.c.ended_on.is_(None)),
+        ~exists().where(undoing.c.undoes_id == Guardianship.begun_by),
     )  # fmt: skip
     found = union_all(
         which(

@@ -53,7 +53,8 @@ class Cells:
             return ""
 
     def _text(self, field: Bound) -> str:
-        text = cell(self.row, field.index)
+        places = (field.index, *field.after)
+        text = " ".join(filter(None, (cell(self.row, place) for place in places)))
         words = text.split() if field.rule.several else [text]
         if field.rule.values:
             words = [field.rule.values.get(folded(word) or word, word) for word in words]

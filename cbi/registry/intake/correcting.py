@@ -85,6 +85,9 @@ def correct(session: Session, actor: Actor, row_id: int, values: Mapping[str, st
     cells = {row.id: rejected.cells_of(keys, row) for row in rows}
     is_own = rows[0].id == row_id
     rule = mapping.households if is_own or mapping.people is None else mapping.people
+    # A name that is typed whole takes the place of all its columns; one of them may be given beside it.
+    for name in rule.fields.keys() & values.keys():
+        cells[row_id].update(dict.fromkeys(rule.fields[name].after, ""))
     for name, text in values.items():
         cells[row_id][_column(rule, name, cells[row_id], by_path=_by_path(brought))] = text
     part = _part(mapping, brought, rows, cells)
@@ -134,7 +137,7 @@ def _column(rule: SheetRule, name: str, cells: Mapping[str, str], *, by_path: bo
         return _place(field, columns, by_path=by_path)
     known = {
         **dict.fromkeys(columns),
-        **{n: None for f in rule.fields.values() for n in f.names},
+        **{n: None for f in rule.fields.values() for n in (*f.names, *f.after)},
     }
     if name in known:
         return name
@@ -188,6 +191,8 @@ def _sheet(
         for field in wanted
         if field.names and (found := _place(field, columns, by_path=by_path)) not in columns
     ]
+    find = find_path if by_path else find_column
+    missing += [each for field in wanted for each in field.after if find(each, columns) is None]
     picks = [getattr(rule, part, None) for part in ("head", "collector")]
     missing += [pick.column for pick in picks if pick and find_column(pick.column, columns) is None]
     return Sheet(name, tuple(dict.fromkeys((*columns, *missing))))

@@ -58,6 +58,8 @@ class FieldRule:
     """Whether the cell holds several words with spaces between them, as a form's question with many answers does."""
     label: bool = False
     """Whether the form's label stands for the name of the choice."""
+    after: tuple[str, ...] = ()
+    """Further columns whose cells follow, with a space between: a name that is written in several columns."""
 
 
 Fields = Mapping[str, FieldRule]
@@ -143,6 +145,7 @@ class Bound:
     rule: FieldRule
     index: int | None
     label: str
+    after: tuple[int, ...] = ()
 
 
 def bind(
@@ -164,7 +167,10 @@ def bind(
         )
         if index is None and field_rule.names and field_rule.must_be_there:
             missing.append(label)
-        bound[name] = Bound(field_rule, index, label)
+        after = [(each, find(each, columns)) for each in field_rule.after]
+        missing += [each for each, place in after if place is None and field_rule.must_be_there]
+        there = tuple(place for _, place in after if place is not None)
+        bound[name] = Bound(field_rule, index, label, there)
     if missing and not by_path:
         raise missing_columns(missing, sheet)
     return bound

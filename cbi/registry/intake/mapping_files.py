@@ -169,7 +169,9 @@ class _MappingReader(Reader):
             for name, (line, node) in columns.items()
         }
         personal = {
-            folded(column) for name in IDENTIFYING & fields.keys() for column in fields[name].names
+            folded(column)
+            for name in IDENTIFYING & fields.keys()
+            for column in (*fields[name].names, *fields[name].after)
         }
         number = fields.get("source_id")
         if number and not number.keyed and personal & set(map(folded, number.names)):
@@ -194,10 +196,11 @@ class _MappingReader(Reader):
                 self.wrong(line, where, "Give the name of the column.")
             return FieldRule(names=(column or "",), required=needed)
         parts = self.parts(node, where, _FIELD_SETTINGS)
-        column, constant = (
-            self.text(parts, "column", where + "."),
-            self.text(parts, "constant", where + "."),
-        )
+        named = self.texts(parts, "column", where + ".")
+        column, after = (named[0] if named else None), named[1:]
+        constant = self.text(parts, "constant", where + ".")
+        if after and name != "name":
+            self.wrong(line, where, "Only a name is written in several columns.")
         required = self.flag(parts, "required", where, otherwise=needed)
         counted = bool(self.flag(parts, "counted", where, otherwise=False))
         keyed = bool(self.flag(parts, "keyed", where, otherwise=False))
@@ -227,7 +230,7 @@ class _MappingReader(Reader):
             self._known_word(name, word, parts.get(setting, (line, node))[0], f"{where}.{setting}")
         return FieldRule(
             (column,) if column else (), constant, default, values, required, keyed, counted,
-            several=several, label=label,
+            several=several, label=label, after=tuple(after),
         )  # fmt: skip
 
     def _values(self, name: str, parts: Parts, where: str) -> dict[str, str]:

@@ -131,7 +131,7 @@ def _refuse_unknown(rules: Iterable[Any], sheet: Sheet | None, known: tuple[str,
     missing = [
         name
         for rule in rules
-        for name in rule.names
+        for name in (*rule.names, *rule.after)
         if find_path(name, columns) is None and find_path(name, known) is None and name != UUID
     ]
     if missing:

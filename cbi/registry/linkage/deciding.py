@@ -92,7 +92,7 @@ def say(
         raise SaidAlready(
             "You have said so already.", next_step="Somebody else must look at this pair, too."
         )
-    settles = rules.enough(now, {side.registered_by for side in sides.values()})
+    settles = rules.enough(now, queries.registrars(sides.values()))
     change = None
     if settles and found is Finding.SAME and kept is not None:
         change = _make_one(session, actor, pair, kept, sides, rules.running(now)[0].who, why)

@@ -85,18 +85,17 @@ def export(
 ) -> Iterator[str]:
     """The lines of a file about all our people, under the disclosure of that number; that it was made is written down.
 
-    Raises NotPermitted, NothingAllowsIt.
+    Raises NotPermitted, NothingAllowsIt, MoreThanApproved.
     """
     actor.require(Permission.REGISTRY_EXCHANGE)
-    disclosing.allowing(session, Form.HASHES, number=disclosure)
-    chosen = salt or secrets.token_bytes(16)
-    hashes = sorted(
-        {
-            f"{kind} {digest}"
-            for _, _, found in _ours(session, key, chosen)
-            for kind, digest in found
-        }
-    )
+    allowed = disclosing.allowing(session, Form.HASHES, number=disclosure)
+    chosen, people = salt or secrets.token_bytes(16), 0
+    lines: set[str] = set()
+    for _, _, found in _ours(session, key, chosen):
+        people += bool(found)
+        lines.update(f"{kind} {digest}" for kind, digest in found)
+    disclosing.check_size(allowed, people)
+    hashes = sorted(lines)
     counted = Counter(line.partition(" ")[0] for line in hashes)
     record(
         session, actor, "exchange.exported", "exchange", _key_name(key), hashes=dict(counted), salt=chosen.hex(),
@@ -141,19 +140,24 @@ def answer(
 ) -> Iterator[str]:
     """The lines of an answer to another agency's file: to each of its hashes yes or no, and nothing else of ours.
 
-    Raises NotPermitted, NothingAllowsIt, UnusableExchangeFile, UnusableExchangeKey, TooManyQuestions.
+    Raises NotPermitted, NothingAllowsIt, UnusableExchangeFile, UnusableExchangeKey, TooManyQuestions,
+    MoreThanApproved.
     """
     actor.require(Permission.REGISTRY_EXCHANGE)
-    disclosing.allowing(session, Form.HASHES, number=disclosure)
+    allowed = disclosing.allowing(session, Form.HASHES, number=disclosure)
     rows = iter(lines)
     salt = _salt(next(rows, "").strip(), key)
     theirs = _theirs(rows)
     counted = sum(map(len, theirs.values()))
     asking.count(session, _key_name(key), counted)
     known: dict[str, set[bytes]] = {kind: set() for kind in theirs}
+    people = 0
     for _, _, found in _ours(session, key, salt):
-        for kind, digest in found:
-            known[kind].add(bytes.fromhex(digest))
+        told = [(kind, bytes.fromhex(digest)) for kind, digest in found]
+        people += any(digest in theirs[kind] for kind, digest in told)
+        for kind, digest in told:
+            known[kind].add(digest)
+    disclosing.check_size(allowed, people)
     yes = {kind: len(asked & known[kind]) for kind, asked in theirs.items()}
     record(
         session, actor, "exchange.answered", "exchange", _key_name(key),

@@ -1,28 +1,21 @@
 """Compares people with everybody else in the registry: each newcomer once, and everybody again when the rules change."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
-from sqlalchemy import (
-    Select,
-    any_,
-    bindparam,
-    delete,
-    func,
-    select,
-    text,
-)
+from sqlalchemy import Select, any_, bindparam, delete, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 from sqlalchemy.types import Uuid
 
 from cbi import clock
-from cbi.db import chunks, soon
+from cbi.db import chunks, planned_by_keys, soon
 from cbi.errors import Conflict
 from cbi.offices import office_of
-from cbi.registry.linkage import blocking, keeping, scoring
+from cbi.registry.linkage import blocking, candidates, keeping, scoring
 from cbi.registry.linkage.blocking import Blocking
 from cbi.registry.linkage.likeness import Likeness
 from cbi.registry.linkage.models import LinkedPerson, LinkKey, LinkWord
@@ -34,8 +27,6 @@ from cbi.scope import seeing_all
 
 CHUNK = 1_000
 """People compared in one step."""
-CROWDED = 60
-"""So many people may share a key; among more, only those who share the finer one are compared."""
 KEPT = 100
 """Pairs below this score (per mille) are not kept; an office may ask from any score above it."""
 _AT_ONCE = 50_000
@@ -69,29 +60,50 @@ class Compared:
 
 
 NOTHING = Compared(0, 0, 0, 0)
+Step = tuple[UUID | None, Compared]
+"""The last who was compared, in the order of their keys, None where nobody was; and what came of it."""
 
 
-def compare_next(session: Session, at_most: int = CHUNK) -> Compared:
-    """Compare the next people who wait; `people` is 0 when nobody waits. Repeating it changes nothing.
+def compare_next(session: Session, after: UUID | None = None) -> Step:
+    """Compare the next people who wait, among those who follow `after`. Repeating it changes nothing.
 
     Whoever asks for it, they are compared with the whole registry.
     """
     _alone(session)
     _forget_erased(session)
-    people = session.scalars(waiting().order_by(Person.id).limit(at_most)).all()
-    return _compare(session, people)
+    return _following(session, waiting(), after)
 
 
-def compare_again(
-    session: Session, after: UUID | None, at_most: int = CHUNK
-) -> tuple[UUID | None, Compared]:
-    """Compare the people who follow `after` once more, in the order of their keys; returns the last one, None at the end."""
+def compare_again(session: Session, after: UUID | None = None) -> Step:
+    """Compare the people who follow `after` once more, whether they wait or not."""
     _alone(session)
-    all_of_them = select(Person.id).where(*comparable())
-    if after is not None:
-        all_of_them = all_of_them.where(Person.id > after)
-    people = session.scalars(all_of_them.order_by(Person.id).limit(at_most)).all()
-    return (people[-1] if people else None), _compare(session, people)
+    return _following(session, select(Person.id).where(*comparable()), after)
+
+
+def compare_waiting(transact: Callable[[Callable[[Session], Step]], Step]) -> Iterator[Compared]:
+    """Compare everybody who waits, each step by a `transact` of its own.
+
+    A step goes on where the one before ended, because to look for who waits from the first person on costs the square of
+    the registry. Whoever came to wait meanwhile is met in another round; a round that meets nobody is the last.
+    """
+    after: UUID | None = None
+    while True:
+        last, step = transact(partial(compare_next, after=after))
+        if last is not None:
+            yield step
+        elif after is None:
+            return
+        after = last
+
+
+def compare_everybody(transact: Callable[[Callable[[Session], Step]], Step]) -> Iterator[Compared]:
+    """Compare everybody with everybody anew, each step by a `transact` of its own."""
+    after: UUID | None = None
+    while True:
+        after, step = transact(partial(compare_again, after=after))
+        if after is None:
+            return
+        yield step
 
 
 def catch_up(session: Session, at_most: int = 20 * CHUNK) -> Compared:
@@ -99,11 +111,10 @@ def catch_up(session: Session, at_most: int = 20 * CHUNK) -> Compared:
     done = NOTHING
     if not session.scalar(select(waiting().exists())):
         return done
-    while done.people < at_most:
-        step = compare_next(session)
-        if not step.people:
-            return done
+    for step in compare_waiting(lambda work: work(session)):
         done += step
+        if done.people >= at_most:
+            break
     if session.scalar(select(waiting().exists())):
         raise StillComparing(
             "People were registered who have not been compared with the others yet, and they are many.",
@@ -115,8 +126,9 @@ def catch_up(session: Session, at_most: int = 20 * CHUNK) -> Compared:
 def compare_members(session: Session, households: Select[UUID]) -> Compared:
     """Compare the members of these households who came, or changed, since they were last compared; for what is paid now."""
     done = NOTHING
-    if not session.scalar(select(members_due(households).exists())):
-        return done
+    with planned_by_keys(session):
+        if not session.scalar(select(members_due(households).exists())):
+            return done
     _alone(session)
     for people in chunks(session.scalars(members_due(households)).all(), CHUNK):
         done += _compare(session, people)
@@ -147,6 +159,13 @@ def forget(session: Session, person_ids: Iterable[UUID]) -> None:
     these = any_(bindparam(None, list(person_ids), ARRAY(Uuid)))
     session.execute(delete(LinkKey).where(LinkKey.person_id == these))
     session.execute(delete(LinkedPerson).where(LinkedPerson.person_id == these))
+
+
+def _following(session: Session, people: Select[UUID], after: UUID | None) -> Step:
+    if after is not None:
+        people = people.where(Person.id > after)
+    these = session.scalars(people.order_by(Person.id).limit(CHUNK)).all()
+    return (these[-1] if these else None), _compare(session, these)
 
 
 def _forget_erased(session: Session) -> None:
@@ -183,15 +202,15 @@ def _compare_with_all(session: Session, person_ids: Sequence[UUID]) -> Compared:
     _mark(session, person_ids)
     people = opened(session, person_ids)
     _keep_keys(session, made, person_ids, people.values(), known)
-    pairs, crowded = _candidates(session, list(people))
+    pairs, crowded = candidates.pairs(session, list(people))
     asked = keeping.open_pairs_of(session, person_ids)
     scored = found = 0
     for some in chunks([pair for pair in pairs if pair not in asked], _AT_ONCE):
-        kept, looked_at = _scored(session, made, some)
+        kept, looked_at = _scored(session, made, some, people)
         scored, found = scored + looked_at, found + len(kept)
         keeping.keep(session, kept)
     for some in chunks(sorted(asked), _AT_ONCE):
-        kept, looked_at = _scored(session, made, some, all_of_them=True)
+        kept, looked_at = _scored(session, made, some, people, all_of_them=True)
         scored, found = scored + looked_at, found + len(kept)
         keeping.keep(session, kept)
     return Compared(len(person_ids), scored, found, crowded)
@@ -231,51 +250,14 @@ def _keep_keys(
     )
 
 
-_SHARED = """
-    WITH mine AS MATERIALIZED (SELECT person_id, hash, finer FROM link_keys WHERE person_id = ANY(:people)),
-    shared AS MATERIALIZED (
-        SELECT m.hash, n.people FROM (SELECT DISTINCT hash FROM mine) m CROSS JOIN LATERAL (
-            SELECT count(*) AS people FROM (
-                SELECT 1 FROM link_keys k WHERE k.hash = m.hash LIMIT CAST(:crowded AS bigint) + 1) few) n
-        WHERE n.people > 1),
-    split AS MATERIALIZED (
-        SELECT m.hash, m.finer, n.people FROM (
-            SELECT DISTINCT m.hash, m.finer FROM mine m JOIN shared s ON s.hash = m.hash WHERE s.people > :crowded) m
-        CROSS JOIN LATERAL (
-            SELECT count(*) AS people FROM (
-                SELECT 1 FROM link_keys k WHERE k.hash = m.hash AND k.finer = m.finer
-                LIMIT CAST(:crowded AS bigint) + 1) few) n
-        WHERE n.people > 1)
-"""
-"""Nobody is counted beyond one too many, so a step costs no more in a registry of a million than in one of a thousand."""
-_PAIRS = (
-    _SHARED  # noqa: S608 - both parts are ours
-    + """
-    SELECT DISTINCT least(one, other) AS one, greatest(one, other) AS other FROM (
-        SELECT m.person_id AS one, k.person_id AS other FROM mine m
-        JOIN shared s ON s.hash = m.hash AND s.people <= :crowded JOIN link_keys k ON k.hash = m.hash
-        UNION ALL
-        SELECT m.person_id, k.person_id FROM mine m
-        JOIN split s ON s.hash = m.hash AND s.finer = m.finer AND s.people <= :crowded
-        JOIN link_keys k ON k.hash = m.hash AND k.finer = m.finer) AS found
-    WHERE one <> other ORDER BY 1, 2
-"""
-)
-_STILL_CROWDED = _SHARED + "SELECT count(*) FROM split WHERE people > :crowded"  # noqa: S608
-
-
-def _candidates(session: Session, people: list[UUID]) -> tuple[list[tuple[UUID, UUID]], int]:
-    """Pairs that share a key with one of these people, and how many groups were too many to compare."""
-    told = {"people": people, "crowded": CROWDED}
-    pairs = [(one, other) for one, other in session.execute(text(_PAIRS), told)]
-    return pairs, session.scalar(text(_STILL_CROWDED), told) or 0
-
-
 def _scored(
-    session: Session, made: Blocking, pairs: Sequence[tuple[UUID, UUID]], *, all_of_them: bool = False
+    session: Session, made: Blocking, pairs: Sequence[tuple[UUID, UUID]], known: Mapping[UUID, Likeness],
+    *, all_of_them: bool = False,
 ) -> tuple[list[Scored], int]:  # fmt: skip
-    people = opened(session, sorted({each for pair in pairs for each in pair}))
-    listed = list(people.values())
+    these = {each for pair in pairs for each in pair}
+    people = opened(session, sorted(these - known.keys()))
+    people |= {each: known[each] for each in these & known.keys()}
+    listed = [people[each] for each in sorted(people)]
     place = {one.person: at for at, one in enumerate(listed)}
     wanted = [
         (min(place[one], place[other]), max(place[one], place[other]))

@@ -133,7 +133,7 @@ class Thresholds(Base):
         CheckConstraint("ask BETWEEN 100 AND 999 AND certain BETWEEN ask AND 1000", name="order"),
         CheckConstraint("decision IN ('accepted', 'refused')", name="decision"),
         CheckConstraint("num_nulls(decision, decided_by, decided_at) IN (0, 3)", name="decided_whole"),
-        CheckConstraint("decided_by <> proposed_by", name="two_people"),
+        CheckConstraint("decided_by <> proposed_by OR decision = 'refused'", name="two_people"),
         {"info": may_update("decision", "decided_by", "decided_at")},
     )  # fmt: skip
 

@@ -1,6 +1,6 @@
 """Questions about pairs: which are open, whose households are not paid for it, and who has not been compared yet."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -25,6 +25,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import QueryableAttribute, Session, aliased
 from sqlalchemy.types import BigInteger, Uuid
 
+from cbi.registry.households.models import ChangedPerson, HouseholdChange
 from cbi.registry.import_models import Import
 from cbi.registry.linkage import rules
 from cbi.registry.linkage.blocking import RULES
@@ -172,7 +173,7 @@ def open_pairs() -> Select[Pair]:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the two records: where it stands, and who brought it. No name."""
+    """One of the two records: where it stands, and who brought it: the list, or the person alone. No name."""
 
     person_id: UUID
     household_id: UUID
@@ -180,25 +181,39 @@ class Side:
     area: str | None
     size: int
     registered_at: datetime
-    registered_by: UUID | None
+    brought_by: frozenset[UUID]
     gone: Gone | None
 
 
 def sides(session: Session, pairs: Sequence[Pair]) -> Mapping[UUID, Side]:
     """The records that pairs are about, by person; one query however many there are."""
     wanted = {each for pair in pairs for each in (pair.first_id, pair.second_id)}
-    came_in = aliased(Household)
+    came_in, came, change = aliased(Household), aliased(ChangedPerson), aliased(HouseholdChange)
     rows = session.execute(
         select(
             Person.id, Household.id, Household.source_id, Household.area, Household.size, Person.registered_at,
-            Import.imported_by, Person.gone,
+            Person.gone, Import.imported_by, change.id, change.recorded_by, change.confirmed_by,
         )
         .join(Household, Household.id == Person.household_id)
         .outerjoin(came_in, came_in.id == func.coalesce(Person.registered_in, Person.household_id))
         .outerjoin(Import, Import.id == came_in.import_id)
+        .outerjoin(came, and_(came.person_id == Person.id, came.household_before.is_(None)))
+        .outerjoin(change, change.id == came.change_id)
         .where(Person.id == any_(bindparam(None, list(wanted), ARRAY(Uuid))))
     )  # fmt: skip
-    return {row[0]: Side(*row) for row in rows}
+    found = {}
+    for row in rows:
+        gone, imported_by, added, by, confirmed_by = row[6:]
+        # Whoever joined a household later was not in the list that it came in.
+        brought = {by, confirmed_by} if added else {imported_by}
+        who = frozenset(each for each in brought if each is not None)
+        found[row[0]] = Side(*row[:6], brought_by=who, gone=gone)
+    return found
+
+
+def registrars(sides: Iterable[Side]) -> frozenset[UUID]:
+    """Everybody who brought one of these records in."""
+    return frozenset(who for side in sides for who in side.brought_by)
 
 
 def verdicts(session: Session, pairs: Sequence[Pair]) -> Mapping[UUID, list[Verdict]]:

@@ -6,8 +6,9 @@ for names as Arabic, French, English and Spanish write them; a name in another a
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 
 from cbi.registry.text import plain_digits
@@ -31,19 +32,6 @@ _ARABIC = {
     "ق": "k", "ك": "k", "ک": "k", "گ": "k", "ڨ": "k", "ف": "f", "ڤ": "f", "ل": "l", "م": "m", "ن": "n",
 }  # fmt: skip
 _ARABIC_VOWELS = "اعءيىیوؤئ"
-_LATIN = tuple(
-    (re.compile(pattern), code)
-    for pattern, code in (
-        ("[sct]?ch|sh", "S"), ("kh", "h"), ("gh", "k"), ("dj|dg(?=[eiy])", "j"), ("th", "t"), ("dh", "d"), ("ph", "f"),
-        ("c(?=[eiy])", "s"), ("g(?=[eiy])", "j"), ("gu(?=[aeiy])|g", "k"), ("qu?|ck|c", "k"), ("x", "ks"), ("p", "b"),
-        ("v", "f"),
-    )
-)  # fmt: skip
-_SPANISH = (
-    (re.compile("ll"), "y"),
-    (re.compile("j"), "h"),
-    (re.compile("(?<![aeiou])y|y(?=[aeou])"), "j"),
-)
 _FIRST = (
     (re.compile("(?:ou|u|w)(?=[aeiouy])"), "w"),
     (re.compile("w"), "w"),
@@ -131,23 +119,24 @@ def _one(part: str) -> Word:
         elif part.startswith("g"):
             other = sound("j" + part[1:])
         elif re.search("j|y(?=[aeou])|ll", part) and not re.search("dj|kh|gh|sh|ou", part):
-            other = sound(_each(part, _SPANISH))
+            other = sound(_as_spanish(part))
     return Word(part, usual, other)
 
 
-def _each(part: str, rules: tuple[tuple[re.Pattern[str], str], ...]) -> str:
+def _rewriting(rules: dict[str, str]) -> Callable[[str], str]:
     # In one pass over alternatives, so that what one rule made is not taken for what another one looks for.
-    at, made = 0, ""
-    while at < len(part):
-        for pattern, code in rules:
-            if found := pattern.match(part, at):
-                made += code
-                at = found.end()
-                break
-        else:
-            made += part[at]
-            at += 1
-    return made
+    codes = tuple(rules.values())
+    either = re.compile("|".join(f"({pattern})" for pattern in rules))
+    return partial(either.sub, lambda found: codes[(found.lastindex or 1) - 1])
+
+
+_as_latin = _rewriting(
+    {
+        "[sct]?ch|sh": "S", "kh": "h", "gh": "k", "dj|dg(?=[eiy])": "j", "th": "t", "dh": "d", "ph": "f",
+        "c(?=[eiy])": "s", "g(?=[eiy])": "j", "gu(?=[aeiy])|g": "k", "qu?|ck|c": "k", "x": "ks", "p": "b", "v": "f",
+    }
+)  # fmt: skip
+_as_spanish = _rewriting({"ll": "y", "j": "h", "(?<![aeiou])y|y(?=[aeou])": "j"})
 
 
 def sound(part: str) -> str:
@@ -176,5 +165,5 @@ def _latin(part: str) -> str:
     else:
         if part[0] in "aeiouy":
             first = "a"
-    codes = first + _each(rest, _LATIN)
+    codes = first + _as_latin(rest)
     return first + "".join("_" if c in "aeiouwy" else c for c in codes[len(first) :])

@@ -92,17 +92,16 @@ def propose(session: Session, actor: Actor, *, ask: int, certain: int, reason: s
 
 
 def decide(session: Session, actor: Actor, version: int, *, accept: bool) -> Thresholds:
-    """Accept or refuse a version. Raises UnknownThresholds, ThresholdsDecided, OwnThresholds."""
-    actor.require(Permission.HOUSEHOLD_CONFIRM)
+    """Accept or refuse a version, or take back one's own. Raises UnknownThresholds, ThresholdsDecided, OwnThresholds."""
     found = session.get(Thresholds, version)
+    if accept or found is None or actor.id != found.proposed_by:
+        actor.require(Permission.HOUSEHOLD_CONFIRM)
     if found is None:
         raise UnknownThresholds(
             "There is no such version.", next_step="See: cbi registry thresholds"
         )
-    if actor.id == found.proposed_by:
-        raise OwnThresholds(
-            "You proposed these scores.", next_step="Somebody else accepts or refuses them."
-        )
+    if accept and actor.id == found.proposed_by:
+        raise OwnThresholds("You proposed these scores.", next_step="Somebody else accepts them.")
     decision = ACCEPTED if accept else REFUSED
     decided = session.scalars(
         update(Thresholds)

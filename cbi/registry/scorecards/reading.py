@@ -2,7 +2,8 @@
 
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from cbi.registry.intake.mapping_parts import Parts
+from cbi.registry import not_asked
+from cbi.registry.intake.mapping_parts import Parts, Problem
 from cbi.registry.scorecards import scoring
 from cbi.registry.scorecards.definition import (
     Form,
@@ -18,6 +19,7 @@ from cbi.registry.scorecards.measures import Number
 from cbi.registry.scorecards.parts import (
     CODE,
     TOP,
+    ScorecardFileErrors,
     ScorecardReader,
     bands_of,
     corrections_of,
@@ -50,6 +52,26 @@ def read(text: str) -> Scorecard:
     _try_out(reader, scorecard)
     reader.refuse_problems()
     return scorecard
+
+
+def refuse_sorting(text: str) -> None:
+    """Raise ScorecardFileErrors where a name or a text of the file sorts people by what nobody is asked."""
+    problems, waiting = [], [parts_of(text)]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ScalarNode) and not_asked.sorts_people(str(node.value)):
+            problems.append(
+                Problem(
+                    node.start_mark.line + 1, str(node.value)[:40],
+                    f"Nobody is assessed by {not_asked.THESE}. {not_asked.ASK_INSTEAD}",
+                )
+            )  # fmt: skip
+        elif isinstance(node, MappingNode):
+            waiting += [each for pair in node.value for each in pair]
+        elif isinstance(node, SequenceNode):
+            waiting += node.value
+    if problems:
+        raise ScorecardFileErrors(problems)
 
 
 class _Indicators:

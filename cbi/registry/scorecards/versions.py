@@ -79,10 +79,17 @@ def parsed(text: str) -> Scorecard:
     return reading.read(text)
 
 
+def new(text: str) -> Scorecard:
+    """The same of a file that nobody has accepted yet: it may not sort people by what nobody is asked."""
+    scorecard = parsed(text)
+    reading.refuse_sorting(text)
+    return scorecard
+
+
 def propose(session: Session, actor: Actor, text: str) -> Proposed:
     """Propose the file as the scorecard's next version. Raises ScorecardFileErrors, ScorecardWaits, ScorecardTaken."""
     actor.require(Permission.SCORECARD_PROPOSE)
-    scorecard = parsed(text)
+    scorecard = new(text)
     code, key = scorecard.code, folded(scorecard.code)
     versions = session.scalars(
         select(ScorecardVersion)

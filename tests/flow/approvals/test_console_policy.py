@@ -112,7 +112,7 @@ def test_three_people_arrange_that_one_stands_in(office: Office) -> None:
     assert "It waits for: Karim Authorises , A B" in amina.words
     karim.get("/approval-policy")
     action = next(form.action for form in karim.forms if form.action.endswith("/withdraw"))
-    karim.send(action)
+    karim.send(action, reason="He is back from leave.")
     assert "Nobody stands in for anybody." in karim.words
 
 

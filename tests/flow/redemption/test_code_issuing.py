@@ -8,6 +8,8 @@ import pytest
 from sqlalchemy import URL, Engine, func, select, text, update
 
 from cbi import clock, db, offices
+from cbi.fsp.keys import idempotency_key
+from cbi.ledger.models import Transfer
 from cbi.messaging.models import Message
 from cbi.payments.models import Attempt, Discrepancy, Payment, PaymentEvent
 from cbi.payments.moves import move
@@ -48,6 +50,35 @@ def test_every_payment_gets_one_code_and_one_text(released: UUID) -> None:
     assert {(text.template, text.language, text.values["date"]) for text in texts} == {
         ("CODE_READY", "ar", f"{LAST_DAY:%d/%m}")
     }
+
+
+def test_a_payment_leaves_an_event_for_every_step_in_their_order(released: UUID) -> None:
+    issue(released)
+    with offices.transaction("dz") as session:
+        events = session.scalars(select(PaymentEvent).order_by(PaymentEvent.id)).all()
+        attempts = session.scalars(select(Attempt)).all()
+    moves = [("ready", "sending", "dispatch"), ("sending", "accepted", "codes")]
+    for attempt in attempts:
+        mine = [each for each in events if each.payment_id == attempt.payment_id]
+        assert [(e.before, e.after, e.source) for e in mine] == moves
+        assert {e.attempt for e in mine} == {attempt.number} == {1}
+        assert attempt.idempotency_key == idempotency_key(attempt.payment_id, 1)
+    assert (len(attempts), len(events)) == (6, 12)
+
+
+def test_where_accepting_moves_money_it_is_booked_beside_the_sending(
+    released: UUID, owner: Engine
+) -> None:
+    with owner.begin() as connection:
+        connection.execute(text("UPDATE dz.payment_runs SET debits_early = providers"))
+    assert issue(released) == 6
+    with offices.transaction("dz") as session:
+        booked = select(Transfer.entry, func.count()).where(Transfer.payment_id.is_not(None))
+        assert dict(session.execute(booked.group_by(Transfer.entry)).all()) == {
+            "dispatch": 6, "debited": 6,
+        }  # fmt: skip
+        assert set(session.scalars(select(Payment.state))) == {PaymentState.ACCEPTED}
+        assert session.scalar(select(func.count()).select_from(Attempt)) == 6
 
 
 def test_a_code_is_valid_for_so_many_days_of_the_office_calendar(released: UUID) -> None:

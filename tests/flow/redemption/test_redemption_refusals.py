@@ -133,7 +133,9 @@ def test_a_stopped_teller_goes_on_the_next_day(run: Issued) -> None:
         unknown = nobodys(session)
     for each in range(10):
         try_code(who, unknown, at=20 * each)
-    hold(who, code_of(run.payments[0]), at=13 * 60)
+    code = code_of(run.payments[0])
+    assert refused(try_code(who, code, at=20 * 10)) == "redemption.supervisor_needed"
+    assert hold(who, code, at=13 * 60).held_until > OPEN + timedelta(minutes=13 * 60)
 
 
 def test_only_an_issued_code_is_paid(run: Issued) -> None:

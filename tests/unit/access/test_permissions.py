@@ -68,4 +68,8 @@ def test_a_provider_s_supervisor_is_not_staff() -> None:
 
 
 def test_other_roles_may_meet() -> None:
-    check_roles([Role.PROGRAMME_MANAGER, Role.REGISTRATION_OFFICER, Role.AUDITOR], STAFF_ROLES)
+    free = STAFF_ROLES - APART.keys()
+    assert {Role.PROGRAMME_MANAGER, Role.REGISTRATION_OFFICER, Role.AUDITOR} <= free
+    check_roles(free, STAFF_ROLES)
+    with pytest.raises(RolesNotAllowed):
+        check_roles(free, STAFF_ROLES - {Role.AUDITOR})

@@ -60,7 +60,11 @@ def test_the_line_that_is_wrong_is_named(line: StatementLine, says: str) -> None
 
 
 def test_other_movements_keep_their_sign() -> None:
-    check_adds_up(_statement(_line(2, LineKind.OTHER, -300)))
+    line = _line(2, LineKind.OTHER, -300)
+    whole = Statement("DZD", Money(1000, "DZD"), Money(700, "DZD"), (line,))
+    assert check_adds_up(whole) is whole
+    with pytest.raises(UnreadableStatement):
+        check_adds_up(Statement("DZD", Money(1000, "DZD"), Money(1300, "DZD"), (line,)))
 
 
 def test_one_balance_without_the_other_is_refused() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as some
 from starlette.types import Message
 
 from cbi.http.bodies import Body, Fingerprint
-from cbi.http.problems import BodyTooLarge
+from cbi.http.refused import BodyTooLarge
 
 FORM = "multipart/form-data; boundary="
 

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 
 from cbi.errors import CbiError, Conflict, Forbidden, Invalid, NotFound
-from cbi.http.problems import BodyTooLarge, Unauthenticated, answer_for, failure
+from cbi.http.problems import answer_for, failure
+from cbi.http.refused import BodyTooLarge, Unauthenticated
 
 
 class Gone(NotFound):

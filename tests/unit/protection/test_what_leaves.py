@@ -44,6 +44,9 @@ ROUTES = {
     "GET /registry/rows/of/{import_id}/rows.xlsx": (
         Sort.WORK, "rows that did not land, for whoever brought them to mend; nobody is registered by them"
     ),
+    "POST /registry/assessing/forms": (Sort.NOBODY, "registration numbers and empty boxes, with row tokens"),
+    "POST /registry/assessing/forms/copy": (Sort.WORK, "a copy of the file that its sender handed in, with reasons"),
+    "POST /registry/consent/list/copy": (Sort.WORK, "the same"),
     "POST /api/v1/exports/{number}/file": (Sort.PEOPLE, ""),
     "POST /exports/{number}/file": (Sort.PEOPLE, ""),
 }  # fmt: skip

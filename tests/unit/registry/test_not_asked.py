@@ -11,12 +11,19 @@ from sqlalchemy import Integer, MetaData, Table, func, select
 
 from cbi.app import create_app
 from cbi.models import metadata
+from cbi.programmes.definition import read as read_programme
+from cbi.programmes.problems import ProgrammeFileErrors
 from cbi.registry.disclosing.models import Column
+from cbi.registry.not_asked import sorts_people
+from cbi.registry.scorecards import versions
+from cbi.registry.scorecards.parts import ScorecardFileErrors
+from tests.kinds_factory import kind_file
 from tests.not_asked import NOT_ASKED, sorts_by
 
 ROOT = Path(__file__).parents[3]
 SAID_IN = {
     "cbi/registry/disclosing/models.py": "says that a list has no such column",
+    "cbi/registry/not_asked.py": "the words by which scorecards and programme files are refused",
 }
 """Where the engine's own words name such a thing, and why. An adapter may name what a provider's own words name."""
 
@@ -98,3 +105,31 @@ def test_a_query_that_did_would_be_found(name: str) -> None:
     ):
         assert not sorts_by(fair)
     assert re.search(NOT_ASKED, name)
+
+
+SORTING = (
+    "asylum_seeker", "Nationality", "Refugee status", "nationalité", "statut de réfugié", "pays d’origine",
+    "país de origen", "situación migratoria", "solicitante de asilo", "الجنسية", "طالب لجوء", "ديانة", "لاجئة",
+)  # fmt: skip
+FAIR = (
+    "marital status", "employment_status", "no papers", "disability", "place of residence", "مكان الإقامة",
+    "statut matrimonial", "estado de salud", "newcomer", "no shelter", "lieu de résidence",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("words", SORTING)
+def test_neither_a_scorecard_nor_a_programme_file_sorts_people_by_it(words: str) -> None:
+    card = Path("examples/scorecard.yaml").read_text(encoding="utf-8")
+    versions.new(card)
+    with pytest.raises(ScorecardFileErrors, match="Nobody is assessed by") as refused:
+        versions.new(card.replace("Days with smaller portions", words))
+    assert "hard" in refused.value.message
+    paid = kind_file(
+        f'{{per_member: "10", top_ups: [{{name: care, amount: "5", for: {{needs: ["{words}"]}}}}]}}'
+    )
+    with pytest.raises(ProgrammeFileErrors, match="would sort people by"):
+        read_programme(paid, {"post_office"})
+
+
+def test_what_makes_life_hard_can_be_asked_and_paid_for() -> None:
+    assert not any(sorts_people(words) for words in FAIR)

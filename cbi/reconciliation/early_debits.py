@@ -1,0 +1,100 @@
+"""Lines of a provider that debits when it accepts: they say that it took the money, not that anybody was paid."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Integer, Uuid, exists, func, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Session
+
+from cbi.ledger.chart import Entry
+from cbi.ledger.posting import booking, post_payments
+from cbi.payments import clearing
+from cbi.payments.models import Payment, PaymentEvent, PaymentRun
+from cbi.payments.moves import book_of, move_one
+from cbi.payments.outcomes.known import HANDED_OVER, expected_minor, known_paid
+from cbi.payments.recovery.amounts import StillOpen
+from cbi.payments.recovery.receivable_models import Receivable
+from cbi.payments.runs.runs import find
+from cbi.payments.states import ON_ITS_WAY, PaymentState
+from cbi.reconciliation.scratch import open_lines
+
+
+def runs_of(session: Session, provider: str) -> list[UUID]:
+    """The runs whose payments the provider debits when it accepts them."""
+    theirs = select(PaymentRun.id).where(PaymentRun.debits_early.contains([provider]))
+    return list(session.scalars(theirs))
+
+
+def book_what_went_and_came_back(session: Session, provider: str, early: Sequence[UUID]) -> int:
+    """Book the debit and the credit of attempts that ended unpaid before anybody told us that they were accepted, where
+    the open lines have both; returns how many. Raises MonthClosed.
+    """
+    went, back = open_lines.alias("went"), open_lines.alias("back")
+    rows = session.execute(
+        select(Payment.run_id, went.c.payment_id, went.c.attempt, went.c.amount_minor)
+        .distinct()
+        .join(Payment, Payment.id == went.c.payment_id)
+        .join(back, (back.c.payment_id == went.c.payment_id) & (back.c.attempt == went.c.attempt))
+        .where(
+            Payment.run_id.in_(early), went.c.kind == "payment", back.c.kind == "return",
+            *(
+                ~each.c.contrary & (each.c.currency == Payment.currency)
+                & (each.c.amount_minor == expected_minor(went.c.attempt))
+                for each in (went, back)
+            ),
+            (Payment.attempts != went.c.attempt) | Payment.state.not_in(ON_ITS_WAY),
+            ~clearing.booked(Entry.DEBITED, went.c.payment_id, went.c.attempt),
+            ~exists().where(
+                PaymentEvent.payment_id == went.c.payment_id, PaymentEvent.attempt == went.c.attempt,
+                PaymentEvent.after.in_(HANDED_OVER),
+            ),
+            ~exists().where(
+                Receivable.payment_id == went.c.payment_id, Receivable.attempt == went.c.attempt
+            ),
+        )
+    ).all()  # fmt: skip
+    for run_id in sorted({row.run_id for row in rows}):
+        ids, numbers, minors = zip(*(row[1:] for row in rows if row.run_id == run_id), strict=True)
+        these = (
+            func.unnest(
+                literal(list(ids), ARRAY(Uuid)), literal(list(numbers), ARRAY(Integer)),
+                literal(list(minors), ARRAY(BigInteger)),
+            )
+            .table_valued("payment_id", "attempt", "amount_minor")
+            .render_derived(name="these")
+        )  # fmt: skip
+        book, statement = book_of(find(session, run_id), provider), booking(select(*these.columns))
+        for entry in (Entry.DEBITED, Entry.CREDITED_BACK):
+            post_payments(session, entry, book, statement, {})
+    return len(rows)
+
+
+def is_open(session: Session, payment: Payment, attempt: int) -> bool:
+    """Whether the attempt is on its way by such a provider."""
+    open_ = attempt == payment.attempts and payment.state in ON_ITS_WAY
+    return open_ and payment.provider in find(session, payment.run_id).debits_early
+
+
+def check(payment: Payment, *, whole: bool) -> None:
+    """Refuse that a line is an open attempt of which it cannot be said that it was accepted. Raises StillOpen."""
+    if not (whole and payment.state in {PaymentState.ACCEPTED, PaymentState.UNKNOWN}):
+        raise StillOpen(
+            "Nobody knows yet whether this payment will be paid, and the line does not say so.",
+            next_step="Wait for the provider's answer, or report it as unpaid: cbi payment report-unpaid",
+        )
+
+
+def accept(session: Session, payment: Payment, source: str) -> None:
+    """The provider has taken the money of an open attempt, as two people found of a line: it has accepted it."""
+    if payment.state is PaymentState.UNKNOWN:
+        move_one(
+            session, find(session, payment.run_id), payment.id, payment.state, PaymentState.ACCEPTED,
+            provider=payment.provider, source=source,
+        )  # fmt: skip
+
+
+def credited_back(session: Session, payment: Payment, attempt: int) -> bool:
+    """Whether our books hold that the provider gave back what it had taken, and that nobody was paid with it."""
+    back = clearing.holds(session, Entry.CREDITED_BACK, payment, attempt)
+    return back and not known_paid(session, payment.id, attempt)
