@@ -272,7 +272,7 @@ def test_the_tariff_of_the_day_counts(story: Story) -> None:
     session, people = story.session, story.people
     terms = TARIFF.format(
         provider="sandbox",
-        first=DAY + timedelta(days=1),
+        first=DAY + timedelta(days=2),
         fixed="15.00",
         settlement="gross",
         days=31,
