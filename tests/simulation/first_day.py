@@ -42,7 +42,7 @@ FUNDS = {
 SOLD, BOUGHT = Money(100_000, "EUR"), Money(14_600_000, "DZD")
 """What was changed on the first day, so that the programme paid from euros has a budget."""
 BUDGETS = {
-    ("wallets-12", "large"): "600.00", ("wallets-12", "donor"): "1500.00", ("wallets-12", "last"): "100000.00",
+    ("wallets-12", "large"): "400.00", ("wallets-12", "donor"): "1500.00", ("wallets-12", "last"): "100000.00",
     ("euros-3", "euros"): "100000.00",
 }  # fmt: skip
 """By programme and fund; the others have 100,000 from the donor."""
