@@ -6,7 +6,6 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from cbi import clock
 from cbi.access.permissions import Role
 from cbi.registry.consent import notices, recording
 from cbi.registry.consent.models import Answer, How, Scope
@@ -61,8 +60,3 @@ def says(
     told = "" if answer is Answer.WITHDRAWN else notice
     word = Word(scopes or (Scope.ASSISTANCE,), answer, How.IN_PERSON, notice=told, on=on)
     recording.say(session, EVERYTHING, person_id, word)
-
-
-def today() -> date:
-    """The day of the tests' office."""
-    return clock.now().date()

@@ -36,6 +36,7 @@ from tests.factories import (
     colleague,
     funded_programme,
     households,
+    office_day,
     team,
 )
 from tests.programme_factory import household
@@ -59,11 +60,11 @@ def test_a_notice_is_used_once_somebody_else_has_accepted_it(session: Session) -
     one, other = (colleague(session, Role.PROTECTION_OFFICER).actor for _ in "12")
     made = notices.propose(session, one, consenting.notice_file())
     with pytest.raises(notices.UnknownNotice):
-        notices.to_ask(session, "registration", Scope.TEXTS, consenting.today())
+        notices.to_ask(session, "registration", Scope.TEXTS, office_day())
     with pytest.raises(notices.OwnNotice):
         notices.accept(session, one, "registration", made.version)
     notices.accept(session, other, "registration", made.version)
-    found = notices.to_ask(session, "registration", Scope.TEXTS, consenting.today(), "ar")
+    found = notices.to_ask(session, "registration", Scope.TEXTS, office_day(), "ar")
     assert (found.version, found.texts["ar"]["texts"]) == (
         1,
         "We ask you (ar) whether we may: texts",
@@ -134,15 +135,15 @@ def test_what_was_said_later_is_not_undone_by_an_older_paper(
 ) -> None:
     consenting.says(session, person, Answer.REFUSED, Scope.TEXTS)
     with pytest.raises(recording.SaidLater):
-        consenting.says(session, person, Answer.GIVEN, Scope.TEXTS, on=consenting.today() - WEEK)
+        consenting.says(session, person, Answer.GIVEN, Scope.TEXTS, on=office_day() - WEEK)
     with pytest.raises(recording.AlreadySaid):
         consenting.says(session, person, Answer.REFUSED, Scope.TEXTS)
     with pytest.raises(recording.UnusableWord):
-        consenting.says(session, person, Answer.GIVEN, Scope.TEXTS, on=consenting.today() + WEEK)
+        consenting.says(session, person, Answer.GIVEN, Scope.TEXTS, on=office_day() + WEEK)
 
 
 def test_a_word_is_given_to_a_notice_that_asks_for_it(session: Session, person: UUID) -> None:
-    short = (consenting.today() + WEEK).isoformat()
+    short = (office_day() + WEEK).isoformat()
     consenting.accepted(session, consenting.notice_file("contact", short, Scope.TEXTS))
     with pytest.raises(notices.CannotAskSo, match="does not ask for"):
         consenting.says(session, person, Answer.GIVEN, Scope.RESEARCH, notice="contact")
@@ -151,7 +152,7 @@ def test_a_word_is_given_to_a_notice_that_asks_for_it(session: Session, person: 
     with pytest.raises(recording.UnusableWord, match="which notice"):
         consenting.says(session, person, Answer.GIVEN, Scope.TEXTS, notice="")
     with pytest.raises(notices.CannotAskSo, match="valid until"):
-        notices.to_ask(session, "contact/1", Scope.TEXTS, consenting.today() + 2 * WEEK)
+        notices.to_ask(session, "contact/1", Scope.TEXTS, office_day() + 2 * WEEK)
     consenting.says(session, person, Answer.GIVEN, Scope.TEXTS, notice="contact/1")
     said = standing.latest(session, [person])[person][Scope.TEXTS]
     assert (said.notice_code, said.notice_version, said.how) == ("contact", 1, How.IN_PERSON)
@@ -174,7 +175,7 @@ def test_a_word_is_never_written_over_and_is_in_the_audit_log(
             session.execute(text(change))
     made_up_word = insert(Consent).values(
         person_id=person, scope=Scope.TEXTS, answer=Answer.GIVEN, how=How.GUARDIAN,
-        said_on=consenting.today(), recorded_at=clock.now(),
+        said_on=office_day(), recorded_at=clock.now(),
     )  # fmt: skip
     with pytest.raises(IntegrityError), session.begin_nested():
         session.execute(made_up_word)
@@ -227,7 +228,7 @@ def test_no_notice_is_in_force_that_was_only_proposed(session: Session) -> None:
         session, colleague(session, Role.PROTECTION_OFFICER).actor, consenting.notice_file()
     )
     assert session.scalars(select(Notice)).one().decision is None
-    assert not notices.all_in_force(session, consenting.today())
+    assert not notices.all_in_force(session, office_day())
 
 
 def test_whoever_wants_no_text_is_paid_by_hand_where_the_programme_does_that(
@@ -255,7 +256,7 @@ def test_a_list_that_names_a_kept_notice_is_a_yes_to_its_words(session: Session)
     consenting.accepted(session, consenting.notice_file())
     head = "Registration number,Name,Phone,Language,Household size,Consent,Consent date"
     for at, notice in enumerate(("registration/1", "the paper of the partner")):
-        row = f"L-{at},{made_up.name(notice)},+21355512000{at},ar,2,yes,{consenting.today()}"
+        row = f"L-{at},{made_up.name(notice)},+21355512000{at},ar,2,yes,{office_day()}"
         content = io.BytesIO(f"{head}\n{row}\n".encode())
         mapping = replace(TEMPLATE, consent_notice=notice)
         importing.import_file(session, EVERYTHING, content, mapping=mapping, filename=f"{at}.csv")

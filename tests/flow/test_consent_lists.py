@@ -23,7 +23,7 @@ from cbi.registry.consent.recording import Word
 from cbi.registry.intake.mapping import MissingColumns
 from cbi.registry.models import Household, Person
 from tests import consenting
-from tests.factories import EVERYTHING, colleague, households
+from tests.factories import EVERYTHING, colleague, households, office_day
 
 HEADER = "Registration number,Purposes,Answer,Date,How,Notice,Language"
 
@@ -43,7 +43,7 @@ def collector(session: Session, number: str) -> UUID:
 
 def days(ago: int) -> date:
     """So many days ago."""
-    return consenting.today() - timedelta(days=ago)
+    return office_day() - timedelta(days=ago)
 
 
 def brought(session: Session, *rows: str, whole: Whole | None = None, dry_run: bool = False) -> TakenIn:  # fmt: skip

@@ -1,7 +1,8 @@
 """Nobody outside is told about people but by the legal officer's word; the people can see who was told."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select
@@ -30,7 +31,7 @@ from cbi.registry.disclosing.disclosing import (
 from cbi.registry.disclosing.models import Disclosure, DisclosureDecision, Form
 from cbi.registry.view_models import PersonView
 from tests.exporting import placed, wish
-from tests.factories import EVERYTHING, Colleague, colleague
+from tests.factories import EVERYTHING, Colleague, colleague, office_day
 
 WHY = "The agreement asks for it."
 
@@ -173,9 +174,7 @@ def test_what_is_revoked_or_over_lets_nothing_out_not_even_what_was_asked_for(
 ) -> None:
     placed(session, 2)
     allowed = approved(session, proposer, legal)
-    over = approved(
-        session, proposer, colleague(session, Role.LEGAL_OFFICER), until=clock.now().date()
-    )
+    over = approved(session, proposer, colleague(session, Role.LEGAL_OFFICER), until=office_day())
     made, late = (
         asking.ask(session, proposer.actor, outside(each.number)) for each in (allowed, over)
     )
@@ -186,8 +185,11 @@ def test_what_is_revoked_or_over_lets_nothing_out_not_even_what_was_asked_for(
     disclosing.revoke(session, proposer.actor, allowed.number, "They need it no more.")
     with pytest.raises(NothingAllowsIt, match="revoked"):
         fetching.fetch(session, proposer.actor, made.number)
+    midnight = datetime.combine(
+        office_day() + timedelta(days=1), time(), ZoneInfo("Africa/Algiers")
+    )
     with (
-        clock.frozen(clock.now() + timedelta(hours=23)),
+        clock.frozen(midnight),
         pytest.raises(NothingAllowsIt, match="last day"),
     ):
         fetching.fetch(session, proposer.actor, late.number)
@@ -208,7 +210,7 @@ def test_where_the_law_forbids_to_say_so_the_people_are_not_told_and_the_auditor
 
 
 def test_a_disclosure_says_all_that_it_must(session: Session, proposer: Colleague) -> None:
-    today = clock.now().date()
+    today = office_day()
     for wrong in (
         {"requester_kind": "police"}, {"form": "letter"}, {"columns": ("nationality",)}, {"columns": ()},
         {"area": None}, {"period": "2026-01"}, {"most_people": 0}, {"until": today - timedelta(days=2)},

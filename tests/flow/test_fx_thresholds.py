@@ -22,7 +22,7 @@ from cbi.payments.signing.signing_models import RequiredSignatures
 from cbi.payments.states import RunState
 from cbi.programmes import budget
 from cbi.proofs import exchange as proofs
-from tests.factories import EVERYTHING
+from tests.factories import EVERYTHING, office_day
 from tests.flow.dealing import Dealers, dealers, grant, rate
 from tests.flow.signing import (
     STEPS,
@@ -209,7 +209,7 @@ def test_who_stands_in_up_to_an_amount_is_held_to_it_in_the_policys_currency(
     run = locked(session, office.people.makers[0])
     for limit in (Money(60_00, "EUR"), Money(70_00, "EUR")):
         with later():
-            today = clock.now().date()
+            today = office_day()
             terms = Terms(deputy.actor.id or run.id, Role.CERTIFIER, today, today, (), limit)
             made = delegations.make(session, certifier.actor, terms, certifier.code())
         with later():

@@ -23,7 +23,7 @@ from cbi.payments.models import Payment
 from cbi.payments.signing import waiver_register
 from cbi.terminal import office as terminal_office
 from tests.approval_factory import HEADINGS
-from tests.factories import EVERYTHING, START, Colleague
+from tests.factories import EVERYTHING, START, Colleague, office_day
 from tests.flow.approvals.office import Office
 from tests.flow.people import Caller, make_user, token_for
 
@@ -48,7 +48,7 @@ def terminal(*words: str, user: str | None = None, password: str = "") -> Any:
 def asked(office: Office, control: str = "shared_account", **more: object) -> dict[str, object]:
     """What the API takes for a waiver of run 2, asked for by Tala at Dina's risk."""
     owner = office.people["dina"].actor.id
-    today = clock.now().date()
+    today = office_day()
     usual: dict[str, object] = {
         "control": control, "programme": "winter", "run": 2, "reason": "One family", "evidence": "visit report 9",
         "risk_owner": str(owner), "first_day": today.isoformat(), "last_day": (today + timedelta(days=6)).isoformat(),
@@ -150,7 +150,7 @@ def test_the_api_and_the_terminal_ask_grant_refuse_and_revoke(office: Office) ->
     assert {each["code"] for each in dina.get("/controls").json()} >= {"inactive", "amount_bounds"}
     never = tala.post("/waivers", asked(office, "separation_of_people"))
     assert (never.status_code, never.json()["code"]) == (403, "waiver.never")
-    first = clock.now().date()
+    first = office_day()
     with clock.frozen(clock.now() + timedelta(minutes=1)):
         told = terminal(
             "waiver", "ask", "open_duplicate", "--programme", "winter", "--reason", "Looked into", "--evidence",
