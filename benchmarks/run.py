@@ -15,6 +15,8 @@ from benchmarks.measure import MOST_MEMORY_MB, Figure, Run, Target, alone, perce
 
 def measure(ground: Ground, tellers: int, at_once: Sequence[int]) -> Iterator[Figure]:
     """Every step in the order of the work, each as soon as it is measured."""
+    yield _imported(ground)
+    yield _compared(ground)
     yield from _to_the_codes(ground)
     floor = floors.texting(ground)
     yield _figure(
@@ -31,25 +33,28 @@ def measure(ground: Ground, tellers: int, at_once: Sequence[int]) -> Iterator[Fi
 
 
 def measure_run(ground: Ground, tellers: int, at_once: Sequence[int]) -> Iterator[Figure]:
-    """The steps that take a run as sets, whatever its size: no texts, and nobody at a counter."""
+    """The steps that take a run as sets, whatever its size: nobody is compared, no texts, and nobody at a counter."""
+    yield _imported(ground)
+    between.everybody_was_compared()
     yield from _to_the_codes(ground)
     yield from _to_the_proofs(ground)
 
 
-def _to_the_codes(ground: Ground) -> Iterator[Figure]:
-    yield _figure(
+def _imported(ground: Ground) -> Figure:
+    return _figure(
         "import a list", "households", alone(steps.import_list, ground, OFFICE), Target(ratio=4),
         "parse + COPY", floors.importing(ground),
     )  # fmt: skip
+
+
+def _compared(ground: Ground) -> Figure:
     opening = alone(linkage.open_everybody, ground, OFFICE).seconds
-    yield _figure(
-        "compare",
-        "people",
-        alone(steps.compare, ground, OFFICE),
-        Target(),
-        "open everybody",
-        opening,
-    )
+    return _figure(
+        "compare", "people", alone(steps.compare, ground, OFFICE), Target(), "open everybody", opening,
+    )  # fmt: skip
+
+
+def _to_the_codes(ground: Ground) -> Iterator[Figure]:
     yield _figure(
         "open, build, lock", "payments", alone(steps.build, ground, OFFICE), Target(ratio=2),
         "INSERT … SELECT + digest", floors.building(ground),
@@ -110,10 +115,7 @@ def measure_worker(ground: Ground, tellers: int, at_once: Sequence[int]) -> Iter
 
 def measure_import(ground: Ground, tellers: int, at_once: Sequence[int]) -> Iterator[Figure]:
     """A list taken in at once, alone."""
-    yield _figure(
-        "import a list", "households", alone(steps.import_list, ground, OFFICE), Target(ratio=4),
-        "parse + COPY", floors.importing(ground),
-    )  # fmt: skip
+    yield _imported(ground)
 
 
 MEASURE = {

@@ -6,6 +6,7 @@ covers stays unexplained until something does. Without a tariff nothing is booke
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -74,6 +75,7 @@ def take_apart(session: Session, provider: str) -> int:
 
 def book(session: Session, provider: str) -> int:
     """Book every fee among the open lines that can be; returns how many. Raises TariffAltered, MonthClosed."""
+    tariffs.keep_still(session)
     accepted = tariffs.accepted(session, provider)
     if not accepted or not fill(session, fee_lines, _compared(accepted)):
         return 0
@@ -90,7 +92,8 @@ def book(session: Session, provider: str) -> int:
         .with_for_update()
     )
     _share_reserves(session)
-    return sum(_book_run(session, run, provider) for run in runs)
+    at = tariffs.moment(accepted)
+    return sum(_book_run(session, run, provider, at) for run in runs)
 
 
 def is_booked() -> ColumnElement[bool]:
@@ -189,23 +192,25 @@ def _share_reserves(session: Session) -> None:
     )
 
 
-def _book_run(session: Session, run: PaymentRun, provider: str) -> int:
+def _book_run(session: Session, run: PaymentRun, provider: str, at: datetime) -> int:
     """Book the fees of one run: those that are set aside, then those that its programme's budget has to pay, if it can.
 
     A fee inside a payment's line cannot wait for money, because its payment is matched. Raises NotCovered for those.
     """
     f = fee_lines.c
     at_once = or_(f.net, f.reserved == f.charged)
-    done = _book_set(session, run, provider, at_once)
+    done = _book_set(session, run, provider, at_once, at)
     try:
         with session.begin_nested():
-            done += _book_set(session, run, provider, ~at_once)
+            done += _book_set(session, run, provider, ~at_once, at)
     except NotCovered:
         return done  # they stay in suspense, and are looked at again when there is money
     return done
 
 
-def _book_set(session: Session, run: PaymentRun, provider: str, these: ColumnElement[bool]) -> int:
+def _book_set(
+    session: Session, run: PaymentRun, provider: str, these: ColumnElement[bool], at: datetime
+) -> int:
     f, book_ = fee_lines.c, book_of(run, provider)
     chosen = and_(f.run_id == run.id, these)
     parts = ((Entry.FEE, f.reserved), (Entry.FEE_UNRESERVED, f.charged - f.reserved))
@@ -223,7 +228,7 @@ def _book_set(session: Session, run: PaymentRun, provider: str, these: ColumnEle
             select(
                 f.id, literal(provider), f.payment_id, f.attempt, f.run_id, literal(run.programme_id, Uuid),
                 literal(run.fund_id, Uuid), literal(run.currency), f.version, f.charged, f.expected, f.reserved,
-                f.value_date, literal(clock.now()),
+                f.value_date, literal(at),
             ).where(chosen),
             include_defaults=False,
         ),

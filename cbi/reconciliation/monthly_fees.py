@@ -46,10 +46,8 @@ def book(session: Session, provider: str) -> int:
 
 def _in_force(accepted: Sequence[Accepted], line: StatementLine) -> Accepted | None:
     """The version that counts on the line's day, the latest of them first."""
-    for each in accepted:
-        if each.tariff.currency == line.currency and each.tariff.valid_from <= line.value_date:
-            return each
-    return None
+    theirs = (each for each in accepted if each.tariff.currency == line.currency)
+    return tariffs.counting(theirs, line.value_date)
 
 
 def _is_booked(session: Session, line: StatementLine, by: Accepted | None) -> bool:

@@ -6,13 +6,15 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import URL, select
+from sqlalchemy import URL, select, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from cbi import db, offices
 from cbi.ledger import queries as books
 from cbi.ledger.posting import NotCovered
 from cbi.money import Money
+from cbi.payments.fees import tariffs
 from cbi.payments.fees.fee_models import FeeCharge, RunFees
 from cbi.payments.models import Discrepancy, PaymentRun
 from cbi.payments.outcomes import settling
@@ -300,6 +302,40 @@ def test_a_run_that_was_returned_sets_aside_what_its_last_sheet_says(story: Stor
         sign(session, run, step, people.by_step[step])
     assert held(session, run) == EXPECTED + 4 * 5_00
     nothing_is_broken(session)
+
+
+def test_what_was_accepted_first_counts_first_though_the_clock_was_set_back(story: Story) -> None:
+    session, people = story.session, story.people
+    run = locked(session, people.makers[0], poor(session, "500000.00"), days=1)
+    terms = {
+        "provider": "sandbox",
+        "first": DAY - timedelta(days=60),
+        "fixed": "10.00",
+        "settlement": "gross",
+    }
+    tariff(session, people, TARIFF.format(**terms, days=30))
+    nothing_is_broken(session)
+    with later():
+        recall.send_back(session, people.by_step["certifier"].actor, run.id, "look again")
+    with later():
+        runs.lock(session, people.makers[0].actor, run.id)
+    statement(session, *paid_lines(session, story.run), *fee_lines(keys(session, story.run), FEES))
+    worked_out = (
+        select(RunFees.tariff_version).where(RunFees.run_id == run.id).order_by(RunFees.revision)
+    )
+    assert list(session.scalars(worked_out)) == [1, 2]
+    assert set(session.scalars(select(FeeCharge.tariff_version))) == {2}
+    nothing_is_broken(session)
+
+
+def test_a_tariff_is_accepted_before_a_run_is_locked_or_after_it(story: Story) -> None:
+    session, people = story.session, story.people
+    locked(session, people.makers[0], poor(session, "500000.00"))
+    who = people.authoriser
+    with Session(db.engine("dz")) as other:
+        other.execute(text("SET LOCAL lock_timeout = '100ms'"))
+        with pytest.raises(OperationalError, match="lock timeout"):
+            tariffs.accept(other, who.actor, "sandbox", "DZD", 1, who.code())
 
 
 def test_words_settle_a_fee_that_is_booked(story: Story) -> None:

@@ -108,6 +108,8 @@ def settle(life: Life) -> None:
     for name in ("adopt", "releases", "poll"):
         life.pass_time(2 * HOUR)
         _job(life, name)
+    if {each.id for each in life.provider.movements} - life.kept.listed:
+        papers.whole_statement(life)  # what was tried again only now
     finance.find_amounts(life)
     lines.find_all(life)
     for _ in range(life.chance.randint(0, 4)):

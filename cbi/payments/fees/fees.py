@@ -1,5 +1,6 @@
 """What a run will cost in fees: worked out when it is locked, set aside with the last signature, given back when over."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -54,6 +55,7 @@ def _kept_or_drafted(session: Session, run: PaymentRun) -> Sequence[RunFees]:
 
 def keep(session: Session, run: PaymentRun) -> dict[str, Any]:
     """Keep what a run that is being locked will cost; what the audit log says of it, nothing where nothing is charged."""
+    tariffs.keep_still(session)
     worked_out = _worked_out(session, run)
     session.add_all(worked_out)
     if not worked_out:
@@ -122,9 +124,14 @@ def _worked_out(session: Session, run: PaymentRun) -> list[RunFees]:
     """One sum over the payments of each provider that has a tariff; nothing is asked where none has."""
     routes = select(RunRoute.provider).where(RunRoute.run_id == run.id)
     providers = session.scalars(routes.order_by(RunRoute.first_number)).all()
-    today = clock.today(office_of(session).timezone)
+    versions = {each: tariffs.accepted(session, each, run.currency) for each in providers}
+    at = tariffs.moment(itertools.chain.from_iterable(versions.values()))
+    today = at.astimezone(office_of(session).timezone).date()
     found = []
-    for provider, now in tariffs.in_force(session, providers, run.currency, today).items():
+    for provider, theirs in versions.items():
+        now = tariffs.counting(theirs, today)
+        if now is None:
+            continue
         count, minor = session.execute(
             select(func.count(), func.sum(now.tariff.fee_minor(Payment.amount_minor))).where(
                 Payment.run_id == run.id, Payment.provider == provider, Payment.live
@@ -135,7 +142,7 @@ def _worked_out(session: Session, run: PaymentRun) -> list[RunFees]:
                 RunFees(
                     id=uuid4(), run_id=run.id, revision=run.revision, provider=provider, currency=run.currency,
                     tariff_version=now.version, payment_count=count, fees_minor=int(minor),
-                    billed_within_days=now.tariff.billed_within_days, made_at=clock.now(),
+                    billed_within_days=now.tariff.billed_within_days, made_at=at,
                 )
             )  # fmt: skip
     return found

@@ -1,10 +1,10 @@
 """Providers' tariffs: one person proposes a version, another accepts it, and it counts from its first day."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 
-from sqlalchemy import Select, exists, func, select, update
+from sqlalchemy import Select, exists, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -15,8 +15,9 @@ from cbi.access.permissions import Permission
 from cbi.audit.models import AuditEntry
 from cbi.audit.record import record
 from cbi.errors import Conflict, Forbidden, Invalid, NotFound
+from cbi.offices import office_of
 from cbi.payments.fees import tariff_files
-from cbi.payments.fees.fee_models import TariffVersion
+from cbi.payments.fees.fee_models import FeeCharge, RunFees, TariffVersion
 from cbi.payments.fees.tariff import Tariff, digest_of, stored
 from cbi.programmes.budget import fund_of
 from cbi.programmes.models import Programme
@@ -62,15 +63,16 @@ class Accepted:
 
     version: int
     tariff: Tariff
+    accepted_at: datetime
 
 
-def propose(session: Session, actor: Actor, text: str, code: str) -> TariffVersion:
+def propose(session: Session, actor: Actor, file: str, code: str) -> TariffVersion:
     """Propose the tariff that a file describes, with a fresh one-time code. Nothing changes until somebody accepts it.
 
     Raises TariffFileErrors, NobodyBears, WhichFund, NothingNew, WrongCode.
     """
     actor.require(Permission.TARIFF_CHANGE)
-    tariff = tariff_files.read(text, settings().providers)
+    tariff = tariff_files.read(file, settings().providers)
     _check_bearer(session, tariff)
     latest = session.scalar(
         _of(tariff.provider, tariff.currency).order_by(TariffVersion.version.desc()).limit(1)
@@ -119,6 +121,9 @@ def accept(
     Raises UnknownTariff, OwnTariff, WrongCode.
     """
     actor.require(Permission.TARIFF_CHANGE)
+    session.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": _lock(session)}
+    )
     found = session.get(
         TariffVersion, (provider, currency, version), with_for_update=True, populate_existing=True
     )
@@ -142,7 +147,7 @@ def accept(
             TariffVersion.provider == provider, TariffVersion.currency == currency,
             TariffVersion.version == version, TariffVersion.accepted_at.is_(None), TariffVersion.refusal_id.is_(None),
         )
-        .values(accepted_by=actor.id, accepted_at=clock.now())
+        .values(accepted_by=actor.id, accepted_at=_after_all_uses(session, provider))
     )  # fmt: skip
     session.refresh(found)
     _note(session, actor, ACCEPTED, found)
@@ -164,20 +169,51 @@ def accepted(session: Session, provider: str, currency: str | None = None) -> Se
     if currency is not None:
         found = found.where(TariffVersion.currency == currency)
     rows = session.scalars(found.order_by(TariffVersion.version.desc())).all()
-    return [Accepted(row.version, _unaltered(session, row)) for row in rows]
+    return [
+        Accepted(row.version, _unaltered(session, row), row.accepted_at)
+        for row in rows
+        if row.accepted_at is not None
+    ]
+
+
+def keep_still(session: Session) -> None:
+    """Let nobody accept a tariff until this transaction ends: what is worked out by one, and when, agree."""
+    session.execute(
+        text("SELECT pg_advisory_xact_lock_shared(hashtextextended(:name, 0))"),
+        {"name": _lock(session)},
+    )
+
+
+def _lock(session: Session) -> str:
+    return f"tariffs:{office_of(session).code}"
+
+
+def moment(used: Iterable[Accepted]) -> datetime:
+    """Now, and never before one of these was accepted, should the clock have been set back since."""
+    return max((clock.now(), *(each.accepted_at for each in used)))
+
+
+def _after_all_uses(session: Session, provider: str) -> datetime:
+    """Now, and always after whatever was worked out or compared without the version that is accepted now."""
+    made = select(func.max(RunFees.made_at)).where(RunFees.provider == provider)
+    booked = select(func.max(FeeCharge.booked_at)).where(FeeCharge.provider == provider)
+    last = session.scalar(select(func.greatest(made.scalar_subquery(), booked.scalar_subquery())))
+    return max(clock.now(), last + timedelta.resolution) if last is not None else clock.now()
 
 
 def in_force(
     session: Session, providers: Collection[str], currency: str, day: date
 ) -> Mapping[str, Accepted]:
-    """By provider, the version that counts on that day: the latest one whose first day has come. Raises TariffAltered."""
-    found = {}
-    for provider in providers:
-        for each in accepted(session, provider, currency):
-            if each.tariff.valid_from <= day:
-                found[provider] = each
-                break
-    return found
+    """By provider, the version that counts on that day. Raises TariffAltered."""
+    found = {
+        provider: counting(accepted(session, provider, currency), day) for provider in providers
+    }
+    return {provider: each for provider, each in found.items() if each is not None}
+
+
+def counting(versions: Iterable[Accepted], day: date) -> Accepted | None:
+    """Of accepted versions of one tariff, the latest first: the first of them whose first day has come."""
+    return next((each for each in versions if each.tariff.valid_from <= day), None)
 
 
 def subject_of(row: TariffVersion) -> str:
