@@ -251,12 +251,14 @@ def planned_by_keys(session: Session) -> Iterator[None]:
     """Go from row to row by keys within the block, whatever the statistics say; it joins by indexed columns alone.
 
     For one chunk of a large set: with statistics, the planner reads all that the others of the set have in an index, too,
-    and does so again for each chunk.
+    and does so again for each chunk. So it does where a plan is kept for any chunk, which takes this one for a large part.
     """
     ways = ("seqscan", "hashjoin", "mergejoin")
-    session.execute(text("; ".join(f"SET LOCAL enable_{way} = off" for way in ways)))
+    for_each = "SET LOCAL plan_cache_mode = force_custom_plan"
+    session.execute(text("; ".join([for_each, *(f"SET LOCAL enable_{way} = off" for way in ways)])))
     yield
-    session.execute(text("; ".join(f"SET LOCAL enable_{way} TO DEFAULT" for way in ways)))
+    back = ("plan_cache_mode", *(f"enable_{way}" for way in ways))
+    session.execute(text("; ".join(f"SET LOCAL {each} TO DEFAULT" for each in back)))
 
 
 def unless_there(connection: Connection, statement: str) -> None:

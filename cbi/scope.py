@@ -75,6 +75,8 @@ SEEN: Mapping[str, str] = {
     "import_numbers": _through("import_id", "imports"),
     "rejected_rows": _through("import_id", "imports"),
     "rejected_row_ends": _through("rejected_row_id", "rejected_rows"),
+    "row_workbooks": "taken_by::text = current_setting('cbi.actor', true)",
+    "rejected_row_views": _through("rejected_row_id", "rejected_rows"),
     "referrals": _HOUSEHOLD,
     "person_views": _PERSON,
     "export_persons": _PERSON,

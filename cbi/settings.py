@@ -73,6 +73,9 @@ class Settings(BaseSettings):
     keep_rejected_rows_days: int = Field(default=90, ge=7)
     """How long the cells of rows that could not land are kept for somebody to mend them."""
 
+    rejected_rows_a_day: int = Field(default=10_000, ge=1)
+    """How many rejected rows one person may take back to the field within 24 hours, in encrypted workbooks."""
+
     export_rows: int = Field(default=500, ge=1)
     """How many people a list that leaves the house may hold before a second person has to approve it."""
 

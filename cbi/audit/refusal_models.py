@@ -40,11 +40,22 @@ class Refusable:
     refusal_id: Mapped[UUID | None] = mapped_column(ForeignKey("refusals.id"))
 
 
-class Proposable(Refusable):
+class Proposed:
     """Who proposed it, and when."""
 
     proposed_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
     proposed_at: Mapped[Instant]
+
+
+class Confirmed:
+    """Who confirmed it, and when: never whoever proposed or reported it."""
+
+    confirmed_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    confirmed_at: Mapped[datetime | None]
+
+
+class Proposable(Proposed, Refusable):
+    """What one person proposes and another decides about."""
 
 
 class Acceptable(Proposable):
@@ -54,11 +65,15 @@ class Acceptable(Proposable):
     accepted_at: Mapped[datetime | None]
 
 
-class Confirmable(Proposable):
+class Confirmable(Confirmed, Proposable):
     """What one person proposes and another confirms; the checks of `by_two("confirmed")` belong to it."""
 
-    confirmed_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
-    confirmed_at: Mapped[datetime | None]
+
+class Reportable(Confirmed, Refusable):
+    """What one person reports and another confirms; the checks of `by_two("confirmed", "reported")` belong to it."""
+
+    reported_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    reported_at: Mapped[Instant]
 
 
 def by_two(decided: str, proposed: str = "proposed") -> tuple[CheckConstraint, ...]:

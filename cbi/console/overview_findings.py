@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from cbi.access.actor import Actor
 from cbi.access.guards import may
 from cbi.access.permissions import Permission
-from cbi.console.overview_line_words import ENDINGS, VERDICTS
+from cbi.console.overview_line_words import ENDINGS, KEPT, VERDICTS
 from cbi.console.pages import Pages
 from cbi.console.visit import ThisVisit, Visit
 from cbi.http.requests import OfficeSession
@@ -71,6 +71,9 @@ def asked(visit: Visit, session: Session, actor: Actor, found: Discrepancy) -> A
             for each in (Verdict.FIRST_STORY, Verdict.LATER_STORY)
         ]
         return Asked(told, "line", _of_line(visit, session, actor, found.line_id), stories)
+    if how is Ending.CREDIT and found.line_id is not None and whole:
+        kept = [(Verdict.UNMATCHED.value, visit.gettext(KEPT))]
+        return Asked(told, "line", _of_line(visit, session, actor, found.line_id), kept)
     if how is Ending.AMOUNT and found.payment_id is not None:
         return Asked(told, "amount", _of_amount(session, actor, found.payment_id), [])
     return Asked(told, "words" if how is Ending.WORDS else "", [], [])

@@ -18,6 +18,14 @@ LINE_KINDS: Mapping[str, tuple[str, str, str]] = {
         N_("Two people found that the line is not about the payment that it was matched with."),
         N_("Ask the provider in writing what the line is, and report it."),
     ),
+    "credit_not_listed": (
+        N_("Taken, and not given back"),
+        N_(
+            "The provider took the money when it accepted the payment; nobody was paid with it, and no statement lists it as"
+            " given back."
+        ),
+        N_("Ask the provider in writing where the money is, and whether it paid it out. Do not pay again before."),
+    ),
     "finding_mistaken": (
         N_("A finding that was mistaken"),
         N_("Two people took back what two people had found of the line."),
@@ -54,6 +62,11 @@ ENDINGS: Mapping[Ending, str] = {
         "Words do not end this: the two stories of the line move different amounts. One person reports which is right, by"
         " the provider's written word, and another confirms it with a one-time code."
     ),
+    Ending.CREDIT: N_(
+        "Words do not end this: the provider has money of ours that paid nobody. It ends when a statement lists that it was"
+        " given back, or when the payment turns out to be paid. If the provider keeps it, one person reports so, by its"
+        " written word, and another confirms it with a one-time code; then the line stands in suspense (account 1900)."
+    ),
     Ending.STATEMENT: N_(
         "Words do not end this: money may have moved. It ends when a statement tells of the days since; whatever moved is"
         " a line of its own then."
@@ -80,6 +93,11 @@ VERDICTS: Mapping[Verdict, str] = {
     Verdict.LATER_STORY: N_("The later file tells it as it was"),
 }
 
+KEPT = N_(
+    "The provider keeps the money; the line stands in suspense until our books hold what became of it"
+)
+"""What the line is said to be by which a provider took what it does not give back."""
+
 REFUSALS: Table = {
     "discrepancy.ended_by_line": (
         N_("Words do not settle this: the line stands in suspense (account 1900) until our books hold what it is."),
@@ -93,6 +111,10 @@ REFUSALS: Table = {
         N_("Words do not settle this: money may have moved, and no statement tells of that day yet."),
         N_("Take in the provider's statement of the days since, and compare it."),
     ),
+    "discrepancy.ended_by_credit": (
+        N_("Words do not settle this: the provider has money of ours that paid nobody."),
+        N_("Wait for the line that lists it as given back. If the provider keeps it, report so."),
+    ),
     "discrepancy.ended_by_answer": (
         N_("Words do not settle this: nobody knows yet whether the payment will be paid."),
         N_("Wait for the provider's answer, or report the payment as unpaid."),
@@ -100,6 +122,10 @@ REFUSALS: Table = {
     "line_finding.does_not_fit": (
         N_("The line cannot be what it is said to be: amount, direction, provider or payment do not fit."),
         N_("Look at the line and the payment again, and report what fits."),
+    ),
+    "line_finding.taken_already": (
+        N_("The provider took this money when it accepted the payment, and has given it back: nobody was paid with it."),
+        N_("Report that our books hold the line by another name."),
     ),
     "line_finding.explained": (
         N_("Our books explain this line, or two people have found what it is."), N_("Look at the line again."),

@@ -36,7 +36,7 @@ router = Pages()
 router.routes.extend(registry_appeals_answers.router.routes)
 MENU = (
     Entry(N_("Appeals"), PATH, Permission.APPEAL_LODGE, Group.REGISTRATION),
-    Entry(N_("Scores near thresholds"), CLUSTERS, Permission.VIEWS_READ, Group.REGISTRATION),
+    Entry(N_("Scores near thresholds"), CLUSTERS, Permission.PROOF_READ, Group.REGISTRATION),
 )
 REFUSALS: Table = {
     "appeal.unknown": (N_("There is no such appeal."), N_("Choose one from the list.")),

@@ -17,7 +17,7 @@ from cbi.console.pages import Pages
 from cbi.console.registry_pairs_words import FINDINGS, REFUSALS, because, state_of
 from cbi.console.visit import Entry, ThisVisit
 from cbi.http.requests import OfficeSession
-from cbi.registry.linkage import deciding, queries, showing, thresholds
+from cbi.registry.linkage import deciding, inherited, queries, showing, thresholds
 from cbi.registry.linkage.models import Finding, Pair, PairState
 
 PATH = "/registry/pairs"
@@ -81,6 +81,7 @@ def _shown(visit: ThisVisit, session: OfficeSession, pair: Pair, *, opened: obje
         is_open=pair.state is PairState.OPEN,
         is_asked_back=deciding.undo_asked(session, pair) is not None,
         certain=thresholds.in_force(session).certain,
+        because_of=inherited.because_of(session, pair),
         said=[(visit.gettext(FINDINGS[each.finding]), names.get(each.said_by or pair.id), each) for each in said],
     )  # fmt: skip
 

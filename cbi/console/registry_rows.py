@@ -1,6 +1,5 @@
 """Rows of lists that could not be taken, on pages: why, mended one by one, given up, or all of them back to the field."""
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 from uuid import UUID
@@ -23,9 +22,12 @@ from cbi.console.visit import Entry, ThisVisit, Visit
 from cbi.http.pages import Cursor, page
 from cbi.http.requests import OfficeSession
 from cbi.offices import office_of
+from cbi.protection.exporting import row_workbooks
+from cbi.protection.exporting.endpoints import download
+from cbi.protection.exporting.fetching import Fetched
 from cbi.registry import queries
 from cbi.registry.import_models import Import, RejectedRow
-from cbi.registry.intake import correcting, endings, heading, importing, rejected, reports
+from cbi.registry.intake import correcting, heading, importing, rejected
 from cbi.registry.intake.checks import Reason
 from cbi.registry.intake.correcting import StillWrong
 from cbi.registry.intake.importing import NothingUsable
@@ -78,13 +80,26 @@ REFUSALS: Table = {
     "registry.password_protected": (
         N_("The workbook is protected by a password."), N_("Save it without one, and hand that in."),
     ),
+    "registry.nothing_to_mend": (N_("No row waits."), N_("Choose another list.")),
+    "registry.too_many_rows_taken": (
+        N_("One person takes %(most)s rows within a day."),
+        N_("Hand in what you have mended, and take the others tomorrow."),
+    ),
+    "registry.unknown_row_workbook": (
+        N_("There is no such workbook of yours."), N_("Whoever took it tells its passphrase; or take the rows anew."),
+    ),
+    "export.unusable_envelope": (
+        N_("It cannot be told which workbook of rejected rows this was, or it was altered on its way."),
+        N_("Keep the workbook's name, such as rows-17.xlsx; or hand it in without encrypting it."),
+    ),
+    "export.wrong_passphrase": (
+        N_("It was encrypted with another passphrase than its own."),
+        N_("Encrypt it with the passphrase that it came with; or hand it in without encrypting it."),
+    ),
     "registry.unknown_import": (N_("There is no such list."), N_("Choose one from the list.")),
 }  # fmt: skip
 SHOWN = 50
 LISTS = 20
-MOST_BACK = 5_000
-"""Rows that one workbook takes back; what is left goes into the next."""
-_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 Importer = Annotated[Actor, Depends(may(Permission.REGISTRY_IMPORT))]
 Number = Annotated[int, InPath(ge=1, le=2**62)]
@@ -106,6 +121,7 @@ def listed(
         "registry_rows/list.html",
         path=PATH,
         lists=_lists(session, actor),
+        taken=row_workbooks.of_mine(session, actor),
         chosen=queries.import_of(session, actor, import_id) if import_id else None,
         rows=[(row, _reasons(visit, row.reasons)) for row in found.items],
         more=found.next_cursor and f"{where}cursor={found.next_cursor}",
@@ -159,19 +175,21 @@ def give_up(
     return visit.go(PATH, said)
 
 
-@router.get(PATH + "/of/{import_id}/rows.xlsx")
+@router.post(PATH + "/of/{import_id}/rows.zip")
 def back(visit: ThisVisit, session: OfficeSession, actor: Importer, import_id: UUID) -> Response:
-    """The rows of a list that wait, as a workbook to be corrected; that it was taken is noted."""
-    wanted = rejected.waiting_rows(actor, import_id).order_by(RejectedRow.id).limit(MOST_BACK)
-    ids = [row.id for row in session.scalars(wanted)]
-    keys = office_of(session).keys
-    opened = rejected.opened(session, actor, ids, Purpose.CORRECTION)
-    target = io.BytesIO()
-    reports.write_rejected(
-        opened, lambda row: endings.token_of(keys, row), target, language=visit.language
-    )
-    headers = {"Content-Disposition": 'attachment; filename="rows-to-correct.xlsx"'}
-    return Response(target.getvalue(), media_type=_XLSX, headers=headers)
+    """The rows of a list that wait, as an encrypted workbook to be corrected; whose they are can see that it was taken."""
+    queries.import_of(session, actor, import_id)
+    taken = row_workbooks.take(session, actor, import_id, language=visit.language)
+    return download(Fetched(taken.name, taken.content, taken.rows))
+
+
+@router.post(PATH + "/workbooks/{number}/passphrase")
+def passphrase(visit: ThisVisit, session: OfficeSession, actor: Importer, number: Number) -> Response:  # fmt: skip
+    """The passphrase of a workbook, to whoever took it; in this answer only."""
+    words = row_workbooks.passphrase(session, actor, number)
+    answer = visit.show("registry_rows/passphrase.html", path=PATH, number=number, words=words)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
 
 
 @router.post(PATH + "/of/{import_id}")
@@ -185,8 +203,9 @@ def again(
     where = f"{PATH}?import_id={import_id}"
     try:
         with session.begin_nested():
+            content = row_workbooks.unsealed(session, actor, file.file)
             done = importing.import_file(
-                session, actor, file.file, filename=file.filename, mapping=mapping
+                session, actor, content, filename=file.filename, mapping=mapping
             )
     except NothingUsable as refusal:
         return _nothing(visit, where, refusal)

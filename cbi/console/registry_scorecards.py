@@ -23,7 +23,8 @@ from cbi.http.requests import OfficeSession
 from cbi.money import Money
 from cbi.programmes import queries, what_if
 from cbi.programmes.models import Programme
-from cbi.programmes.what_if import LONG_FORM, WhatIf
+from cbi.programmes.what_if import WhatIf
+from cbi.programmes.what_if_bands import LONG_FORM
 from cbi.programmes.what_if_tables import Line
 from cbi.registry.scorecards import telling, versions
 from cbi.registry.scorecards.definition import Scorecard, told

@@ -19,9 +19,10 @@ from cbi.console.languages import N_
 from cbi.console.pages import Pages
 from cbi.console.visit import Entry, ThisVisit, Visit
 from cbi.console.waiting_consent import BASIS, NOTICE
+from cbi.console.waiting_days import DAYS, RESUMPTION
 from cbi.console.waiting_funds import DEAL, RATE, REQUEST, TARIFF
 from cbi.console.waiting_outcomes import AMOUNT, LINE, UNPAID, WITHDRAWAL, WRITE_OFF
-from cbi.console.waiting_owed import CONDITION, DAYS, TOP_UP, VALUE, WORK
+from cbi.console.waiting_owed import CONDITION, TOP_UP, VALUE, WORK
 from cbi.console.waiting_pairs import DOCUMENT, PAIR, PARTING
 from cbi.console.waiting_proposals import Kind, Looking, NothingWaits, Typed
 from cbi.console.waiting_registry import ASSESSMENT, HOUSEHOLD, SCORECARD, THRESHOLDS
@@ -39,8 +40,8 @@ MENU = (Entry(N_("Second person"), PATH, Permission.PROGRAMME_READ),)
 __all__ = ["MENU", "REFUSALS", "router"]
 
 KINDS = (
-    REQUEST, DEAL, RATE, TARIFF, VALUE, TOP_UP, CONDITION, DAYS, WORK, WRITE_OFF, AMOUNT, UNPAID, LINE, WITHDRAWAL, CLOSE,
-    REOPENING, POLICY, DELEGATION, WAIVER, HOUSEHOLD, SCORECARD, ASSESSMENT, THRESHOLDS, PAIR,
+    REQUEST, DEAL, RATE, TARIFF, VALUE, TOP_UP, CONDITION, DAYS, RESUMPTION, WORK, WRITE_OFF, AMOUNT, UNPAID, LINE,
+    WITHDRAWAL, CLOSE, REOPENING, POLICY, DELEGATION, WAIVER, HOUSEHOLD, SCORECARD, ASSESSMENT, THRESHOLDS, PAIR,
     PARTING, DOCUMENT, NOTICE, BASIS, LIST, DISCLOSURE,
 )  # fmt: skip
 """Every kind of proposal that a second person decides about. Another kind is another entry here."""

@@ -1,9 +1,8 @@
 """Proposals about what households are owed that wait for a second person: values, top-ups, conditions, sheets of work."""
 
-from datetime import date
 from uuid import UUID
 
-from sqlalchemy import Text, cast, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
 from cbi.access.actor import Actor
@@ -24,7 +23,6 @@ from cbi.console.waiting_words import NONE, shown
 from cbi.money import Money
 from cbi.programmes import (
     conditions,
-    confirming,
     revaluing,
     top_up_queries,
     top_ups,
@@ -32,7 +30,7 @@ from cbi.programmes import (
     work_queries,
     work_signing,
 )
-from cbi.programmes.household_models import ConditionMet, Enrolment
+from cbi.programmes.household_models import ConditionMet
 from cbi.programmes.models import Cycle, Programme
 from cbi.programmes.top_up_models import TopUp
 from cbi.programmes.value_models import PriceRound, TransferValue
@@ -116,14 +114,6 @@ def _top_up(looking: Looking) -> Sheet:
 def _condition(looking: Looking) -> Sheet:
     gettext = looking.visit.gettext
     return Sheet([(gettext("The condition"), gettext("noted"), gettext("met"))])
-
-
-def _days(looking: Looking) -> Sheet:
-    gettext, facts = looking.visit.gettext, looking.proposal.facts
-    first, last = (
-        date.fromisoformat(day) if (day := facts[name]) else "–" for name in ("first", "last")
-    )
-    return Sheet([(gettext("The first day"), "–", first), (gettext("The last day"), "–", last)])
 
 
 def _work(looking: Looking) -> Sheet:
@@ -237,29 +227,6 @@ CONDITION = Kind(
     lambda session, actor, it, typed: conditions.refuse(
         session, actor, it.facts["programme"], it.facts["named"], it.facts["condition"], typed.reason
     ),
-    takes_code=False,
-)  # fmt: skip
-
-DAYS = Kind(
-    "days", N_("When a household takes part"),
-    N_("The household %(household)s of %(programme)s: its days reach back into cycles that were opened before"),
-    N_("The next cycle makes up for what it missed on those days."),
-    Permission.PROGRAMME_READ, Permission.VALUE_ACCEPT,
-    lambda _: select(
-        *row(
-            Enrolment.id, Enrolment.noted_at, Enrolment.noted_by, programmes=(Programme.code,),
-            barred=func.array(confirming.noted_by().scalar_subquery()), why=Enrolment.reason,
-            household=Household.source_id, programme=Programme.code,
-            first=cast(Enrolment.starts_on, Text), last=cast(Enrolment.ends_on, Text),
-        )
-    )
-    .join(Programme, Programme.id == Enrolment.programme_id)
-    .join(Household, Household.id == Enrolment.household_id)
-    .where(Enrolment.noted_by.is_not(None), *confirming.is_waiting()),
-    _days,
-    lambda session, actor, it, _: confirming.confirm(session, actor, int(it.key)),
-    refused, refused,
-    otherwise=N_("Until somebody confirms it, the cycles that were open before are not made up for."),
     takes_code=False,
 )  # fmt: skip
 

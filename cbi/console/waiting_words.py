@@ -32,7 +32,7 @@ REFUSALS: Table = {
             "tariff.own", "fx.own_deal", "fx.own_rate", "fund_request.own", "transfer_value.own", "top_up.own",
             "programmes.own_note", "receivable.own_proposal", "month_close.own", "month_close.own_reopening",
             "delegation.own", "household.own_request", "scorecard.own", "assessment.own", "registry.own_thresholds",
-            "registry.own_proposal", "programmes.own_days",
+            "registry.own_proposal", "programmes.own_days", "programmes.own_resumption",
         ),
         _OWN,
     ),
@@ -40,7 +40,7 @@ REFUSALS: Table = {
         (
             "waiting.nothing", "tariff.unknown", "fx.unknown_deal", "fx.unknown_rate", "fund_request.unknown",
             "transfer_value.unknown", "top_up.unknown", "top_up.already_decided", "programmes.condition_not_noted",
-            "programmes.unknown_days",
+            "programmes.unknown_days", "programmes.unknown_resumption",
             "receivable.unknown", "receivable.ended", "receivable.nothing_proposed", "month_close.nothing_proposed",
             "month_close.nobody_asked", "month_close.not_closed", "withdrawal.unknown",
             "withdrawal.already_confirmed", "withdrawal.nothing_waits", "delegation.unknown", "work.nothing_to_sign",

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -14,6 +14,12 @@ class UnusableAmountRule(Invalid):
     """A rule on amounts that no amount could meet."""
 
     code = "fsp.unusable_amount_rule"
+
+
+class UnusableProfile(Invalid):
+    """A provider's profile that says what none can mean."""
+
+    code = "fsp.unusable_profile"
 
 
 class Outcome(StrEnum):
@@ -88,13 +94,18 @@ class AmountRule:
         return self.minimum <= minor <= self.maximum and minor % self.step == 0
 
 
+GIVES_BACK_AT_LATEST = timedelta(days=31)
+"""No contract leaves a provider longer with money of a payment that it did not make."""
+
+
 @dataclass(frozen=True, slots=True)
 class FspProfile:
     """Facts about a provider, checked before a run is built and again before a payment is sent.
 
     `idempotency` is None where nothing is ever submitted: the engine itself issues codes, or people carry the cash.
     `at_once` is how many payments are submitted at the same time, each by a thread of its own. That many are asked about
-    after a crash, so it is no larger than speed needs. `debits` says when a payment's money leaves our float.
+    after a crash, so it is no larger than speed needs. `debits` says when a payment's money leaves our float, and
+    `gives_back_within` how long after a payment ended unpaid it may take to be listed as given back, where it left before.
     """
 
     name: str
@@ -103,6 +114,13 @@ class FspProfile:
     idempotency: Idempotency | None = None
     at_once: int = 1
     debits: Debits = Debits.AT_PAYMENT
+    gives_back_within: timedelta = timedelta(days=7)
+
+    def __post_init__(self) -> None:
+        if not timedelta() <= self.gives_back_within <= GIVES_BACK_AT_LATEST:
+            raise UnusableProfile(
+                f"Money that paid nobody is given back within {GIVES_BACK_AT_LATEST.days} days, or asked for."
+            )
 
     def admits(self, amount: Money) -> bool:
         """Whether the provider pays this amount; a currency without a rule is never paid."""

@@ -58,9 +58,9 @@ class Talk:
 
     def complain(self, category: Category, payment_id: UUID | None = None) -> str:
         """Open a complaint, or add to the open one; returns its ticket."""
-        people = {payee.person_id for payee in self.known.payees}
+        people = {payee.stays for payee in self.known.payees}
         about = next((case for case in self.known.cases if case.payment_id == payment_id), None)
-        person = about.payee.person_id if about else people.pop() if len(people) == 1 else None
+        person = about.payee.stays if about else people.pop() if len(people) == 1 else None
         opened = open_or_add(
             self.session, category, self.heard.id, number_index=self.heard.sender_index, language=self.language,
             person_id=person, payment_id=payment_id, sensitive=sounds_alarming(self.heard.words),
@@ -187,14 +187,20 @@ def _consent(talk: Talk) -> Told:
         return UNKNOWN
     if talk.known.is_shared:
         return Told("AGREED_CALL")
-    person = heard_of[0].person_id
+    person = heard_of[0].stays
     return telling.agreed(latest(talk.session, [person])[person], talk.language)
 
 
 def _say_by_text(talk: Talk, answer: Answer) -> None:
-    """A number that is one person's alone speaks for that person; of a shared one nobody knows who wrote."""
-    if talk.known.payees and not talk.known.is_shared:
-        say_by_text(talk.session, HELPLINE, talk.known.payees[0].person_id, answer)
+    """A number that is one person's alone speaks for that person; of a shared one nobody knows who wrote.
+
+    From a number that only a record has which is used no more, a no is the person's, and a yes takes nothing back.
+    """
+    payees = talk.known.payees
+    if not payees or talk.known.is_shared:
+        return
+    if answer in NO or any(payee.person_id == payee.stays for payee in payees):
+        say_by_text(talk.session, HELPLINE, payees[0].stays, answer)
 
 
 def _stop(talk: Talk) -> Told:
@@ -211,7 +217,7 @@ def _start(talk: Talk) -> Told:
         return UNKNOWN
     talk.choice.stopped_at = None
     _say_by_text(talk, Answer.GIVEN)
-    known = latest(talk.session, {payee.person_id for payee in talk.known.payees})
+    known = latest(talk.session, {payee.stays for payee in talk.known.payees})
     silent = any(
         word.answer in NO for said in known.values() if (word := said.get(Scope.TEXTS)) is not None
     )

@@ -19,6 +19,7 @@ from cbi.redemption.models import CodeIssue
 from cbi.redemption.states import CodeState
 from cbi.registry.models import Household, PaymentAccount, Person, PrivacyChoice
 from cbi.registry.personal import PHONE
+from cbi.registry.queries import who_stays
 
 REF_DIGITS = 5
 REMEMBERED = timedelta(days=366)
@@ -39,9 +40,13 @@ _WAITS = frozenset({Kind.READY, Kind.BLOCKED})
 
 @dataclass(frozen=True, slots=True)
 class Payee:
-    """A recipient whose number it is. `since` is when the number was recorded."""
+    """A recipient whose number it is. `since` is when the number was recorded.
+
+    Who was on record twice is one recipient: `stays` is the record under which both count.
+    """
 
     person_id: UUID
+    stays: UUID
     household_id: UUID
     language: str
     area: str | None
@@ -77,7 +82,7 @@ class Known:
     @property
     def is_shared(self) -> bool:
         """Whether several recipients have this number."""
-        return len(self.payees) > 1
+        return len({payee.stays for payee in self.payees}) > 1
 
     @property
     def tellable(self) -> Sequence[Case]:
@@ -87,12 +92,12 @@ class Known:
         """
         latest: dict[UUID, UUID] = {}
         for case in self.cases:
-            latest.setdefault(case.payee.person_id, case.payment_id)
+            latest.setdefault(case.payee.stays, case.payment_id)
         return [
             case
             for case in self.cases
             if case.payee.level is not Level.NO_SMS
-            and (case.kind in _WAITS or latest[case.payee.person_id] == case.payment_id)
+            and (case.kind in _WAITS or latest[case.payee.stays] == case.payment_id)
         ]
 
     @property
@@ -116,22 +121,26 @@ class Known:
 
 def known(session: Session, number_index: bytes) -> Known:
     """Whose number it is and how their payments stand, by the number's keyed hash."""
-    payees = {
-        row.id: Payee(row.id, row.household_id, row.language, row.area, row.level, row.created_at)
-        for row in session.execute(
-            select(
-                Person.id, Person.household_id, Household.language, Household.area, PrivacyChoice.level,
-                PaymentAccount.created_at,
-            )
-            .join(Person, Person.id == PaymentAccount.person_id)
-            .join(Household, Household.id == Person.household_id)
-            .outerjoin(PrivacyChoice, PrivacyChoice.person_id == Person.id)
-            .where(
-                PaymentAccount.value_index == number_index, PaymentAccount.kind == PHONE,
-                PaymentAccount.replaced_at.is_(None), Person.data_key.is_not(None),
-            )
-            .order_by(PaymentAccount.created_at, Person.id)
+    rows = session.execute(
+        select(Person.id, Person.household_id, Household.language, Household.area, PaymentAccount.created_at)
+        .join(Person, Person.id == PaymentAccount.person_id)
+        .join(Household, Household.id == Person.household_id)
+        .where(
+            PaymentAccount.value_index == number_index, PaymentAccount.kind == PHONE,
+            PaymentAccount.replaced_at.is_(None), Person.data_key.is_not(None),
         )
+        .order_by(PaymentAccount.created_at, Person.id)
+    ).all()  # fmt: skip
+    stays = who_stays(session, [row.id for row in rows])
+    chosen = select(PrivacyChoice.person_id, PrivacyChoice.level)
+    levels = dict(
+        session.execute(chosen.where(PrivacyChoice.person_id.in_(set(stays.values())))).all()
+    )
+    payees = {
+        row.id: Payee(
+            row.id, stays[row.id], row.household_id, row.language, row.area, levels.get(stays[row.id]), row.created_at
+        )
+        for row in rows
     }  # fmt: skip
     return Known(list(payees.values()), _cases(session, payees) if payees else ())
 

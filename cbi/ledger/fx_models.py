@@ -6,7 +6,8 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from cbi.db import Base, CurrencyCode, Instant, Key, MinorUnits, may_update
+from cbi.audit.refusal_models import Confirmed, Proposed
+from cbi.db import Base, CurrencyCode, Key, MinorUnits, may_update
 
 _DECIDED = ("confirmed_by", "confirmed_at", "withdrawn_by", "withdrawn_at")
 
@@ -23,7 +24,14 @@ def _by_two_people() -> tuple[CheckConstraint, ...]:
     )
 
 
-class ReferenceRate(Base):
+class Withdrawable(Confirmed, Proposed):
+    """What one person enters and another confirms, or somebody withdraws before; `_by_two_people` belongs to it."""
+
+    withdrawn_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    withdrawn_at: Mapped[datetime | None]
+
+
+class ReferenceRate(Withdrawable, Base):
     """What one whole unit of `base` was worth in `quote` on a day, as an exact fraction, and who says so.
 
     It counts once a second person has confirmed it. A rate is corrected by confirming another for the same day.
@@ -45,15 +53,9 @@ class ReferenceRate(Base):
     numerator: Mapped[int]
     denominator: Mapped[int]
     source: Mapped[str]
-    proposed_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
-    proposed_at: Mapped[Instant]
-    confirmed_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
-    confirmed_at: Mapped[datetime | None]
-    withdrawn_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
-    withdrawn_at: Mapped[datetime | None]
 
 
-class Deal(Base):
+class Deal(Withdrawable, Base):
     """One exchange of a fund's money at the bank, as the ticket says it; booked when a second person confirms it.
 
     `numerator`/`denominator` is the ticket's rate: whole units of `bought_currency` for one of `sold_currency`. What was
@@ -88,9 +90,3 @@ class Deal(Base):
     """What the ticket's rate makes of the amount sold, less what was bought; below zero where the bank gave more."""
     spread_minor: Mapped[MinorUnits]
     """What the reference rate makes of the amount sold, less what the ticket's rate does; below zero: a gain."""
-    proposed_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
-    proposed_at: Mapped[Instant]
-    confirmed_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
-    confirmed_at: Mapped[datetime | None]
-    withdrawn_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
-    withdrawn_at: Mapped[datetime | None]

@@ -135,6 +135,12 @@ class Transfer(Base):
         UniqueConstraint("source_id", "entry", "attempt", "leg"),
         # Rows come in the order of their days, so that a day is found in a few blocks.
         Index("ix_transfers_days", "effective_on", postgresql_using="brin"),
+        Index(
+            "ix_transfers_credited_back",
+            "source_id",
+            "attempt",
+            postgresql_where=text("entry = 'credited_back'"),
+        ),
     )
 
     id: Mapped[Ordinal]

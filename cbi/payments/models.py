@@ -20,7 +20,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
-from cbi.audit.refusal_models import Refusable, never_both
+from cbi.audit.refusal_models import Reportable, by_two
 from cbi.db import Base, CurrencyCode, Instant, Key, MinorUnits, Ordinal, may_update
 from cbi.payments.states import PaymentState, RunState
 from cbi.programmes.models import CODE_PATTERN
@@ -217,7 +217,7 @@ class Payment(Base):
         return self.amount_minor - self.parts_minor
 
 
-class UnpaidFinding(Refusable, Base):
+class UnpaidFinding(Reportable, Base):
     """Two people's finding that an attempt nobody can tell anything about did not pay, with the proof they saw.
 
     One reports what the provider wrote, another confirms it; until then nothing has changed. What was refused can be
@@ -230,9 +230,7 @@ class UnpaidFinding(Refusable, Base):
             "uq_unpaid_findings_standing", "payment_id", "attempt", unique=True,
             postgresql_where=text("refusal_id IS NULL"),
         ),
-        CheckConstraint("confirmed_by <> reported_by", name="two_people"),
-        CheckConstraint("(confirmed_by IS NULL) = (confirmed_at IS NULL)", name="confirmed_whole"),
-        never_both("confirmed_by"),
+        *by_two("confirmed", "reported"),
         {"info": may_update("confirmed_by", "confirmed_at", "refusal_id")},
     )  # fmt: skip
 
@@ -241,10 +239,6 @@ class UnpaidFinding(Refusable, Base):
     attempt: Mapped[int]
     proof: Mapped[str]
     """Where the provider's word can be found: a letter, a message, a ticket."""
-    reported_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
-    reported_at: Mapped[Instant]
-    confirmed_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
-    confirmed_at: Mapped[datetime | None]
 
 
 class Attempt(Base):

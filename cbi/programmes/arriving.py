@@ -2,7 +2,7 @@
 
 A suspension follows whoever was head or collector of the household, and it follows everybody once they are half: of the
 people of the household that was suspended, or of those of the household that they joined. So a household is not paid
-again by moving person by person, and one that takes a single relative in is not stopped for that.
+again by moving person by person, whichever way they go, and one that takes a single relative in is not stopped for that.
 """
 
 from collections.abc import Sequence
@@ -27,54 +27,68 @@ _LEADS = [MemberRole.HEAD.value, MemberRole.COLLECTOR.value]
 def along(session: Session, change: HouseholdChange) -> Sequence[tuple[UUID, UUID, UUID]]:
     """The suspensions that an arrival brings along: each with the household it was of, and the one they joined."""
     moved = session.execute(
-        select(
-            ChangedPerson.person_id, ChangedPerson.household_before, ChangedPerson.household_after
-        ).where(
+        select(ChangedPerson.person_id, ChangedPerson.household_after).where(
             ChangedPerson.change_id == change.id,
             ChangedPerson.household_before != ChangedPerson.household_after,
         )
     ).all()
     return [
-        (suspension.id, source, home)
-        for person, source, home in moved
-        if source is not None
-        for suspension in _open(session, change, source)
-        if _led(session, suspension, person) or _half(session, suspension, home)
+        (suspension.id, suspension.household_id, home)
+        for person, home in moved
+        for suspension in _open(session, change, person)
+        if _led(session, change, suspension, person) or _half(session, change, suspension, home)
     ]
 
 
-def _open(session: Session, change: HouseholdChange, source: UUID) -> Sequence[Suspension]:
-    return session.scalars(
-        select(Suspension).where(
-            Suspension.household_id == source,
-            Suspension.suspended_at <= change.recorded_at,
-            Suspension.resumes_on.is_(None),
-        )
-    ).all()
+def _open(session: Session, change: HouseholdChange, person: UUID) -> Sequence[Suspension]:
+    """The suspensions that nobody has ended of households in which the person was since, and that nobody has ended of
+    another one in which they followed the person.
+    """
+    was_there = exists().where(
+        ChangedPerson.person_id == person, *_of(Suspension), _since(Suspension, change)
+    )
+    copy, homes = aliased(Suspension), select(ChangedPerson.household_before)
+    looked_at = exists().where(
+        copy.carried_from == Suspension.id, copy.resumes_on.is_not(None),
+        copy.household_id.in_(homes.where(ChangedPerson.person_id == person)),
+    )  # fmt: skip
+    open_ = select(Suspension).where(Suspension.resumes_on.is_(None), was_there, ~looked_at)
+    return session.scalars(open_.order_by(Suspension.suspended_at, Suspension.id)).all()
 
 
-def _since(suspension: Suspension) -> ColumnElement[bool]:
-    """That somebody was moved, left or lost a role in the suspended household after it was suspended."""
-    return exists().where(
+def _of(suspension: type[Suspension] | Suspension) -> tuple[ColumnElement[bool], ...]:
+    """That somebody was moved, left or lost a role in the suspended household."""
+    return (
         HouseholdChange.id == ChangedPerson.change_id,
-        HouseholdChange.recorded_at >= suspension.suspended_at,
         ChangedPerson.household_before == suspension.household_id,
     )
 
 
-def _led(session: Session, suspension: Suspension, person: UUID) -> bool:
+def _since(
+    suspension: type[Suspension] | Suspension, change: HouseholdChange
+) -> ColumnElement[bool]:
+    """That it was after the household was suspended, be it by who came to it; as this change is whatever the clock says."""
+    brought = aliased(HouseholdChange)
+    came = select(brought.recorded_at).where(brought.id == suspension.carried_by)
+    since = func.coalesce(came.correlate_except(brought).scalar_subquery(), suspension.suspended_at)
+    return or_(HouseholdChange.recorded_at >= since, HouseholdChange.id == change.id)
+
+
+def _led(session: Session, change: HouseholdChange, suspension: Suspension, person: UUID) -> bool:
     """Whether the person was head or collector of the household when it was suspended, or since."""
     led = select(ChangedPerson.id).where(
         ChangedPerson.person_id == person,
         ChangedPerson.roles_before.overlap(_LEADS),
-        _since(suspension),
+        *_of(suspension),
+        _since(suspension, change),
     )
     return session.scalar(select(led.exists())) is True
 
 
-def _half(session: Session, suspension: Suspension, home: UUID) -> bool:
+def _half(session: Session, change: HouseholdChange, suspension: Suspension, home: UUID) -> bool:
     """Whether half of the suspended household's people are in the other by now, or half of the other's came of it."""
-    here, gone_from = aliased(Person), select(ChangedPerson.person_id).where(_since(suspension))
+    here = aliased(Person)
+    gone_from = select(ChangedPerson.person_id).where(*_of(suspension), _since(suspension, change))
     came, members = session.execute(
         select(func.count().filter(here.id.in_(gone_from)), func.count()).where(
             here.household_id == home, here.gone.is_(None)

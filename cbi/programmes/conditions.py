@@ -18,6 +18,7 @@ from cbi.errors import Conflict, Forbidden, NotFound
 from cbi.programmes import queries
 from cbi.programmes.household_models import ConditionMet
 from cbi.programmes.models import Programme
+from cbi.registry.linkage.staff import refuse_own
 from cbi.registry.models import Household
 from cbi.registry.naming import named
 
@@ -62,12 +63,13 @@ def note(
     """Note that a household (its registration number) has met a condition; `evidence` says where the proof is.
 
     Noting what is noted already changes nothing. Raises UnknownProgramme, UnknownCondition, UnknownHousehold, OwnNote,
-    UnusableReason.
+    OwnRecord, UnusableReason.
     """
     actor.require(Permission.CONDITION_NOTE, programme)
     found = queries.find(session, programme)
     _check_condition(session, found, condition)
     whose = named(session, household)
+    refuse_own(session, actor, whose.id)
     made = session.scalar(
         insert(ConditionMet)
         .values(
@@ -90,7 +92,7 @@ def confirm(
 ) -> Noted:
     """Confirm a colleague's note: the next cycle gives what the condition stood before.
 
-    Raises UnknownProgramme, UnknownHousehold, NotNoted, OwnNote.
+    Raises UnknownProgramme, UnknownHousehold, NotNoted, OwnNote, OwnRecord.
     """
     return _decide(session, actor, programme, household, condition, CONFIRMED, None)
 
@@ -111,6 +113,7 @@ def _decide(
     # What a cycle that is being opened has read stays as it is until it is open.
     session.refresh(found, with_for_update={"key_share": True})
     whose = named(session, household)
+    refuse_own(session, actor, whose.id)
     this = (
         ConditionMet.programme_id == found.id,
         ConditionMet.household_id == whose.id,

@@ -1,9 +1,10 @@
 """Days that reach back into cycles that were opened before: what they make owed waits for a second person."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, exists, func, select, update
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, exists, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from cbi import clock
@@ -13,7 +14,8 @@ from cbi.audit.record import record
 from cbi.errors import Forbidden, NotFound
 from cbi.programmes import queries
 from cbi.programmes.household_models import Enrolment
-from cbi.programmes.models import Cycle, Programme
+from cbi.programmes.models import Cycle, Programme, ProgrammeVersion
+from cbi.registry.linkage.staff import refuse_own
 from cbi.registry.models import Household
 
 
@@ -54,7 +56,19 @@ def is_waiting() -> tuple[ColumnElement[bool], ...]:
         later.programme_id == Enrolment.programme_id, later.household_id == Enrolment.household_id,
         later.id > Enrolment.id, later.refusal_id.is_(None),
     )  # fmt: skip
-    return (*_waits(), ~newer)
+    return (*_waits(), ~newer, makes_up_for(Enrolment.programme_id))
+
+
+def makes_up_for(programme_id: SQLColumnExpression[UUID]) -> ColumnElement[bool]:
+    """In SQL, whether a programme makes up for what was missed, as its latest version says.
+
+    Where it does not, nothing hangs on what reaches back; that waits once the programme begins to.
+    """
+    periods = func.jsonb_extract_path_text(ProgrammeVersion.definition, "stipend", "arrears")
+    return exists().where(
+        Programme.id == programme_id, ProgrammeVersion.programme_id == Programme.id,
+        ProgrammeVersion.version == Programme.version, func.coalesce(periods, "0") != "0",
+    )  # fmt: skip
 
 
 def noted_by() -> Select[*tuple[object, ...]]:
@@ -67,12 +81,18 @@ def noted_by() -> Select[*tuple[object, ...]]:
 
 
 def opened_until(session: Session, programme: Programme) -> date | None:
-    """The last day of the cycles that are open, where the programme makes up for what was missed; else None."""
-    definition = queries.definition(session, programme)
-    if definition.stipend is None or not definition.stipend.arrears:
-        return None
+    """The last day of the cycles that are open; None where none is.
+
+    Whether the programme makes up for what was missed is not asked: one that does not may begin to.
+    """
     last = select(func.max(Cycle.ends_on)).where(Cycle.programme_id == programme.id)
     return session.scalar(last)
+
+
+def moment(session: Session, programme: Programme) -> datetime:
+    """Now, and never before a cycle that is open was opened, should the clock have been set back since."""
+    opened = select(func.max(Cycle.opened_at)).where(Cycle.programme_id == programme.id)
+    return max(clock.now(), session.scalar(opened) or clock.now())
 
 
 def listed(session: Session, actor: Actor, programme: str) -> list[Days]:
@@ -91,7 +111,7 @@ def listed(session: Session, actor: Actor, programme: str) -> list[Days]:
 def confirm(session: Session, actor: Actor, enrolment_id: int) -> Enrolment:
     """Confirm days that others noted: what they make owed for earlier cycles goes with the next one.
 
-    Raises UnknownDays, NotPermitted, OwnDays.
+    Raises UnknownDays, NotPermitted, OwnDays, OwnRecord.
     """
     found = session.scalar(
         select(Enrolment)
@@ -105,6 +125,7 @@ def confirm(session: Session, actor: Actor, enrolment_id: int) -> Enrolment:
         )
     programme = session.get_one(Programme, found.programme_id)
     actor.require(Permission.VALUE_ACCEPT, programme.code)
+    refuse_own(session, actor, found.household_id)
     hands = session.scalars(noted_by().select_from(Enrolment).where(Enrolment.id == found.id))
     if actor.id is None or actor.id in set(hands):
         raise OwnDays(

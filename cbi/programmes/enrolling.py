@@ -7,20 +7,20 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Uuid, any_, bindparam, func, insert, select, update
+from sqlalchemy import Uuid, any_, bindparam, insert, select
 from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 from sqlalchemy.orm import Session
 
-from cbi import clock
 from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
 from cbi.audit import reasons
 from cbi.audit.record import record
 from cbi.errors import Conflict
-from cbi.programmes import confirming, following, queries
+from cbi.programmes import confirming, following, queries, resuming
 from cbi.programmes.household_models import Enrolment, Suspension
 from cbi.programmes.models import Programme
 from cbi.registry.households.recording import keep_still
+from cbi.registry.linkage.staff import is_own
 from cbi.registry.models import Household
 from cbi.registry.naming import by_number
 
@@ -89,8 +89,8 @@ def change(
 
     `start`: the first day it takes part; `end`: the last. `suspend`: from that day on it gets nothing; `resume`: from
     that day on it takes part again. Earlier cycles are made up for once a second person has confirmed the days
-    (`confirming`). `was_wrong` says of a resumption that there was no ground for the suspension: what
-    was missed is owed. Raises UnknownProgramme, CannotChange, UnusableReason.
+    (`confirming`), or the resumption (`resuming`). `was_wrong` says of a resumption that there was no ground for the
+    suspension: what was missed is owed. Raises UnknownProgramme, CannotChange, UnusableReason.
     """
     actor.require(Permission.ENROLMENT_CHANGE, programme)
     found = queries.find(session, programme)
@@ -99,9 +99,8 @@ def change(
     keep_still(session)  # nobody parts from who is being suspended
     following.catch_up(session)
     known = by_number(session, [line.number for line in lines])
-    present = on_record(
-        session, found.id, [h.id for h in known.values() if isinstance(h, Household)]
-    )
+    homes = [h.id for h in known.values() if isinstance(h, Household)]
+    present, own = on_record(session, found.id, homes), _own(session, actor, homes)
     problems: list[tuple[str, str]] = []
     seen: set[UUID] = set()
     taken: list[tuple[Line, UUID, Present]] = []
@@ -112,6 +111,8 @@ def change(
             continue
         now = present.get(household.id, Present())
         why = "It stands in the list twice." if household.id in seen else _refusal(act, line, now)
+        if household.id in own:
+            why = "This record may be your own: somebody else must say this of it."
         seen.add(household.id)
         if why:
             problems.append((line.place, why))
@@ -140,6 +141,14 @@ def _refusal(act: Act, line: Line, now: Present) -> str | None:
         case Act.RESUME if now.suspended_on is not None and line.on < now.suspended_on:
             return f"It is suspended since {now.suspended_on}, after that."
     return None
+
+
+def _own(session: Session, actor: Actor, households: Sequence[UUID]) -> set[UUID]:
+    """Those of these households that may be that of whoever acts."""
+    these = Household.id == any_(bindparam(None, list(households), ARRAY(Uuid)))
+    mine = bindparam(None, actor.id, Uuid)
+    found = select(Household.id).where(these, is_own(actor.kind, mine, Household.id))
+    return set(session.scalars(found)) if actor.id is not None else set()
 
 
 def on_record(
@@ -191,7 +200,12 @@ def _write(
     *,
     was_wrong: bool,
 ) -> None:
-    now = clock.now()
+    now = confirming.moment(session, programme)
+    opened = confirming.opened_until(session, programme)
+    held = {
+        household for line, household, present in taken
+        if (present.waits and act is not Act.RESUME) or _reaches_back(act, line.on, present, opened, was_wrong=was_wrong)
+    }  # fmt: skip
     whose = [
         {
             "programme_id": programme.id,
@@ -210,15 +224,19 @@ def _write(
             ],
         )
     elif act is Act.RESUME:
-        _resume(session, actor, taken, was_wrong=was_wrong)
+        ends = [
+            resuming.End(present.suspension, line.on, reasons.plain(line.reason), household in held)
+            for line, household, present in taken
+            if present.suspension
+        ]
+        resuming.end(session, actor, ends, now, was_wrong=was_wrong)
     else:
-        opened = confirming.opened_until(session, programme)
         session.execute(
             insert(Enrolment),
             [
                 {
                     **each,
-                    "needs_second": present.waits or _reaches_back(act, line.on, present, opened),
+                    "needs_second": each["household_id"] in held,
                     "starts_on": line.on if act is Act.START else present.starts_on,
                     "ends_on": line.on if act is Act.END else present.ends_on,
                     "noted_by": actor.id,
@@ -231,42 +249,22 @@ def _write(
         record(
             session, actor, f"enrolment.{act}", "household", household, programme=programme.code,
             on=line.on.isoformat(), **({"was_wrong": was_wrong} if act is Act.RESUME else {}),
+            **({"held": True} if household in held else {}),
         )  # fmt: skip
 
 
-def _reaches_back(act: Act, on: date, present: Present, opened: date | None) -> bool:
-    """Whether a household would be owed for a cycle that is open already, where the programme makes up for those."""
-    if opened is None:
-        return False
-    if act is Act.START:
-        return on <= opened
-    return present.ends_on is not None and present.ends_on < min(on, opened)
-
-
-def _resume(
-    session: Session, actor: Actor, taken: Sequence[tuple[Line, UUID, Present]], *, was_wrong: bool
-) -> None:
-    """End the suspensions that are open still: one that somebody else has ended stays as they ended it."""
-    ids = [present.suspension for _, _, present in taken]
-    lines = (
-        func.unnest(
-            bindparam(None, ids, ARRAY(Uuid)),
-            bindparam(None, [line.on for line, _, _ in taken], ARRAY(Suspension.begins_on.type)),
-            bindparam(
-                None,
-                [reasons.plain(line.reason) for line, _, _ in taken],
-                ARRAY(Suspension.reason.type),
-            ),
-        )
-        .table_valued("id", "on", "reason")
-        .render_derived(name="lines")
-    )
-    session.execute(
-        update(Suspension)
-        .where(Suspension.id == lines.c.id, Suspension.resumes_on.is_(None))
-        .values(
-            resumes_on=lines.c.on, was_wrong=was_wrong, resumed_because=lines.c.reason,
-            resumed_by=actor.id, resumed_at=clock.now(),
-        )
-        .execution_options(synchronize_session=False)
-    )  # fmt: skip
+def _reaches_back(
+    act: Act, on: date, present: Present, opened: date | None, *, was_wrong: bool
+) -> bool:
+    """Whether a household would take part in a cycle that is open already, which could be made up for."""
+    match act:
+        case _ if opened is None:
+            return False
+        case Act.START:
+            return on <= opened
+        case Act.END:
+            return present.ends_on is not None and present.ends_on < min(on, opened)
+        case Act.RESUME:
+            since = present.suspended_on if was_wrong else on
+            return since is not None and since <= opened
+    return False

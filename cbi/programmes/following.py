@@ -4,7 +4,8 @@ A suspension goes with them, too, when they join another household one by one (`
 
 Else a household would be paid again by parting. What follows is written down for the other household as its own, so that
 each is looked at and resumed by itself. The registry knows nothing of programmes, so this looks for changes that nobody
-has followed yet: soon after each, and before anybody is decided about or resumed.
+has followed yet: soon after each, and before anybody is decided about, suspended or resumed. So whatever is on record here
+was so before each change that waits, whatever the clock said.
 """
 
 from datetime import date
@@ -97,11 +98,7 @@ def _enrol(session: Session, change: HouseholdChange, old: UUID, new: UUID) -> N
     latest = (
         select(Enrolment)
         .ext(distinct_on(Enrolment.programme_id))
-        .where(
-            Enrolment.household_id == old,
-            Enrolment.noted_at <= change.recorded_at,
-            Enrolment.refusal_id.is_(None),
-        )
+        .where(Enrolment.household_id == old, Enrolment.refusal_id.is_(None))
         .order_by(Enrolment.programme_id, Enrolment.id.desc())
         .subquery()
     )
@@ -133,6 +130,8 @@ def _suspend(
         "suspended_at": Suspension.suspended_at, "resumes_on": Suspension.resumes_on,
         "was_wrong": Suspension.was_wrong, "resumed_because": Suspension.resumed_because,
         "resumed_by": Suspension.resumed_by, "resumed_at": Suspension.resumed_at,
+        "needs_second": Suspension.needs_second, "confirmed_by": Suspension.confirmed_by,
+        "confirmed_at": Suspension.confirmed_at, "refusal_id": Suspension.refusal_id,
         "carried_from": Suspension.id, "carried_by": literal(change.id),
     }  # fmt: skip
     carried = session.scalars(
@@ -140,7 +139,7 @@ def _suspend(
         .from_select(
             list(row),
             select(*(value.label(name) for name, value in row.items())).where(
-                Suspension.household_id == source, Suspension.suspended_at <= change.recorded_at, lasts, *which,
+                Suspension.household_id == source, lasts, *which,
                 ~exists().where(
                     other.programme_id == Suspension.programme_id, other.household_id == home,
                     other.resumes_on.is_(None),

@@ -10,16 +10,18 @@ from cbi.access.guards import may
 from cbi.access.permissions import Permission
 from cbi.http.requests import OfficeSession
 from cbi.http.routing import Router
-from cbi.programmes import conditions, confirming, enrolling, queries, replaying
+from cbi.programmes import conditions, confirming, enrolling, queries, replaying, resuming
 from cbi.programmes.household_schemas import (
     ChangedOut,
     ChangeEnrolment,
     ConfirmDays,
+    ConfirmResumption,
     DaysOut,
     DecideCondition,
     NoteCondition,
     NotedOut,
     ReplayOut,
+    ResumedOut,
 )
 
 router = Router(tags=["programmes"])
@@ -64,6 +66,30 @@ def confirm_days(
 ) -> ChangedOut:
     actor.require(Permission.VALUE_ACCEPT, code)
     confirming.confirm(session, actor, body.number)
+    return ChangedOut(households=1)
+
+
+@router.get(
+    "/programmes/{code}/resumptions/waiting",
+    summary="Suspensions whose end reaches back into open cycles and waits for a second person",
+)
+def waiting_resumptions(session: OfficeSession, actor: Reader, code: str) -> list[ResumedOut]:
+    return [ResumedOut.of(each) for each in resuming.listed(session, actor, code)]
+
+
+@router.post(
+    "/programmes/{code}/resumptions/confirmations",
+    status_code=201,
+    summary="Confirm how a colleague ended a suspension",
+)
+def confirm_resumption(
+    session: OfficeSession,
+    actor: Annotated[Actor, Depends(may(Permission.VALUE_ACCEPT))],
+    code: str,
+    body: ConfirmResumption,
+) -> ChangedOut:
+    actor.require(Permission.VALUE_ACCEPT, code)
+    resuming.confirm(session, actor, body.id)
     return ChangedOut(households=1)
 
 

@@ -43,10 +43,12 @@ class Enrolment(Refusable, Base):
     confirmed_at: Mapped[datetime | None]
 
 
-class Suspension(Base):
+class Suspension(Refusable, Base):
     """Days on which a household takes no part, from `begins_on` until the day before `resumes_on`.
 
-    One found to be wrong took nothing away: what was missed is owed.
+    One found to be wrong took nothing away: what was missed is owed. A resumption with `needs_second` reaches back into
+    cycles that were opened before it. Those are not made up for until a second person has confirmed it; once refused, it
+    holds for cycles opened since, and its suspension was not wrong.
     """
 
     __tablename__ = "suspensions"
@@ -65,13 +67,18 @@ class Suspension(Base):
             postgresql_where="resumes_on IS NULL",
         ),
         CheckConstraint("num_nulls(carried_from, carried_by) IN (0, 2)", name="carried_whole"),
+        CheckConstraint("resumes_on IS NOT NULL OR NOT needs_second", name="held_resumed"),
+        CheckConstraint("confirmed_by <> resumed_by", name="two_people"),
+        CheckConstraint("(confirmed_by IS NULL) = (confirmed_at IS NULL)", name="confirmed_whole"),
+        never_both("confirmed_by"),
         UniqueConstraint("carried_from", "carried_by", "household_id"),
         {
             "info": may_update(
-                "resumes_on", "was_wrong", "resumed_because", "resumed_by", "resumed_at"
+                "resumes_on", "was_wrong", "resumed_because", "resumed_by", "resumed_at", "needs_second", "confirmed_by",
+                "confirmed_at", "refusal_id",
             )
         },
-    )
+    )  # fmt: skip
 
     id: Mapped[Key]
     programme_id: Mapped[UUID] = mapped_column(ForeignKey("programmes.id"))
@@ -89,6 +96,9 @@ class Suspension(Base):
     """The suspension of another household that it repeats, because people went from one to the other."""
     carried_by: Mapped[UUID | None] = mapped_column(Uuid)
     """The split or merge that brought it here."""
+    needs_second: Mapped[bool] = mapped_column(default=False, server_default=false())
+    confirmed_by: Mapped[UUID | None] = mapped_column(Uuid)
+    confirmed_at: Mapped[datetime | None]
 
 
 class FollowedChange(Base):

@@ -10,6 +10,7 @@ from cbi.programmes.conditions import Noted
 from cbi.programmes.confirming import Days
 from cbi.programmes.enrolling import Act, Line
 from cbi.programmes.replaying import Replay
+from cbi.programmes.resuming import Resumed
 
 Number = Annotated[
     str,
@@ -80,6 +81,36 @@ class ConfirmDays(BaseModel):
     """Which days that wait are right, by their number."""
 
     number: int = Field(ge=1, examples=[17])
+
+
+class ResumedOut(BaseModel):
+    """A suspension that a colleague ended, so that it reaches back into open cycles; it waits for a second person."""
+
+    id: UUID
+    household: str
+    begins_on: date
+    resumes_on: date
+    was_wrong: bool
+    reason: str
+    resumed_by: UUID | None
+    resumed_at: datetime
+
+    @classmethod
+    def of(cls, resumed: Resumed) -> "ResumedOut":
+        row = resumed.suspension
+        assert row.resumes_on is not None
+        assert row.resumed_at is not None
+        return cls(
+            id=row.id, household=resumed.household, begins_on=row.begins_on, resumes_on=row.resumes_on,
+            was_wrong=row.was_wrong is True, reason=row.resumed_because or "", resumed_by=row.resumed_by,
+            resumed_at=row.resumed_at,
+        )  # fmt: skip
+
+
+class ConfirmResumption(BaseModel):
+    """Which suspension was ended rightly, by its id."""
+
+    id: UUID
 
 
 class NoteCondition(BaseModel):

@@ -14,11 +14,13 @@ from cbi.programmes.eligibility import ABSENCES
 from cbi.programmes.lived_through import LIVED_THROUGH
 
 # LEAST and GREATEST pass over NULL: no first day, no last day, not resumed yet. The day of resuming counts again.
+# A resumption that was refused is none for cycles EARLIER than it, and its suspension was not wrong.
 _DAYS = """
     SELECT known.household_id, c.id AS cycle_id, e.starts_on,
         (c.ends_on - c.starts_on + 1)::bigint AS of,
         GREATEST(0, GREATEST(0, LEAST(c.ends_on, e.ends_on) - GREATEST(c.starts_on, e.starts_on) + 1)
-            - coalesce(sum(GREATEST(0, LEAST(c.ends_on, e.ends_on, s.resumes_on - 1)
+            - coalesce(sum(GREATEST(0, LEAST(c.ends_on, e.ends_on,
+                CASE WHEN s.refusal_id IS NULL OR NOT EARLIER THEN s.resumes_on - 1 END)
                 - GREATEST(c.starts_on, e.starts_on, s.begins_on) + 1)) FILTER (WHERE s.id IS NOT NULL), 0))::bigint
             AS days,
         coalesce(bool_or(s.resumes_on IS NULL AND s.begins_on <= c.ends_on), false) AS is_suspended,
@@ -34,7 +36,7 @@ _DAYS = """
         WHERE programme_id = :programme AND refusal_id IS NULL ORDER BY household_id, id DESC) e
         ON e.household_id = known.household_id
     LEFT JOIN suspensions s ON s.programme_id = :programme AND s.household_id = known.household_id
-        AND s.was_wrong IS NOT TRUE AND s.begins_on <= c.ends_on
+        AND (s.was_wrong IS NOT TRUE OR s.refusal_id IS NOT NULL) AND s.begins_on <= c.ends_on
     GROUP BY known.household_id, c.id, c.starts_on, c.ends_on, e.starts_on, e.ends_on, e.waits_since
 """
 
@@ -42,7 +44,7 @@ _NOW = """
     SELECT household_id, days, CASE WHEN is_suspended THEN 'suspended' WHEN days > 0 THEN 'in'
         WHEN is_early THEN 'not_started' WHEN is_late THEN 'ended' ELSE 'suspended' END AS standing
     FROM (DAYS) days
-""".replace("DAYS", _DAYS.replace("WHICH", "id = :cycle"))
+""".replace("DAYS", _DAYS.replace("WHICH", "id = :cycle").replace("EARLIER", "false"))
 
 _MISSED = """
     SELECT household_id, jsonb_agg(jsonb_build_object('period', period, 'version', version, 'given', given,
@@ -59,6 +61,9 @@ _MISSED = """
                 ELSE was.reasons <@ CAST(:absences AS jsonb) OR EXISTS (SELECT 1 FROM appeals a
                     WHERE a.cycle_id = c.id AND a.household_id = d.household_id AND a.outcome = 'changed') END
             AND (d.waits_since IS NULL OR c.opened_at > d.waits_since)
+            AND NOT EXISTS (SELECT 1 FROM suspensions h WHERE h.programme_id = :programme
+                AND h.household_id = d.household_id AND h.needs_second AND h.confirmed_by IS NULL
+                AND h.refusal_id IS NULL AND h.begins_on <= c.ends_on AND c.opened_at <= h.resumed_at)
             AND NOT EXISTS (SELECT 1 FROM arrears_paid a WHERE a.programme_id = :programme
                 AND a.household_id = d.household_id AND a.period = c.period)
             AND NOT EXISTS (SELECT 1 FROM (LIVED_THROUGH) t
@@ -71,9 +76,12 @@ _MISSED = """
     ) periods
     WHERE due > given
     GROUP BY household_id
-""".replace("DAYS", _DAYS.replace("WHICH", "starts_on >= :since AND ends_on < :before")).replace(
-    "LIVED_THROUGH", LIVED_THROUGH
-)
+""".replace(
+    "DAYS",
+    _DAYS.replace("WHICH", "starts_on >= :since AND ends_on < :before").replace(
+        "EARLIER", "(c.opened_at <= s.resumed_at)"
+    ),
+).replace("LIVED_THROUGH", LIVED_THROUGH)
 
 
 def days_taken(programme_id: UUID, cycle_id: UUID) -> Subquery:
@@ -95,8 +103,8 @@ def missed(programme_id: UUID, since: date, before: date, *, by_day: bool) -> Su
     appeal found to be wrong.
 
     Nothing is missed where another reason kept a household out, nor what its people were owed in another household, in
-    that period or for it later; nor of a cycle that was opened before days were noted which a second person has yet to
-    confirm. What was decided before a household split off is the old household's.
+    that period or for it later; nor of a cycle that was opened before days were noted, or a suspension ended, which a
+    second person has yet to confirm. What was decided before a household split off is the old household's.
     """
     return (
         text(_MISSED)

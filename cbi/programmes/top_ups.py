@@ -31,6 +31,7 @@ from cbi.programmes.top_up_owing import (
     entitling,
     rows_digest,
 )
+from cbi.registry.linkage import staff
 from cbi.registry.naming import by_number
 from cbi.registry.text import clean, plain_digits
 
@@ -89,7 +90,7 @@ def propose(
     """
     cycle, programme, definition = begin(session, actor, cycle_id)
     top_up_id = uuid4()
-    rows = _checked(session, cycle, programme, lines)
+    rows = _checked(session, actor, cycle, programme, lines)
     session.execute(insert(TopUpRow), [{"top_up_id": top_up_id, **row} for row in rows])
     return finish(
         session, actor, cycle, programme, definition, top_up_id, "list", reason, reference
@@ -114,19 +115,20 @@ def begin(session: Session, actor: Actor, cycle_id: UUID) -> tuple[Cycle, Progra
 
 
 def _checked(
-    session: Session, cycle: Cycle, programme: Programme, lines: Sequence[Line]
+    session: Session, actor: Actor, cycle: Cycle, programme: Programme, lines: Sequence[Line]
 ) -> list[dict[str, Any]]:
     """The rows of a list, each household once and owed something by the cycle. Raises UnusableTopUp."""
     known = by_number(session, [line.household for line in lines])
-    owed = _owed_before(
-        session, cycle, [each.id for each in known.values() if not isinstance(each, str)]
-    )
+    homes = [each.id for each in known.values() if not isinstance(each, str)]
+    owed, own = _owed_before(session, cycle, homes), staff.own_among(session, actor, homes)
     rows: dict[UUID, dict[str, Any]] = {}
     problems = []
     for line in lines:
         household = known[line.household]
         if isinstance(household, str):
             problems.append((line.place, household))
+        elif household.id in own:
+            problems.append((line.place, f"{line.household} may be your own household."))
         elif household.id in rows:
             problems.append((line.place, f"{line.household} stands there twice."))
         elif line.amount.minor <= 0 or line.amount.currency != programme.currency:
@@ -195,11 +197,12 @@ def _key(reference: str) -> str:
 def accept(session: Session, actor: Actor, top_up_id: UUID, code: str) -> TopUp:
     """Accept a colleague's top-up with a fresh one-time code: from now on it is owed, and a run of its own pays it.
 
-    Raises UnknownTopUp, NotPermitted, WrongCode, OwnTopUp, AlreadyDecided, Outdated, AboveTheCeiling.
+    Raises UnknownTopUp, NotPermitted, WrongCode, OwnTopUp, OwnRecord, AlreadyDecided, Outdated, AboveTheCeiling.
     """
     top_up, cycle, programme = _to_decide(session, actor, top_up_id)
     totp.step_up(session, actor, code)
     _check_other(actor, top_up)
+    _check_not_own(session, actor, top_up)
     # Whatever else counts towards the same ceiling waits until this is owed.
     cycles.settled(session, programme)
     definition = queries.definition(session, programme, cycle.version)
@@ -266,6 +269,15 @@ def _to_decide(
     cycle, programme = queries.cycle(session, top_up.cycle_id)
     actor.require(permission, programme.code)
     return top_up, cycle, programme
+
+
+def _check_not_own(session: Session, actor: Actor, top_up: TopUp) -> None:
+    own = staff.own_households(session, actor)
+    mine = select(TopUpRow).where(TopUpRow.top_up_id == top_up.id, TopUpRow.household_id.in_(own))
+    if own and session.scalar(select(mine.exists())):
+        raise staff.OwnRecord(
+            "Your own household is on this list.", next_step="Somebody else accepts it."
+        )
 
 
 def _check_other(actor: Actor, top_up: TopUp) -> None:

@@ -1,8 +1,7 @@
 """Counts who would move in and out, and what that costs, by head, age, place and band; small numbers stay hidden."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from uuid import UUID
 
 FEWEST = 5
 """Households that a number must count to be shown to everybody (reporting by at least five)."""
@@ -32,17 +31,17 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Household:
-    """One household as it would be: its band (empty: none), whether it moves in (1) or out (-1), and what it gets in minor
-    units before and after.
+    """One household as it would be, or `count` of them that are alike: its band (empty: none), whether it moves
+    in or up (above 0) or out or down (below), and what it gets, or what they all get, in minor units before and after.
     """
 
-    id: UUID
     area: str
     head: Head
     band: str
     moved: int = 0
     before: int = 0
     after: int = 0
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,29 +73,29 @@ Numbers = list[int]
 """Households, moved in, moved out, minor units before, and after."""
 
 
-def tables(households: Sequence[Household], *, by_band: bool, small: bool) -> tuple[Table, ...]:
+_WAYS: Mapping[str, Callable[[Household], str]] = {
+    "sex of the head": lambda each: each.head.sex,
+    "age of the head": lambda each: each.head.age,
+    "area": lambda each: each.area or UNKNOWN,
+    "band": lambda each: each.band or "not assessed",
+}
+
+
+def tables(households: Iterable[Household], *, by_band: bool, small: bool) -> tuple[Table, ...]:
     """The tables of a comparison. `small`: whether numbers of one to four are shown."""
-    ways: list[tuple[str, Callable[[Household], str]]] = [
-        ("sex of the head", lambda each: each.head.sex),
-        ("age of the head", lambda each: each.head.age),
-        ("area", lambda each: each.area or UNKNOWN),
-    ]
-    if by_band:
-        ways.append(("band", lambda each: each.band or "not assessed"))
-    return tuple(_table(by, households, name, small=small) for by, name in ways)
-
-
-def _table(
-    by: str, households: Iterable[Household], name: Callable[[Household], str], *, small: bool
-) -> Table:  # fmt: skip
-    counted: dict[str, Numbers] = {}
+    counted: dict[str, dict[str, Numbers]] = {by: {} for by in _WAYS if by_band or by != "band"}
     total = [0] * 5
     for each in households:
-        numbers = (1, int(each.moved > 0), int(each.moved < 0), each.before, each.after)
-        line = counted.setdefault(name(each), [0] * 5)
-        for place, number in enumerate(numbers):
-            line[place] += number
-            total[place] += number
+        moved = each.count if each.moved > 0 else 0, each.count if each.moved < 0 else 0
+        numbers = each.count, *moved, each.before, each.after
+        lines = [lines.setdefault(_WAYS[by](each), [0] * 5) for by, lines in counted.items()]
+        for line in (total, *lines):
+            for place, number in enumerate(numbers):
+                line[place] += number
+    return tuple(_table(by, lines, total, small=small) for by, lines in counted.items())
+
+
+def _table(by: str, counted: Mapping[str, Numbers], total: Numbers, *, small: bool) -> Table:
     lines = [(key, counted[key]) for key in sorted(counted)]
     hidden = set() if small else _hidden([numbers for _, numbers in lines])
     return Table(

@@ -28,7 +28,8 @@ not_settled_by_words = (
         f" JOIN payments p ON p.id = d.payment_id WHERE d.kind IN ({_OF_AMOUNT}) AND d.settled_at IS NOT NULL"
         f" AND (d.settled_by IS NOT NULL OR d.kind = '{ANOTHER_AMOUNT}')) d WHERE NOT EXISTS (SELECT 1"
         " FROM payment_events e WHERE e.payment_id = d.payment_id AND e.attempt = d.attempt AND e.after = 'paid')"
-        " AND NOT EXISTS (SELECT 1 FROM receivables r WHERE r.payment_id = d.payment_id AND r.attempt = d.attempt)"
+        " AND NOT EXISTS (SELECT 1 FROM receivables r WHERE r.payment_id = d.payment_id AND r.attempt = d.attempt"
+        " AND NOT r.excess)"
         " AND NOT EXISTS (SELECT 1 FROM amount_findings f WHERE f.payment_id = d.payment_id"
         f" AND f.attempt = d.attempt AND f.paid_minor = 0 AND f.reported_at >= d.opened_at AND {_FOUND})",
     ),
@@ -53,7 +54,7 @@ not_settled_by_words = (
         "SELECT f.payment_id, f.attempt FROM amount_findings f WHERE f.confirmed_by IS NOT NULL AND f.paid_minor > 0"
         " AND NOT EXISTS (SELECT 1 FROM payment_events e WHERE e.payment_id = f.payment_id"
         " AND e.attempt = f.attempt AND e.after = 'paid') AND NOT EXISTS (SELECT 1 FROM receivables r"
-        " WHERE r.payment_id = f.payment_id AND r.attempt = f.attempt)",
+        " WHERE r.payment_id = f.payment_id AND r.attempt = f.attempt AND NOT r.excess)",
     ),
 )
 

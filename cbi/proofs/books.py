@@ -101,6 +101,7 @@ in_one_place = (
     *parts.in_parts,
     *suspense.suspended_as_booked,
     *clearing.in_the_air,
+    *clearing.given_back,
     none_of(
         "run {number} should have {waiting} committed, and the books say {committed}",
         "SELECT r.number, r.waiting, coalesce(sum(a.credits_minor - a.debits_minor), 0) AS committed"

@@ -5,7 +5,7 @@ import re
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from cbi.proofs.parts import sent
+from cbi.proofs.parts import listed, sent
 from cbi.proofs.promise import Breaches, none_of
 from cbi.proofs.suspense import STANDS
 from cbi.redemption.collecting import CHILD_UNTIL
@@ -159,7 +159,7 @@ settled_once = (
         " LEFT JOIN fee_charges c ON c.line_id = m.line_id"
         f" WHERE {STANDS} AND (p.id IS NULL"
         " OR abs(l.amount_minor) - coalesce(c.charged_minor, 0) IS DISTINCT FROM m.amount_minor"
-        f" OR (m.kind = 'payment' AND (coalesce(f.paid_minor, {sent('m.attempt')}), p.currency)"
+        f" OR (m.kind = 'payment' AND (coalesce(f.paid_minor, {listed('m.attempt')}), p.currency)"
         " IS DISTINCT FROM (m.amount_minor, l.currency)))",
     ),
     none_of(

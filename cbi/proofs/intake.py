@@ -24,4 +24,17 @@ as_brought = (
         " JOIN imports i ON i.id = r.import_id WHERE e.ending IN ('landed', 'unchanged') AND e.source_id IS NOT NULL"
         " AND NOT EXISTS (SELECT 1 FROM households h WHERE h.source = i.source AND h.source_id = e.source_id)",
     ),
+    none_of(
+        "workbook {number} took {rows} rejected rows, and {seen} are noted as seen; or the audit log says otherwise",
+        "SELECT w.number, w.rows, count(v.id) AS seen FROM row_workbooks w"
+        " LEFT JOIN rejected_row_views v ON v.workbook = w.number AND v.actor_id IS NOT DISTINCT FROM w.taken_by"
+        " GROUP BY w.number HAVING count(v.id) <> w.rows OR NOT EXISTS (SELECT FROM audit_entries a"
+        " WHERE a.act = 'registry.rejected_rows_taken' AND a.subject_id = w.number::text"
+        " AND a.actor_id IS NOT DISTINCT FROM w.taken_by AND a.details ->> 'rows' = w.rows::text)",
+    ),
+    none_of(
+        "workbook {subject_id} of rejected rows left, and nothing is known of it",
+        "SELECT a.subject_id FROM audit_entries a WHERE a.act = 'registry.rejected_rows_taken'"
+        " AND NOT EXISTS (SELECT FROM row_workbooks w WHERE w.number::text = a.subject_id)",
+    ),
 )

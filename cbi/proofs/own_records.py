@@ -43,6 +43,18 @@ no_hand_on_their_own = (
         f" AND w.household_id = {_home('d.recorded_at')})",
     ),
     none_of(
+        "household {household_id}: days that reach back were confirmed by somebody who may belong to it",
+        f"SELECT e.household_id FROM {_MATCHES} JOIN enrolments e ON m.staff_kind = 'user'"
+        f" AND e.confirmed_by = m.staff_id WHERE e.carried_by IS NULL AND {_counted('e.confirmed_at')}"
+        f" AND e.household_id = {_home('e.confirmed_at')}",
+    ),
+    none_of(
+        "household {household_id}: the end of a suspension was confirmed by somebody who may belong to it",
+        f"SELECT s.household_id FROM {_MATCHES} JOIN suspensions s ON m.staff_kind = 'user'"
+        f" AND s.confirmed_by = m.staff_id WHERE s.carried_by IS NULL AND {_counted('s.confirmed_at')}"
+        f" AND s.household_id = {_home('s.confirmed_at')}",
+    ),
+    none_of(
         "pair {pair_id}: somebody who may be one of the two had a say",
         f"SELECT v.pair_id FROM {_MATCHES} JOIN link_verdicts v ON m.staff_kind = 'user' AND v.said_by = m.staff_id"
         " JOIN link_pairs k ON k.id = v.pair_id AND p.id IN (k.first_id, k.second_id)"

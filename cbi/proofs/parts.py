@@ -13,6 +13,16 @@ def sent(attempt: str) -> str:
     )
 
 
+def listed(attempt: str) -> str:
+    """SQL for what a statement lists of an attempt of payment `p`: what it is for; of a part, what the provider had taken
+    for all of it when it accepted it, if it did.
+    """
+    return (
+        "(CASE WHEN p.parts_minor = 0 THEN p.amount_minor ELSE coalesce((SELECT t.amount_minor FROM transfers t"
+        f" WHERE t.source_id = p.id AND t.entry = 'debited' AND t.attempt = {attempt} AND t.leg = 1), {sent(attempt)}) END)"
+    )
+
+
 GIVEN_UP_BEFORE = (
     "(SELECT q.entitlement_id, r.number, lead(r.number) OVER entitled AS next, sum(q.parts_minor) OVER entitled AS parts"
     " FROM payments q JOIN payment_runs r ON r.id = q.run_id WHERE NOT q.live AND q.parts_minor > 0"

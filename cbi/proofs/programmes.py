@@ -54,11 +54,48 @@ owed_once = (
     ),
     none_of(
         "household {household_id}: days that reach back were confirmed by whoever noted them, or not as the audit log says",
-        "SELECT e.household_id FROM enrolments e WHERE e.confirmed_by IS NOT NULL AND e.carried_by IS NULL"
-        " AND (e.confirmed_by = e.noted_by OR NOT EXISTS (SELECT FROM audit_entries a WHERE a.subject_kind = 'household'"
+        "SELECT e.household_id FROM enrolments e WHERE e.confirmed_by IS NOT NULL AND (e.confirmed_by = e.noted_by"
+        " OR NOT EXISTS (SELECT FROM audit_entries a WHERE a.subject_kind = 'household'"
         " AND a.act = 'enrolment.confirmed' AND a.actor_id = e.confirmed_by AND a.subject_id = e.household_id::text"
-        " AND a.details ->> 'enrolment' = e.id::text AND a.details ->> 'starts_on' IS NOT DISTINCT FROM"
-        " coalesce(e.starts_on::text, 'None')))",
+        " AND a.details ->> 'enrolment' = e.id::text AND a.details ->> 'starts_on' = coalesce(e.starts_on::text, 'None')"
+        " AND a.details ->> 'ends_on' = coalesce(e.ends_on::text, 'None'))"
+        # Or they went, as they were, with who split off from the household that they were confirmed for.
+        " AND NOT EXISTS (SELECT FROM enrolments o JOIN changed_households c ON c.household_id = o.household_id"
+        " AND c.change_id = e.carried_by WHERE o.id < e.id AND o.household_id <> e.household_id AND (o.programme_id,"
+        " o.starts_on, o.ends_on, o.noted_by, o.noted_at, o.confirmed_by, o.confirmed_at) IS NOT DISTINCT FROM"
+        " (e.programme_id, e.starts_on, e.ends_on, e.noted_by, e.noted_at, e.confirmed_by, e.confirmed_at)))",
+    ),
+    none_of(
+        "household {household_id}: the end of a suspension was confirmed by whoever ended it, or not as the audit log says",
+        "SELECT s.household_id FROM suspensions s WHERE s.confirmed_by IS NOT NULL AND (s.confirmed_by = s.resumed_by"
+        " OR NOT EXISTS (SELECT FROM audit_entries a WHERE a.subject_kind = 'household'"
+        " AND a.act = 'enrolment.resumption_confirmed' AND a.actor_id = s.confirmed_by"
+        " AND a.subject_id = s.household_id::text AND a.details ->> 'suspension' = s.id::text"
+        " AND a.details ->> 'on' = s.resumes_on::text AND a.details ->> 'was_wrong' = s.was_wrong::text)"
+        # Or it went, as it was, with who parted from the household that it was confirmed for.
+        " AND NOT EXISTS (SELECT FROM suspensions o WHERE o.id = s.carried_from AND (o.resumes_on, o.was_wrong,"
+        " o.resumed_by, o.resumed_at, o.confirmed_by, o.confirmed_at) IS NOT DISTINCT FROM (s.resumes_on, s.was_wrong,"
+        " s.resumed_by, s.resumed_at, s.confirmed_by, s.confirmed_at)))",
+    ),
+    none_of(
+        "household {household_id}: {period} was made up for by the end of a suspension that nobody confirmed",
+        "SELECT a.household_id, a.period FROM arrears_paid a JOIN cycles paid ON paid.id = a.cycle_id"
+        " JOIN cycles c ON c.programme_id = a.programme_id AND c.period = a.period"
+        " JOIN suspensions s ON s.programme_id = a.programme_id AND s.household_id = a.household_id"
+        " WHERE s.needs_second AND s.confirmed_by IS NULL AND s.begins_on <= c.starts_on"
+        " AND c.opened_at <= s.resumed_at AND paid.opened_at > s.resumed_at",
+    ),
+    none_of(
+        "household {subject_id}: what reaches back since {since} takes no second person any more",
+        "SELECT a.subject_id, a.details ->> 'on' AS since FROM audit_entries a"
+        " JOIN programmes p ON p.code = a.details ->> 'programme' WHERE a.subject_kind = 'household'"
+        " AND a.act IN ('enrolment.start', 'enrolment.end', 'enrolment.resume') AND a.details ->> 'held' = 'true'"
+        " AND NOT EXISTS (SELECT FROM suspensions s WHERE a.act = 'enrolment.resume' AND s.needs_second"
+        " AND s.programme_id = p.id AND s.household_id::text = a.subject_id AND s.resumed_by = a.actor_id"
+        " AND s.resumes_on::text = a.details ->> 'on')"
+        " AND NOT EXISTS (SELECT FROM enrolments e WHERE a.act <> 'enrolment.resume' AND e.needs_second"
+        " AND e.programme_id = p.id AND e.household_id::text = a.subject_id AND e.noted_by = a.actor_id"
+        " AND CASE a.act WHEN 'enrolment.start' THEN e.starts_on ELSE e.ends_on END::text = a.details ->> 'on')",
     ),
     none_of(
         "the constraint {name} is missing or not valid",

@@ -12,6 +12,8 @@ _ACCEPTED = {
     "line_findings": "confirmed_by",
     "write_offs": "confirmed_by",
     "withdrawals": "confirmed_by",
+    "enrolments": "confirmed_by",
+    "suspensions": "confirmed_by",
 }
 
 append_only = (

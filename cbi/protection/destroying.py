@@ -105,6 +105,15 @@ _NUMBERS = f"""
 """Their telephones, but for those that others have too: what those wrote is theirs."""
 
 
+_THEIR_ROWS = f"""
+    SELECT r.id FROM rejected_rows r JOIN rejected_row_ends e ON e.rejected_row_id = r.id
+    JOIN imports i ON i.id = r.import_id JOIN households h ON h.source = i.source
+    AND h.source_id IN (r.source_id, e.source_id)
+    WHERE h.id IN (SELECT household_id FROM persons WHERE id IN {_MINE})
+      AND NOT EXISTS (SELECT FROM persons o WHERE o.household_id = h.id AND o.data_key IS NOT NULL)"""
+"""Rows of lists that could not land at first, and ended: what stood in them is on record, or was until now."""
+
+
 def _sweep(session: Session, people: Sequence[UUID], past: Past) -> dict[str, int]:
     """Destroy whatever identifies these people, and what is older; returns how much of each kind, as it is certified."""
     at = {"people": people, "now": clock.now(), "texts": past.texts, "rows": past.rows}
@@ -140,7 +149,8 @@ def _sweep(session: Session, people: Sequence[UUID], past: Past) -> dict[str, in
         "UPDATE persons SET data_key = NULL, name = NULL, born_on = NULL, document = NULL,"
         f" document_index = NULL, factor_kind = NULL, factor = NULL WHERE id IN {_MINE}"
     )
-    for keyed in ("link_keys", "linked_persons"):
+    # Whoever compares them at this moment holds the first: the keys that come of it are there when this goes on.
+    for keyed in ("linked_persons", "link_keys"):
         count(f"DELETE FROM {keyed} WHERE person_id IN {_MINE}")
     old_texts = count(
         "UPDATE inbound_texts SET words = '', sender = '',"
@@ -157,6 +167,9 @@ def _sweep(session: Session, people: Sequence[UUID], past: Past) -> dict[str, in
         "UPDATE rejected_row_ends SET cells = NULL WHERE cells IS NOT NULL AND rejected_row_id IN ("
         " SELECT r.id FROM rejected_rows r JOIN imports i ON i.id = r.import_id WHERE i.imported_at < :rows)"
     )
+    for table, row in (("rejected_rows", "id"), ("rejected_row_ends", "rejected_row_id")):
+        cells = "''" if table == "rejected_rows" else "NULL"
+        count(f"UPDATE {table} SET cells = {cells} WHERE cells <> '' AND {row} IN ({_THEIR_ROWS})")
     # What somebody wrote to be registered goes with their household, or once it was kept as long as texts are.
     referrals = count(
         "UPDATE referrals SET data_key = NULL, words = NULL, phone_index = NULL WHERE data_key IS NOT NULL"

@@ -9,11 +9,21 @@ from sqlalchemy.orm import Session
 from cbi import clock
 from cbi.offices import office_of
 from cbi.payments.signing import waiver_seals
+from cbi.registry.linkage import rules
 
 _CURRENT = (
     "f.decision IS NULL AND NOT EXISTS (SELECT FROM duplicate_flags l WHERE l.kind = f.kind"
     " AND l.value_index = f.value_index AND l.household_count > f.household_count)"
 )
+_ASKED_ABOUT = (
+    "SELECT unnest(ARRAY[first_id, second_id]) FROM link_pairs k WHERE k.state = 'open' AND k.per_mille >= coalesce("
+    "(SELECT ask FROM link_thresholds WHERE decision = 'accepted' ORDER BY decided_at DESC, version DESC LIMIT 1),"
+    f" {rules.ASK}) AND NOT EXISTS (SELECT FROM persons o WHERE o.id IN (k.first_id, k.second_id)"
+    " AND (o.data_key IS NULL OR o.gone = 'same'))"
+)
+"""People in pairs that the office asks about: of a lower score nobody ever decides, nor of whoever was erased or is no
+record of their own any more.
+"""
 _NAMED_BY_REQUESTS = (
     "SELECT named #>> '{}' FROM household_requests q, jsonb_path_query(q.details, '$.**') named"
     " WHERE q.decision IS NULL"
@@ -78,10 +88,8 @@ OBSTACLES: Mapping[str, str] = {
         SELECT g.guardian_id FROM guardianships g JOIN persons c ON c.id = g.child_id
         JOIN households h ON h.id = c.household_id
         WHERE g.ended_on IS NULL AND c.gone IS NULL AND h.status = 'active'""",
-    "they may be the same person as somebody else": """
-        SELECT first_id FROM link_pairs WHERE state = 'open'
-        UNION
-        SELECT second_id FROM link_pairs WHERE state = 'open'""",
+    "they may be the same person as somebody else": f"""
+        {_ASKED_ABOUT} UNION SELECT p.id FROM persons p WHERE p.same_as IN ({_ASKED_ABOUT})""",
     "a telephone or document of theirs is another household's, too": f"""
         SELECT p.id FROM persons p JOIN duplicate_flags f ON f.value_index = p.document_index
         WHERE f.kind = 'same_document' AND {_CURRENT}

@@ -26,13 +26,15 @@ from cbi.payments.models import Attempt, Discrepancy, Payment, PaymentEvent, Pay
 from cbi.payments.outcomes.discrepancies import UNKNOWN_PAYMENT, open_set, settle_set
 from cbi.payments.outcomes.known import HANDED_OVER, expected_minor
 from cbi.payments.states import ON_ITS_WAY, RunState
-from cbi.reconciliation import balances
+from cbi.reconciliation import balances, early_debits
+from cbi.reconciliation.line_candidates import is_claimed
 from cbi.reconciliation.models import STANDS, Match, StatementFile, StatementLine
 from cbi.reconciliation.rules import DiscrepancyKind, once_more
 from cbi.reconciliation.scratch import unexplained
 
 TIME_TO_COLLECT = timedelta(days=14)
-"""How long people have to come for their cash before it is asked why they did not (controls §1.2, "unredeemed D+14")."""
+"""How long people have to come for their cash before it is asked why they did not (controls §1.2, "unredeemed D+14"), and
+a provider that took a payment's money to say what became of it."""
 
 
 def covered_until(session: Session, provider: str) -> datetime | None:
@@ -58,12 +60,16 @@ def _named_by_a_line(
 def open_all(session: Session, provider: str, owner_id: UUID | None) -> int:
     """Open one discrepancy for each attempt that was paid, or sent and not paid, while the statements covered it.
 
-    What waits at a counter is asked about once people have had two weeks to collect it.
+    What waits at a counter is asked about once people have had two weeks to collect it; so is what a provider took when it
+    accepted it, and lists.
     """
     until = covered_until(session, provider)
     if until is None:
         return 0
-    paid = PaymentEvent.at.is_not(None)
+    paid: ColumnElement[bool] = PaymentEvent.at.is_not(None)
+    unlisted: ColumnElement[bool] = Match.line_id.is_(None)
+    if early_debits.runs_of(session, provider):  # it lists what nobody was paid with yet
+        unlisted = or_(unlisted, ~paid)
     missing = or_(
         PaymentEvent.at < until,
         and_(
@@ -110,7 +116,8 @@ def open_all(session: Session, provider: str, owner_id: UUID | None) -> int:
         )
         .where(
             Payment.provider == provider, PaymentRun.state.in_([RunState.RELEASING, RunState.RELEASED]),
-            Match.line_id.is_(None), missing, ~_named_by_a_line(Payment.id, Attempt.number),
+            unlisted, missing, ~_named_by_a_line(Payment.id, Attempt.number),
+            ~is_claimed(Payment.id, Attempt.number, _PAYMENT),
         ),
     )  # fmt: skip
 
@@ -118,7 +125,8 @@ def open_all(session: Session, provider: str, owner_id: UUID | None) -> int:
 def _time_to_be_paid() -> ColumnElement[timedelta]:
     """How long after its sending a payment may take without anybody being asked."""
     at_counter = Payment.mechanism == DeliveryMechanism.CASH_OVER_COUNTER.value
-    return case((at_counter, literal(TIME_TO_COLLECT)), else_=literal(timedelta()))
+    waits = or_(at_counter, Match.line_id.is_not(None))
+    return case((waits, literal(TIME_TO_COLLECT)), else_=literal(timedelta()))
 
 
 def settle(session: Session, provider: str) -> int:
@@ -154,6 +162,7 @@ def _settle_told(session: Session, provider: str) -> int:
 
 
 _ATTEMPT = cast(Discrepancy.details["attempt"].astext, Integer)
+_PAYMENT = literal("payment")
 
 
 def _open(provider: str, kind: DiscrepancyKind) -> ColumnElement[bool]:
@@ -164,6 +173,7 @@ def _open(provider: str, kind: DiscrepancyKind) -> ColumnElement[bool]:
 
 def _settle_listed(session: Session, provider: str) -> int:
     named = _named_by_a_line(Discrepancy.payment_id, _ATTEMPT)
+    found = is_claimed(Discrepancy.payment_id, _ATTEMPT, _PAYMENT)
     return settle_set(
         session,
         select(
@@ -176,6 +186,7 @@ def _settle_listed(session: Session, provider: str) -> int:
                         Match.rule, ".",
                     ),
                 ),
+                (found, "Two people have found which line lists it."),
                 else_="A line names it without settling it, and has a discrepancy of its own.",
             ),
         )
@@ -188,7 +199,7 @@ def _settle_listed(session: Session, provider: str) -> int:
         .outerjoin(StatementLine, StatementLine.id == Match.line_id)
         .outerjoin(StatementFile, StatementFile.id == StatementLine.statement_id)
         .where(
-            _open(provider, DiscrepancyKind.PAID_NOT_SETTLED), or_(Match.line_id.is_not(None), named)
+            _open(provider, DiscrepancyKind.PAID_NOT_SETTLED), or_(Match.line_id.is_not(None), named, found)
         ),
     )  # fmt: skip
 

@@ -7,6 +7,7 @@ from sqlalchemy import BigInteger, Integer, Uuid, exists, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
+from cbi.errors import Conflict
 from cbi.ledger.chart import Entry
 from cbi.ledger.posting import booking, post_payments
 from cbi.payments import clearing
@@ -17,7 +18,16 @@ from cbi.payments.recovery.amounts import StillOpen
 from cbi.payments.recovery.receivable_models import Receivable
 from cbi.payments.runs.runs import find
 from cbi.payments.states import ON_ITS_WAY, PaymentState
+from cbi.reconciliation import early_parts
+from cbi.reconciliation.line_candidates import is_claimed
+from cbi.reconciliation.models import STANDS, Match
 from cbi.reconciliation.scratch import open_lines
+
+
+class TakenAlready(Conflict):
+    """Our books hold the movement, and that nobody was paid with it."""
+
+    code = "line_finding.taken_already"
 
 
 def runs_of(session: Session, provider: str) -> list[UUID]:
@@ -95,6 +105,28 @@ def accept(session: Session, payment: Payment, source: str) -> None:
 
 
 def credited_back(session: Session, payment: Payment, attempt: int) -> bool:
-    """Whether our books hold that the provider gave back what it had taken, and that nobody was paid with it."""
+    """Whether our books hold that the provider gave back what it had taken and nobody was paid with."""
+    if early_parts.rest_came_back(session, payment, attempt):
+        return True
     back = clearing.holds(session, Entry.CREDITED_BACK, payment, attempt)
     return back and not known_paid(session, payment.id, attempt)
+
+
+def check_ended(session: Session, payment: Payment, attempt: int) -> None:
+    """Refuse that a line makes an attempt paid of which our books hold that its money was taken and given back, and a line
+    lists that it was: the line is what was taken then. Raises TakenAlready.
+    """
+    listed = exists().where(
+        Match.payment_id == payment.id, Match.attempt == attempt, Match.kind == "return", STANDS
+    )
+    claimed = is_claimed(literal(payment.id), literal(attempt), literal("return"))
+    unpaid = not known_paid(session, payment.id, attempt)
+    if (
+        unpaid
+        and credited_back(session, payment, attempt)
+        and session.scalar(select(listed | claimed))
+    ):
+        raise TakenAlready(
+            "The provider took this money when it accepted the payment, and has given it back: nobody was paid with it.",
+            next_step="Report the line as that movement of our books: cbi statement report-line --booked",
+        )

@@ -1,5 +1,6 @@
 """Lines that match nothing: what is wrong with each now, and which earlier doubts have been explained."""
 
+from collections.abc import Collection
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, String, Uuid, and_, case, cast, exists, func, literal, select
@@ -15,10 +16,13 @@ from cbi.reconciliation.rules import REVISITED, began, once_more, verdicts
 from cbi.reconciliation.scratch import fill, open_lines, unexplained
 
 
-def judge(session: Session, provider: str) -> int:
-    """Write down, for every open line without a match, what is wrong with it; returns how many there are."""
+def judge(session: Session, provider: str, early: Collection[UUID]) -> int:
+    """Write down, for every open line without a match, what is wrong with it; returns how many there are.
+
+    In the runs `early` the provider debits at acceptance.
+    """
     o, own = open_lines.c, aliased(Match)
-    verdict = case(*((holds, kind.value) for holds, kind in verdicts()))
+    verdict = case(*((holds, kind.value) for holds, kind in verdicts(early)))
     return fill(
         session,
         unexplained,

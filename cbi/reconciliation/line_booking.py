@@ -20,7 +20,7 @@ from cbi.payments.outcomes.discrepancies import (
     open_discrepancy,
     settle_set,
 )
-from cbi.payments.outcomes.known import found_minor, known_paid, known_returned, sent_minor
+from cbi.payments.outcomes.known import known_paid, known_returned, sent_minor
 from cbi.payments.outcomes.suspense_models import SuspendedLine
 from cbi.payments.recovery import amounts, receivables
 from cbi.payments.recovery.amounts import StillOpen
@@ -28,7 +28,7 @@ from cbi.payments.recovery.receivables import note_paid_twice
 from cbi.payments.runs.runs import find
 from cbi.payments.sending import providers
 from cbi.payments.states import ON_ITS_WAY, PaymentState
-from cbi.reconciliation import early_debits
+from cbi.reconciliation import early_debits, early_parts
 from cbi.reconciliation.line_candidates import booked_alike, is_claimed
 from cbi.reconciliation.models import (
     STANDS,
@@ -161,8 +161,9 @@ def _check_attempt(
             "Another line settles this attempt.",
             next_step="If that match is wrong, report it first; else this line is another movement.",
         )
-    taken = _taken(session, payment, sent.number)
+    taken = early_parts.listed(session, payment, sent.number, kind)
     if kind == "payment":
+        early_debits.check_ended(session, payment, sent.number)
         if early_debits.is_open(session, payment, sent.number):
             early_debits.check(payment, whole=minor == taken)
         elif not (known_paid(session, payment.id, sent.number) and taken == minor):
@@ -199,7 +200,8 @@ def _check_more(
             "No other line lists this attempt, so this one is not more of it.",
             next_step="Report the line as the payment itself; if it took another amount, that is found with it.",
         )
-    less = sent_minor(session, payment, sent.number) - _taken(session, payment, sent.number)
+    taken = early_parts.listed(session, payment, sent.number, "payment")
+    less = sent_minor(session, payment, sent.number) - taken
     if stay.effect_minor > 0 or less > 0:
         raise DoesNotFit(
             "This line brought money in, or the attempt took less than was sent, so nothing is owed back.",
@@ -236,10 +238,6 @@ def _kind(stay: SuspendedLine) -> str:
     return "payment" if stay.effect_minor < 0 else "return"
 
 
-def _taken(session: Session, payment: Payment, attempt: int) -> int:
-    return found_minor(session, payment.id, attempt) or sent_minor(session, payment, attempt)
-
-
 def _book_attempt(session: Session, line: StatementLine, found: LineFinding) -> None:
     stay = suspense.stay(session, line.id)
     payment, _ = _locked(session, found)
@@ -252,7 +250,7 @@ def _book_attempt(session: Session, line: StatementLine, found: LineFinding) -> 
     elif _kind(stay) == "payment":
         paid = known_paid(session, payment.id, attempt)
         taken = Money(minor, line.currency)
-        if minor != _taken(session, payment, attempt):
+        if minor != early_parts.listed(session, payment, attempt, "payment"):
             amounts.hold(
                 session, payment, attempt, taken, found.proof, (found.reported_by, found.reported_at), found.confirmed_by,
                 SOURCE,

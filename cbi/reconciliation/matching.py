@@ -1,5 +1,6 @@
 """Comparing a provider's statements with our payments: what agrees is matched, all else is kept as a discrepancy."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -26,20 +27,29 @@ from cbi import clock
 from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
 from cbi.audit.record import record
+from cbi.db import planned_for_sets
 from cbi.fsp.adapter import PaysOverCounter
 from cbi.fsp.keys import idempotency_key
 from cbi.fsp.messages import Outcome, ProviderUpdate
 from cbi.payments.models import Attempt, Discrepancy, Payment
 from cbi.payments.moves import move
 from cbi.payments.outcomes import disputes, suspense
-from cbi.payments.outcomes.known import expected_minor
 from cbi.payments.outcomes.outcomes import apply
 from cbi.payments.outcomes.suspense_models import SuspendedLine
 from cbi.payments.recovery.receivable_models import Receivable
 from cbi.payments.runs.runs import find
 from cbi.payments.sending import providers
 from cbi.payments.states import ON_ITS_WAY, PaymentState, ReceivableState
-from cbi.reconciliation import coverage, early_debits, fees, leftovers, monthly_fees, suspending
+from cbi.reconciliation import (
+    coverage,
+    credits,
+    early_debits,
+    fees,
+    leftovers,
+    monthly_fees,
+    suspending,
+)
+from cbi.reconciliation.early_parts import listed_minor
 from cbi.reconciliation.line_candidates import is_claimed
 from cbi.reconciliation.models import STANDS, Match, StatementFile, StatementLine, UndoneMatch
 from cbi.reconciliation.rules import LADDER, REVISITED, contradicts, reached
@@ -92,14 +102,16 @@ def reconcile(session: Session, actor: Actor, provider: str) -> Reconciled:
         confirmed = _confirm(session, early) + _book_facts(session, provider, early)
     matched = _match(session, early)
     charged = fees.book(session, provider)
-    leftovers.judge(session, provider)
+    leftovers.judge(session, provider, early)
     suspended = suspending.book(session, provider)
     charged += monthly_fees.book(session, provider)
     owner_id = actor.id if actor.kind == "user" else None
     settled = leftovers.settle(session, provider) + coverage.settle(session, provider)
-    opened = leftovers.open_all(session, provider, owner_id) + coverage.open_all(
-        session, provider, owner_id
-    )
+    settled += credits.settle(session, provider)
+    opened = leftovers.open_all(session, provider, owner_id)
+    with planned_for_sets(session):
+        opened += coverage.open_all(session, provider, owner_id)
+    opened += credits.open_all(session, provider, early, owner_id)
     opened += fees.open_all(session, provider, owner_id) if charged else 0
     session.execute(
         update(StatementFile)
@@ -163,7 +175,7 @@ def _named(provider: str, lines: ColumnElement[bool]) -> Select[Any]:
     return query
 
 
-def _settling(condition: ColumnElement[bool]) -> Select[Any]:
+def _settling(condition: ColumnElement[bool], early: Collection[UUID]) -> Select[Any]:
     """The open lines that settle the attempt they name: one for each attempt, whatever order they came in.
 
     Copies of one movement (same attempt, same reference) count as one, and the earliest of them settles; several
@@ -186,7 +198,7 @@ def _settling(condition: ColumnElement[bool]) -> Select[Any]:
         .join(Payment, Payment.id == o.payment_id)
         .where(
             o.kind.in_(["payment", "return"]), ~o.contrary,
-            o.amount_minor == expected_minor(o.attempt),
+            o.amount_minor == listed_minor(o.kind, o.attempt, early),
             o.currency == Payment.currency, ~is_claimed(o.payment_id, o.attempt, o.kind), condition,
         )
         .subquery("fitting")
@@ -215,7 +227,7 @@ def _go_on(session: Session, open_ones: ColumnElement[bool], after: PaymentState
         open_ones,
         Payment.entitlement_id.not_in(disputes.owed_back()),
     )
-    settling = _settling(still_open).subquery()
+    settling = _settling(still_open, ()).subquery()
     groups = session.execute(
         select(settling.c.statement_id, settling.c.run_id, settling.c.provider, settling.c.state)
         .distinct()
@@ -246,7 +258,7 @@ def _book_facts(session: Session, provider: str, early: list[UUID]) -> int:
     )
     known = reached(open_lines.c.kind, early)
     says_so = (open_lines.c.kind == "payment") | owed_back
-    facts = _settling(and_(~known, says_so, Payment.run_id.not_in(early))).subquery()
+    facts = _settling(and_(~known, says_so, Payment.run_id.not_in(early)), early).subquery()
     rows = session.execute(
         select(facts.c.payment_id, facts.c.attempt, facts.c.kind, facts.c.statement_id).order_by(
             facts.c.payment_id, facts.c.attempt, facts.c.kind
@@ -261,7 +273,7 @@ def _book_facts(session: Session, provider: str, early: list[UUID]) -> int:
 
 def _match(session: Session, early: list[UUID]) -> int:
     """Append a match for every line that settles an attempt of which our books say the same."""
-    settling = _settling(reached(open_lines.c.kind, early)).subquery()
+    settling = _settling(reached(open_lines.c.kind, early), early).subquery()
     columns = ("payment_id", "attempt", "kind", "rule", "amount_minor")
     return added(
         session,

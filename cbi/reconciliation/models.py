@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from cbi.audit.refusal_models import Refusable, by_two
+from cbi.audit.refusal_models import Reportable, by_two
 from cbi.db import Base, CurrencyCode, Instant, Key, MinorUnits, may_update
 
 
@@ -152,7 +152,7 @@ class Verdict(StrEnum):
     LATER_STORY = "later_story"
 
 
-class LineFinding(Refusable, Base):
+class LineFinding(Reportable, Base):
     """One person's report of what a line is, with the proof they saw; a finding once another has confirmed it.
 
     A report that was mistaken is refused, or taken back, and another is made. What was found of a line is found once,
@@ -215,10 +215,6 @@ class LineFinding(Refusable, Base):
     """Where a later file tells the line in another way: what says so."""
     proof: Mapped[str]
     """Where the provider's word can be found: a letter, a message, a ticket."""
-    reported_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
-    reported_at: Mapped[Instant]
-    confirmed_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
-    confirmed_at: Mapped[datetime | None]
     taken_back_by: Mapped[UUID | None] = mapped_column(Uuid)
     """The finding by which two people took this one back; None: it stands."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
@@ -286,8 +286,16 @@ def settled_by_run(session: Session, run_ids: Collection[UUID]) -> dict[UUID, tu
     by_the_last = Match.attempt == Payment.attempts
     took_a_part = select(PaymentPart.attempt).where(PaymentPart.payment_id == Payment.id)
     in_parts = and_(Payment.parts_minor > 0, Match.attempt.in_(took_a_part))
+    part = select(PaymentPart.amount_minor).where(
+        PaymentPart.payment_id == Payment.id, PaymentPart.attempt == Match.attempt
+    )
+    # Of a part, the line may list all that the provider had taken when it accepted the payment.
+    handed_over = case(
+        (Payment.parts_minor > 0, func.coalesce(part.scalar_subquery(), Match.amount_minor)),
+        else_=Match.amount_minor,
+    )
     rows = session.execute(
-        select(Payment.run_id, func.count().filter(by_the_last), func.sum(Match.amount_minor))
+        select(Payment.run_id, func.count().filter(by_the_last), func.sum(handed_over))
         .join(Match, and_(Match.payment_id == Payment.id, or_(by_the_last, in_parts)))
         .where(
             Payment.run_id.in_(run_ids), Payment.state == PaymentState.PAID, Match.kind == "payment", STANDS,

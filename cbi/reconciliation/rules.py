@@ -25,19 +25,19 @@ from sqlalchemy import (
     or_,
     select,
 )
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from cbi import clock
 from cbi.ledger.chart import Entry
 from cbi.offices import office_of
 from cbi.payments import clearing
 from cbi.payments.models import Attempt, Discrepancy, Payment, PaymentEvent
-from cbi.payments.outcomes.known import expected_minor
 from cbi.payments.recovery.amount_models import AmountFinding
 from cbi.payments.recovery.receivable_models import Receivable, ReceivableEvent
 from cbi.payments.states import PaymentState, ReceivableState
+from cbi.reconciliation.early_parts import listed_minor, rest_given_back
 from cbi.reconciliation.line_candidates import is_claimed
-from cbi.reconciliation.models import Match, StatementLine
+from cbi.reconciliation.models import Match, StatementLine, UndoneMatch, stands
 from cbi.reconciliation.scratch import open_lines
 
 
@@ -84,7 +84,8 @@ def contradicts(key: ColumnElement[Any], reference: ColumnElement[Any]) -> Colum
 def reached(line_kind: ColumnElement[str], early: Collection[UUID] = ()) -> ColumnElement[bool]:
     """Whether our own books say of the line's attempt what a line of that kind says: paid, or come back.
 
-    In the runs `early`, whose provider debits at acceptance: that it took the money, or gave it back.
+    In the runs `early`, whose provider debits at acceptance: that it took the money, or gave it back, all of it or what
+    was not handed over.
     """
     o, state = open_lines.c, case((line_kind == "payment", "paid"), else_="returned")
     now = and_(
@@ -104,7 +105,9 @@ def reached(line_kind: ColumnElement[str], early: Collection[UUID] = ()) -> Colu
             and_(line_kind == "payment", PaymentEvent.after == PaymentState.PARTLY_PAID.value),
         ),
     )
-    twice = exists().where(Receivable.payment_id == o.payment_id, Receivable.attempt == o.attempt)
+    twice = exists().where(
+        Receivable.payment_id == o.payment_id, Receivable.attempt == o.attempt, ~Receivable.excess
+    )
     came_back = exists().where(
         Receivable.payment_id == o.payment_id,
         ~Receivable.excess,
@@ -129,8 +132,21 @@ def reached(line_kind: ColumnElement[str], early: Collection[UUID] = ()) -> Colu
         PaymentEvent.after == PaymentState.PAID.value,
     )  # fmt: skip
     # What came back of an attempt that was paid after all may be either of two movements.
-    taken = case((line_kind == "payment", debited), else_=credited & ~was_paid & ~twice)
+    # Nor is it that credit while the line of the debit stands in suspense: the two take each other back.
+    torn = exists().where(
+        UndoneMatch.payment_id == o.payment_id, UndoneMatch.attempt == o.attempt, UndoneMatch.kind == "payment"
+    ) & ~(_is_matched("payment") | is_claimed(o.payment_id, o.attempt, literal("payment")))  # fmt: skip
+    gave_back = (credited | rest_given_back(o.payment_id, o.attempt)) & ~torn
+    taken = case((line_kind == "payment", debited), else_=gave_back & ~was_paid & ~twice)
     return paid | case((Payment.run_id.in_(early), taken), else_=False)
+
+
+def _is_matched(kind: str) -> ColumnElement[bool]:
+    """Whether a line of this kind settles the attempt that an open line names."""
+    o, other = open_lines.c, aliased(Match)
+    return exists().where(
+        other.payment_id == o.payment_id, other.attempt == o.attempt, other.kind == kind, stands(other)
+    )  # fmt: skip
 
 
 class DiscrepancyKind(StrEnum):
@@ -155,6 +171,7 @@ class DiscrepancyKind(StrEnum):
     FINDING_MISTAKEN = "finding_mistaken"
     PAID_NOT_SETTLED = "paid_not_settled"
     NOT_COLLECTED = "not_collected"
+    CREDIT_NOT_LISTED = "credit_not_listed"
 
 
 _K = DiscrepancyKind
@@ -185,14 +202,19 @@ MEANS: dict[DiscrepancyKind, str] = {
     _K.MATCH_UNDONE: "Two people found that the line is not about the payment that it was matched with.",
     _K.FINDING_MISTAKEN: "Two people took back what two people had found of the line.",
     _K.PAID_NOT_SETTLED: "Our books say that it was paid; the provider's statements do not list it.",
+    _K.CREDIT_NOT_LISTED: (
+        "The provider took the money when it accepted the payment; nobody was paid with it, and no statement lists it as"
+        " given back."
+    ),
     _K.NOT_COLLECTED: "It was sent on or before the last day of the statements, and is not paid yet.",
 }
 
 
-def verdicts() -> list[tuple[ColumnElement[bool], DiscrepancyKind]]:
+def verdicts(early: Collection[UUID] = ()) -> list[tuple[ColumnElement[bool], DiscrepancyKind]]:
     """What is wrong with an open line that stays unmatched: the first that holds, and one always does.
 
-    Reads the open line, its payment, and the match that settled the same attempt (the latter two may be absent).
+    Reads the open line, its payment, and the match that settled the same attempt (the latter two may be absent). In the
+    runs `early` the provider debits at acceptance.
     """
     o = open_lines.c
     return [
@@ -206,14 +228,14 @@ def verdicts() -> list[tuple[ColumnElement[bool], DiscrepancyKind]]:
             Match.line_id.is_not(None) | is_claimed(o.payment_id, o.attempt, o.kind),
             _K.DUPLICATE_LINE,
         ),
-        (o.amount_minor != expected_minor(o.attempt), _K.AMOUNT_DIFFERS),
-        (_rivalled(), _K.AMBIGUOUS_LINE),
+        (o.amount_minor != listed_minor(o.kind, o.attempt, early), _K.AMOUNT_DIFFERS),
+        (_rivalled(early), _K.AMBIGUOUS_LINE),
         (o.kind == "return", _K.RETURN_LINE),
         (o.kind == "payment", _K.SETTLED_NOT_PAID),
     ]
 
 
-def _rivalled() -> ColumnElement[bool]:
+def _rivalled(early: Collection[UUID]) -> ColumnElement[bool]:
     """Whether another movement, too, fits the attempt that the line names.
 
     Looks along the lines that stay unmatched: if one of the rivals had settled the attempt, the others were duplicates.
@@ -223,7 +245,7 @@ def _rivalled() -> ColumnElement[bool]:
         (
             and_(
                 ~o.contrary,
-                o.amount_minor == expected_minor(o.attempt),
+                o.amount_minor == listed_minor(o.kind, o.attempt, early),
                 o.currency == Payment.currency,
             ),
             func.coalesce(o.provider_reference, ""),

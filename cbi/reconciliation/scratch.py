@@ -9,7 +9,6 @@ from sqlalchemy import (
     Date,
     Insert,
     Integer,
-    MetaData,
     Select,
     Table,
     Text,
@@ -19,14 +18,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-_metadata = MetaData()
+from cbi.scratch import empty, scratch
 
-
-def _scratch(name: str, *columns: Column[object]) -> Table:
-    return Table(name, _metadata, *columns, prefixes=["TEMPORARY"], postgresql_on_commit="DROP")
-
-
-incoming_lines = _scratch(
+incoming_lines = scratch(
     "incoming_lines",
     Column("id", Uuid),
     Column("number", Integer),
@@ -41,7 +35,7 @@ incoming_lines = _scratch(
 )
 """The lines of the statement that is being taken in."""
 
-open_lines = _scratch(
+open_lines = scratch(
     "open_lines",
     Column("id", Uuid),
     Column("statement_id", Uuid),
@@ -62,7 +56,7 @@ open_lines = _scratch(
 `fee_minor` is the fee that was taken out of the line's amount, where the provider settles net.
 """
 
-fee_lines = _scratch(
+fee_lines = scratch(
     "fee_lines",
     Column("id", Uuid),
     Column("payment_id", Uuid),
@@ -81,7 +75,7 @@ fee_lines = _scratch(
 `net`: the fee is inside its payment's line.
 """
 
-unexplained = _scratch(
+unexplained = scratch(
     "unexplained",
     Column("id", Uuid, index=True),
     Column("line_kind", Text),
@@ -90,13 +84,6 @@ unexplained = _scratch(
     Column("discrepancy", Text),
 )
 """The open lines that stay unmatched, with the kind of discrepancy that each is now."""
-
-
-def empty(session: Session, table: Table) -> None:
-    """Make the table, or make it empty when this transaction has used it before."""
-    connection = session.connection()
-    table.drop(connection, checkfirst=True)
-    table.create(connection, checkfirst=False)
 
 
 def fill(session: Session, table: Table, *queries: Select[*tuple[Any, ...]]) -> int:

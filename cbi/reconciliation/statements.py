@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import PurePath
-from typing import Any, cast
+from typing import Any
 from uuid import UUID, uuid4
 
-from psycopg import Connection
 from sqlalchemy import ColumnElement, String, Uuid, func, literal, null, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -32,7 +31,8 @@ from cbi.payments.sending import providers
 from cbi.reconciliation import balances
 from cbi.reconciliation.models import StatementFile, StatementLine
 from cbi.reconciliation.rules import DiscrepancyKind, began
-from cbi.reconciliation.scratch import added, empty, incoming_lines
+from cbi.reconciliation.scratch import added, incoming_lines
+from cbi.scratch import copied, empty
 
 LONGEST_FILENAME = 200
 STORY = ("kind", "amount_minor", "currency", "value_date", "idempotency_key", "provider_reference")
@@ -182,15 +182,8 @@ def _paid_out(statement: Statement) -> Money:
 def _copy(session: Session, statement_id: UUID, statement: Statement) -> None:
     """Send the lines to the database in one COPY."""
     empty(session, incoming_lines)
-    columns = ", ".join(incoming_lines.columns.keys())
-    # Only psycopg's own connection can COPY; SQLAlchemy hands it out from inside its pool.
-    driver = cast(Connection, session.connection().connection.driver_connection)
-    with (
-        driver.cursor() as cursor,
-        cursor.copy(f"COPY incoming_lines ({columns}) FROM STDIN") as copy,
-    ):
-        for row in _rows(statement_id, statement):
-            copy.write_row(row)
+    columns = incoming_lines.columns.keys()
+    copied(session, incoming_lines.name, columns, _rows(statement_id, statement))
 
 
 def _rows(statement_id: UUID, statement: Statement) -> Iterator[tuple[object, ...]]:

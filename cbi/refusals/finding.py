@@ -16,8 +16,8 @@ from cbi.payments.outcomes.suspense_models import Withdrawal
 from cbi.payments.recovery.amount_models import AmountFinding
 from cbi.payments.recovery.receivable_models import Receivable, WriteOff
 from cbi.payments.signing.signing_models import ApprovalPolicy, Delegation
-from cbi.programmes import confirming
-from cbi.programmes.household_models import Enrolment
+from cbi.programmes import confirming, resuming
+from cbi.programmes.household_models import Enrolment, Suspension
 from cbi.programmes.models import Programme
 from cbi.programmes.work_models import WorkSheet, WorkSignature, WorkVersion
 from cbi.reconciliation import line_findings
@@ -200,6 +200,14 @@ def days(session: Session, key: str) -> Waiting | None:
         return None
     programme = session.get_one(Programme, row.programme_id).code
     return Waiting(row, programme, row.noted_by, row.noted_at, row.reason)
+
+
+def resumption(session: Session, key: str) -> Waiting | None:
+    row = _one(session, select(Suspension).where(Suspension.id == _id(key), *resuming.is_waiting()))
+    if row is None or row.resumed_by is None:
+        return None
+    programme = session.get_one(Programme, row.programme_id).code
+    return Waiting(row, programme, row.resumed_by, row.resumed_at, row.resumed_because)
 
 
 def rate(session: Session, key: str) -> Waiting | None:

@@ -108,6 +108,7 @@ KINDS: Mapping[str, Refusable] = {
     "month-reopening": Refusable(_P.BOOKS_CLOSE, finding.reopening, _end_reopening),
     "work-sheet": Refusable(_P.WORK_SIGN, finding.work, _end_work),
     "days": Refusable(_P.VALUE_ACCEPT, finding.days, _CONFIRMED),
+    "resumption": Refusable(_P.VALUE_ACCEPT, finding.resumption, _CONFIRMED),
     "exchange-rate": Refusable(_P.FX_CONFIRM, finding.rate, _end_rate),
     "deal": Refusable(_P.FX_CONFIRM, finding.deal, _end_deal),
     "delegation": Refusable(_P.POLICY_CHANGE, finding.delegation, _end_delegation),

@@ -17,6 +17,7 @@ from cbi.errors import Invalid
 from cbi.offices import office_of
 from cbi.registry import carried
 from cbi.registry.intake import checks
+from cbi.registry.linkage import staff
 from cbi.registry.models import USUAL_SCORECARD, Band, Household
 from cbi.registry.scorecards import versions
 from cbi.registry.text import clean, folded
@@ -57,9 +58,10 @@ def note(
     """Write down which band an assessment put a household into.
 
     `scorecard` may name its version: `vulnerability/2`. `on` is the day of the assessment. Raises UnusableBand,
-    UnusableReason.
+    UnusableReason, OwnRecord.
     """
     actor.require(Permission.REGISTRY_IMPORT)
+    staff.refuse_own(session, actor, household.id)
     try:
         word = checks.band(clean(band))
         name, version = checks.scorecard(clean(scorecard))

@@ -16,6 +16,7 @@ from cbi.audit.record import record
 from cbi.errors import Invalid
 from cbi.registry import carried
 from cbi.registry.intake import checks
+from cbi.registry.linkage import staff
 from cbi.registry.models import Household, Need
 from cbi.registry.text import clean, folded
 
@@ -54,9 +55,10 @@ def note(
 ) -> None:
     """Write down that so many members of a household have a need, as known since that day; 0: nobody any more.
 
-    Raises UnusableNeed, UnusableReason.
+    Raises UnusableNeed, UnusableReason, OwnRecord.
     """
     actor.require(Permission.REGISTRY_IMPORT)
+    staff.refuse_own(session, actor, household.id)
     try:
         word = checks.need(clean(word))
     except checks.Unusable as problem:

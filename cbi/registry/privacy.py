@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from sqlalchemy import Uuid, any_, bindparam, select
+from sqlalchemy import Uuid, any_, bindparam, func, select
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.orm import Session
 
@@ -14,15 +14,19 @@ from cbi.audit.record import record
 from cbi.messaging.choices import Level
 from cbi.registry.consent.models import Scope
 from cbi.registry.consent.standing import said_no
-from cbi.registry.models import PaymentAccount, Person, PrivacyChoice
+from cbi.registry.models import Gone, PaymentAccount, Person, PrivacyChoice
 from cbi.registry.personal import UnknownPerson
 
 
 def choose(session: Session, actor: Actor, person_id: UUID, level: Level) -> None:
     """Note how much texts may tell a person from now on, also those that wait. Raises NotPermitted, UnknownPerson."""
     actor.require(Permission.PRIVACY_CHOOSE)
-    if session.scalar(select(Person.id).where(Person.id == person_id)) is None:
-        raise UnknownPerson("There is no such person.", next_step="Check the household's record.")
+    one = select(Person.id).where(Person.id == person_id, Person.gone.is_distinct_from(Gone.SAME))
+    if session.scalar(one) is None:
+        raise UnknownPerson(
+            "There is no such person, or another record of theirs is the one that counts.",
+            next_step="Check the household's record.",
+        )
     chosen = {"level": level, "chosen_at": clock.now(), "noted_by": actor.id}
     session.execute(
         insert(PrivacyChoice)
@@ -35,15 +39,19 @@ def choose(session: Session, actor: Actor, person_id: UUID, level: Level) -> Non
 def levels(session: Session, account_ids: Sequence[UUID]) -> Mapping[UUID, Level]:
     """The levels of the people whom payment accounts belong to; those who were never asked are left out.
 
-    Whoever said no to texts gets none, whatever they chose before.
+    Whoever said no to texts gets none, whatever they chose before; who was on record twice has said it by either number.
     """
     these = PaymentAccount.id == any_(bindparam(None, list(account_ids), ARRAY(Uuid)))
+    whose = func.coalesce(Person.same_as, Person.id)
     rows = session.execute(
         select(PaymentAccount.id, PrivacyChoice.level)
-        .join(PrivacyChoice, PrivacyChoice.person_id == PaymentAccount.person_id)
+        .join(Person, Person.id == PaymentAccount.person_id)
+        .join(PrivacyChoice, PrivacyChoice.person_id == whose)
         .where(these)
     )
     silent = session.scalars(
-        select(PaymentAccount.id).where(these, said_no(PaymentAccount.person_id, Scope.TEXTS))
+        select(PaymentAccount.id)
+        .join(Person, Person.id == PaymentAccount.person_id)
+        .where(these, said_no(whose, Scope.TEXTS))
     )
     return dict(rows.all()) | dict.fromkeys(silent, Level.NO_SMS)

@@ -111,6 +111,22 @@ def recipients(session: Session, household_ids: Sequence[UUID]) -> Mapping[UUID,
     return shown
 
 
+def who_stays(session: Session, person_ids: Sequence[UUID]) -> Mapping[UUID, UUID]:
+    """Under which record each of these counts: whoever was found to be on record twice, under the one that stays."""
+    of, stays = aliased(Person), aliased(Person)
+    known = select(of.id.label("of_id"), of.id, of.same_as).where(
+        of.id == any_(bindparam(None, list(person_ids), ARRAY(Uuid)))
+    )
+    steps = known.cte(recursive=True)
+    further = select(steps.c.of_id, stays.id, stays.same_as).join(
+        stays, stays.id == steps.c.same_as
+    )
+    every = steps.union(further)
+    return dict(
+        session.execute(select(every.c.of_id, every.c.id).where(every.c.same_as.is_(None))).all()
+    )
+
+
 def _initials(name: str) -> str:
     return " ".join(f"{word[0]}." for word in name.split())
 

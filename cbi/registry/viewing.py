@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import any_, bindparam, func, insert, literal, select
@@ -22,10 +23,13 @@ from cbi.access.permissions import Permission
 from cbi.errors import Invalid
 from cbi.registry import naming, personal
 from cbi.registry.disclosing.models import Disclosure
+from cbi.registry.import_models import Import, RejectedRow
+from cbi.registry.intake.models import RowEnd, RowView
 from cbi.registry.linkage import staff
-from cbi.registry.models import Person
+from cbi.registry.models import Household, Person
 from cbi.registry.purposes import Purpose
 from cbi.registry.view_models import PersonView
+from cbi.scope import seeing_all
 
 
 class Field(StrEnum):
@@ -191,28 +195,56 @@ def seen(
         .order_by(PersonView.seen_at.desc(), PersonView.id.desc())
         .limit(limit)
     ).all()
-    roles = _roles(session, {view.actor_id for view, _, _ in rows if view.actor_id})
-    found: dict[tuple[datetime, UUID | None, Purpose, UUID | None], Seen] = {}
-    for (
-        view,
-        who,
-        told_to,
-    ) in rows:  # a household that was opened at once is one look, not one for each member
+    listed = _of_their_rows(session, household, limit)
+    looked = {view.actor_id for view, *_ in rows} | {row.actor_id for row in listed}
+    roles = _roles(session, {each for each in looked if each})
+
+    def by(kind: str, who: UUID | None) -> tuple[str, ...]:
+        return roles.get(who, (kind,)) if who else (kind,)
+
+    found: dict[tuple[datetime, UUID | None, Purpose, UUID | int | None], Seen] = {}
+    # A household that was opened at once is one look, not one for each member.
+    for view, who, told_to in rows:
         found.setdefault(
             (view.seen_at, view.actor_id, view.purpose, view.export_id),
             Seen(
-                view.seen_at,
-                who if names else None,
-                roles.get(view.actor_id, (view.actor_kind,))
-                if view.actor_id
-                else (view.actor_kind,),
-                tuple(view.fields),
-                view.purpose,
-                view.export_id is not None,
-                told_to,
+                view.seen_at, who if names else None, by(view.actor_kind, view.actor_id), tuple(view.fields), view.purpose,
+                view.export_id is not None, told_to,
             ),
-        )
-    return list(found.values())
+        )  # fmt: skip
+    for row in listed:
+        found.setdefault(
+            (row.seen_at, row.actor_id, row.purpose, row.workbook),
+            Seen(
+                row.seen_at, row.full_name if names else None, by(row.actor_kind, row.actor_id), tuple(Field),
+                row.purpose, row.workbook is not None,
+            ),
+        )  # fmt: skip
+    return sorted(found.values(), key=lambda each: each.seen_at, reverse=True)[:limit]
+
+
+def _of_their_rows(session: Session, household: Household, limit: int) -> Sequence[Any]:
+    """Who looked at rows of lists that were to be this household, before it could be registered, or beside it."""
+    by_number = select(RejectedRow.id).where(RejectedRow.source_id == household.source_id)
+    put_right = select(RowEnd.rejected_row_id).where(RowEnd.source_id == household.source_id)
+    columns = (
+        RowView.seen_at,
+        RowView.actor_kind,
+        RowView.actor_id,
+        RowView.purpose,
+        RowView.workbook,
+    )
+    wanted = (
+        select(*columns, User.full_name)
+        .join(RejectedRow, RejectedRow.id == RowView.rejected_row_id)
+        .join(Import, Import.id == RejectedRow.import_id)
+        .outerjoin(User, (User.id == RowView.actor_id) & (RowView.actor_kind == "user"))
+        .where(Import.source == household.source, RejectedRow.id.in_(by_number.union(put_right)))
+        .order_by(RowView.seen_at.desc(), RowView.id.desc())
+        .limit(limit)
+    )
+    with seeing_all(session):  # whoever brought the list may work in another area
+        return session.execute(wanted).all()
 
 
 def _roles(session: Session, users: Collection[UUID]) -> dict[UUID, tuple[str, ...]]:

@@ -3,6 +3,7 @@
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
 
 import typer
 
@@ -118,7 +119,7 @@ def resume(
     ] = False,
     office: Office = None, user: User = None, json: Json = False,
 ) -> None:  # fmt: skip
-    """Let suspended households take part again from a day on.
+    """Let suspended households take part again from a day on; for cycles that are open already a colleague confirms it.
 
     Example: cbi programme resume winter-2026 H-0042 --on 2026-04-01 --reason "was at home" --wrongly
     """
@@ -161,6 +162,45 @@ def confirm_days(number: int, office: Office = None, user: User = None) -> None:
 
     working(office, user, lambda session, actor: confirming.confirm(session, actor, number))
     say(f"Confirmed: days {number}.")
+
+
+@programmes.command("resumptions")
+def resumptions(
+    programme: str, office: Office = None, user: User = None, json: Json = False
+) -> None:
+    """Suspensions whose end reaches back into cycles that were opened before, and waits for a second person.
+
+    Example: cbi programme resumptions winter-2026
+    """
+    from cbi.programmes import resuming
+    from cbi.terminal.output import as_json, table
+
+    rows = [
+        (
+            str(each.suspension.id), each.household, str(each.suspension.begins_on), str(each.suspension.resumes_on),
+            "yes" if each.suspension.was_wrong else "no", each.suspension.resumed_because or "",
+        )
+        for each in working(office, user, lambda session, actor: resuming.listed(session, actor, programme))
+    ]  # fmt: skip
+    names = ("id", "household", "begins_on", "resumes_on", "wrongly", "reason")
+    if json:
+        as_json([dict(zip(names, row, strict=True)) for row in rows])
+    else:
+        headings = ("Id", "Household", "Suspended from", "Takes part from", "Wrongly", "Reason")
+        table("Resumptions that wait for a second person", headings, rows)
+
+
+@programmes.command("confirm-resumption")
+def confirm_resumption(suspension: UUID, office: Office = None, user: User = None) -> None:
+    """Confirm how a colleague ended a suspension: the next cycle makes up for what was missed. Else: cbi refuse resumption
+
+    Example: cbi programme confirm-resumption 01990f6e-7c1d-7d6b-a7c2-0c9d2f1b6a55
+    """
+    from cbi.programmes import resuming
+    from cbi.terminal.output import say
+
+    working(office, user, lambda session, actor: resuming.confirm(session, actor, suspension))
+    say(f"Confirmed: resumption {suspension}.")
 
 
 @conditions.command("note")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from cbi.access.actor import Actor
+    from cbi.protection.exporting.row_workbooks import Taken
     from cbi.registry.intake.rejected import OpenedRow
 
 __all__ = ["registry"]
@@ -116,7 +117,7 @@ def list_rejected(
     copy: Annotated[
         Path | None,
         typer.Option(
-            help="Write the rows with what stands in them as a workbook, to be corrected and imported."
+            help="Write the rows with what stands in them as an encrypted workbook, to be corrected and imported."
         ),
     ] = None,
     row: Annotated[int | None, typer.Option(help="Show what stands in this row.")] = None,
@@ -132,11 +133,11 @@ def list_rejected(
 ) -> None:
     """Rows that did not land, and why. What stands in them is opened only for one row or a copy, and that is noted.
 
-    Example: cbi registry rejected --import 5f… --copy to-correct.xlsx
+    Example: cbi registry rejected --import 5f… --copy to-correct.zip
     """
-    from cbi.offices import office_of
+    from cbi.protection.exporting import row_workbooks
     from cbi.registry.import_models import RejectedRow
-    from cbi.registry.intake import endings, rejected, reports
+    from cbi.registry.intake import rejected
     from cbi.registry.intake.checks import Reason
     from cbi.registry.intake.wording import told
     from cbi.registry.purposes import Purpose
@@ -147,8 +148,8 @@ def list_rejected(
         if why is None:
             raise typer.BadParameter(f"a purpose is one of {', '.join(Purpose)}")
 
-    def rows(session: "Session", actor: "Actor", most: int | None = SHOWN) -> list[RejectedRow]:
-        found = rejected.waiting_rows(actor, import_id).order_by(RejectedRow.id).limit(most)
+    def rows(session: "Session", actor: "Actor") -> list[RejectedRow]:
+        found = rejected.waiting_rows(actor, import_id).order_by(RejectedRow.id).limit(SHOWN)
         return list(session.scalars(found))
 
     if row is not None:
@@ -161,17 +162,17 @@ def list_rejected(
         return
     if copy is not None:
 
-        def write(session: "Session", actor: "Actor") -> int:
-            ids = [each.id for each in rows(session, actor, None)]
-            keys = office_of(session).keys
-            opened = rejected.opened(session, actor, ids, Purpose(purpose))
-            reports.write_rejected(
-                opened, lambda each: endings.token_of(keys, each), copy, language=language
+        def take(session: "Session", actor: "Actor") -> "Taken":
+            return row_workbooks.take(
+                session, actor, import_id, purpose=Purpose(purpose), language=language
             )
-            return len(ids)
 
-        count = working(office, user, write)
-        say(f"{count:,} rows are in {copy}. Correct them, then: cbi registry import {copy}")
+        taken = working(office, user, take)
+        copy.write_bytes(taken.content)
+        say(
+            f"{taken.rows:,} rows are in {copy}, encrypted. Its passphrase: cbi registry rows-passphrase {taken.number}"
+        )
+        say(f"Correct them, and hand them in, encrypted or not: cbi registry import {copy}")
         return
     found = working(office, user, rows)
     if json:
@@ -196,6 +197,26 @@ def list_rejected(
             for said in [[told(Reason.of(kept), language) for kept in each.reasons]]
         ],
     )  # fmt: skip
+
+
+@registry.command("rows-passphrase")
+def rows_passphrase(
+    number: Annotated[int, typer.Argument(help="The workbook, as the name of its file says.")],
+    office: Office = None,
+    user: User = None,
+) -> None:
+    """The passphrase of rejected rows that you took: told, and never sent with the file.
+
+    Example: cbi registry rows-passphrase 17
+    """
+    from cbi.protection.exporting import row_workbooks
+    from cbi.terminal.output import say
+
+    say(
+        working(
+            office, user, lambda session, actor: row_workbooks.passphrase(session, actor, number)
+        )
+    )
 
 
 @registry.command("fix")

@@ -17,7 +17,7 @@ def refuse(
         str,
         typer.Argument(
             help="write-off, amount, unpaid, statement-line, withdrawal, tariff, approval-policy, month-close,"
-            " month-reopening, work-sheet, days, exchange-rate, deal, delegation or link-thresholds."
+            " month-reopening, work-sheet, days, resumption, exchange-rate, deal, delegation or link-thresholds."
         ),
     ],
     key: Annotated[

@@ -51,6 +51,7 @@ def import_list(
     Example: cbi registry import list.xlsx --dry-run --report list-checked.xlsx
     """
     from cbi.offices import office_of
+    from cbi.protection.exporting import row_workbooks
     from cbi.registry.intake import importing, reports, waiting
     from cbi.registry.intake.mapping import TEMPLATE
     from cbi.registry.intake.mapping_files import load_mapping
@@ -66,13 +67,20 @@ def import_list(
         questions = read_form(form)
         usual = working(office, user, lambda session, _: office_of(session).languages[0])
         rules = with_form(rules, questions, usual)
+    content = working(
+        office, user, lambda session, actor: row_workbooks.unsealed(session, actor, file)
+    )
+    if report and content is not file:
+        raise typer.BadParameter(
+            "Hand an encrypted workbook in without --report: what is still wrong waits as before."
+        )
     if background:
         if dry_run or report:
             raise typer.BadParameter("--background goes neither with --dry-run nor with --report")
         import_id = working(
             office, user,
             lambda session, actor: waiting.store(
-                session, actor, file, filename=file.name, mapping=rules
+                session, actor, content, filename=file.name, mapping=rules
             ),
         )  # fmt: skip
         as_json({"import_id": import_id}) if json else say(
@@ -90,7 +98,7 @@ def import_list(
 
         def work(session: "Session", actor: "Actor") -> "ImportResult":
             return importing.import_file(
-                session, actor, file, filename=file.name, mapping=rules, dry_run=dry_run, progress=bar.advance
+                session, actor, content, filename=file.name, mapping=rules, dry_run=dry_run, progress=bar.advance
             )  # fmt: skip
 
         try:

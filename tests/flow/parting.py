@@ -8,11 +8,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cbi import clock
+from cbi.programmes import resuming
 from cbi.programmes.cycles import open_cycle
 from cbi.programmes.enrolling import Act, Line
 from cbi.programmes.enrolling import change as enrol
 from cbi.registry.households.models import ChangedHousehold
-from tests.household_factory import change
+from tests.household_factory import CONFIRMER, change
 from tests.kinds_factory import number_of, owed
 from tests.programme_factory import OFFICER
 
@@ -49,6 +50,8 @@ class Telling:
         line = Line("line 1", number_of(self.session, home), on, "as was found")
         with clock.frozen(self._next()):
             assert enrol(self.session, OFFICER, CODE, act, [line], was_wrong=was_wrong) == 1
+            for each in resuming.listed(self.session, CONFIRMER, CODE):
+                resuming.confirm(self.session, CONFIRMER, each.suspension.id)
 
     def opened(self, period: str) -> UUID:
         with clock.frozen(self._next()):

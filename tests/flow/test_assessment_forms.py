@@ -11,13 +11,16 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from cbi import clock
-from cbi.registry import bands
+from cbi.access.actor import Actor
+from cbi.registry import bands, needs
+from cbi.registry.linkage import staff
+from cbi.registry.linkage.staff import OwnRecord
 from cbi.registry.models import Household, Person
 from cbi.registry.scorecards import assessing, forms
 from cbi.registry.scorecards.definition import Form
 from cbi.registry.scorecards.forms import TakenIn
 from cbi.registry.scorecards.models import Assessment
-from tests.factories import Colleague
+from tests.factories import EVERYTHING, Colleague
 from tests.scorecard_factory import CARD, NEEDY, fill, in_use, made, officer
 
 FULL: dict[str, str | int | None] = {
@@ -81,6 +84,23 @@ def test_the_same_form_again_changes_nothing_and_the_rest_is_taken(session: Sess
     changed = forms.take_in(session, who.actor, fill(form, {1: FULL | {"Days hungry": 1}}))
     assert (changed.taken, codes(changed)) == (0, {2: ["taken"]})
     assert session.scalar(select(func.count()).select_from(Assessment)) == 3
+
+
+def test_nobody_brings_in_how_their_own_household_answered(session: Session) -> None:
+    in_use(session)
+    who, people = officer(session), made(session, 2)
+    assert who.actor.id is not None
+    form = written(session, who, people)
+    head = session.scalars(select(Person.id).where(Person.household_id == people[0].id)).first()
+    assert head is not None
+    staff.keep(session, [(staff.Colleague("user", who.actor.id, ""), head)])
+    result = forms.take_in(session, who.actor, fill(form, {1: FULL, 2: FULL}))
+    assert (result.taken, codes(result)) == (1, {2: ["own_record"]})
+    mine = Actor("user", who.actor.id, "me", EVERYTHING.grants)
+    for note in (needs.note, bands.note):
+        with pytest.raises(OwnRecord):
+            note(session, mine, people[0], "severe")
+        note(session, mine, people[1], "severe")
 
 
 def test_a_trial_changes_nothing(session: Session) -> None:

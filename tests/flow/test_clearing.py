@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -21,6 +22,7 @@ from cbi.payments.states import ON_ITS_WAY, PaymentState
 from cbi.proofs.clearing import in_the_air
 from cbi.proofs.verify import PROMISES
 from cbi.reconciliation.models import Verdict
+from tests.factories import office_day
 from tests.flow.sending import STORIES, PointAt, payments, told
 from tests.flow.suspended import Told, refused
 from tests.flow.tampering import intruding
@@ -272,6 +274,47 @@ def test_what_was_given_back_and_taken_again_is_found_as_it_was_booked(told_line
     lines.found("three", V.BOOKED, transfer_id=lines.transfer("late_committed"))
     assert lines.books(*ACCOUNTS) == [-AMOUNT, 0, AMOUNT, 0]
     assert breaches(session_of(lines)) == []
+
+
+def test_what_was_given_back_pays_nobody_though_the_line_that_took_it_has_no_name(
+    told_lines: Told,
+) -> None:
+    lines, tried = told_lines, told_lines.tried
+    tried.sent(ACCEPTED)
+    tried.answers(FAILED)
+    lines.lists({"id": "one", "minor": -AMOUNT, "reference": "OURS-9"}, back(lines, "two"))
+    assert refused(lambda: lines.is_attempt("one")) == "line_finding.taken_already"
+    lines.found("one", V.BOOKED, transfer_id=lines.transfer("debited"))
+    assert tried.state is S.FAILED
+    assert lines.books(*ACCOUNTS) == [0, 0, 0, 0]
+    assert breaches(session_of(lines)) == []
+
+
+def test_what_was_taken_and_is_not_paid_two_weeks_later_is_asked_about(told_lines: Told) -> None:
+    lines, tried = told_lines, told_lines.tried
+    tried.sent(ACCEPTED)
+    lines.lists({**out(lines, "one"), "date": f"{office_day() + timedelta(days=12)}"})
+    assert in_question(lines) == []
+    later = f"{office_day() + timedelta(days=15)}"
+    lines.lists({"id": "two", "minor": -1, "reference": "OURS-9", "date": later})
+    assert in_question(lines) == ["not_collected", "unknown_line"]
+    assert not lines.compare().changed
+    tried.answers(PAID)
+    lines.compare()
+    assert in_question(lines) == ["unknown_line"]
+
+
+def test_what_two_people_found_on_a_statement_is_missed_on_none(told_lines: Told) -> None:
+    lines, tried = told_lines, told_lines.tried
+    tried.sent(ACCEPTED)
+    tried.says(PAID)
+    later = f"{office_day() + timedelta(days=3)}"
+    lines.lists({"id": "one", "minor": -AMOUNT, "reference": "OURS-9", "date": later})
+    assert in_question(lines) == ["paid_not_settled", "unknown_line"]
+    lines.found("one", V.BOOKED, transfer_id=lines.transfer("debited"))
+    assert lines.compare().settled == 1
+    assert in_question(lines) == []
+    assert not lines.compare().changed
 
 
 def test_verify_names_whoever_hides_what_is_in_the_air(lines: Told, own_database: URL) -> None:

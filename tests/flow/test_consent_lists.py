@@ -8,9 +8,10 @@ from uuid import UUID
 
 import pytest
 from openpyxl import load_workbook
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from cbi import scope
 from cbi.access.actor import NotPermitted
 from cbi.access.permissions import Role
 from cbi.audit.models import AuditEntry
@@ -20,10 +21,14 @@ from cbi.registry.consent.list_reading import Whole
 from cbi.registry.consent.lists import TakenIn
 from cbi.registry.consent.models import Answer, Consent, How, Scope
 from cbi.registry.consent.recording import Word
+from cbi.registry.households import merging
+from cbi.registry.households.queries import number_of
 from cbi.registry.intake.mapping import MissingColumns
 from cbi.registry.models import Household, Person
 from tests import consenting
 from tests.factories import EVERYTHING, colleague, households, office_day
+from tests.household_factory import ASKER, CONFIRMER, change, family
+from tests.places import take_in
 
 HEADER = "Registration number,Purposes,Answer,Date,How,Notice,Language"
 
@@ -170,3 +175,65 @@ def test_a_list_needs_its_columns_and_somebody_who_may_record(
     treasurer = colleague(session, Role.TREASURER).actor
     with pytest.raises(NotPermitted):
         lists.take_in(session, treasurer, io.BytesIO(b"x"))
+
+
+def test_a_row_may_name_a_member_by_number(session: Session, numbers: list[str]) -> None:
+    home, people = family(session, "Omar", "Lina 7")
+    number, other, day = session.get_one(Household, home).source_id, numbers[0], days(3)
+    head, omar = (number_of(people[who]) for who in ("head", "Omar"))
+
+    def told(*rows: str) -> TakenIn:
+        lines = [f"Registration number,Membre,Purposes,Answer\n{rows[0]}", *rows[1:]]
+        content = io.BytesIO("\n".join(lines).encode())
+        whole = Whole(how="signed", notice="registration", language="ar", on=day)
+        return lists.take_in(session, EVERYTHING, content, filename="paper.csv", whole=whole)
+
+    first = told(
+        f"{number},{omar},research,yes", f"{number},,research,no", f"{number},{head.upper()},texts,yes",
+        f"{other},{omar},texts,yes", f"{number},{omar[-5:]},texts,yes", f"{number},{head},research,yes",
+    )  # fmt: skip
+    assert codes(first) == [(5, "consent_member"), (6, "consent_member"), (7, "consent_twice")]
+    said = standing.latest(session, people.values())
+    assert {who: {scope: row.answer for scope, row in said[each].items()} for who, each in people.items()} == {
+        "head": {Scope.RESEARCH: Answer.REFUSED, Scope.TEXTS: Answer.GIVEN}, "Omar": {Scope.RESEARCH: Answer.GIVEN},
+        "Lina": {},
+    }  # fmt: skip
+    assert told(f"{number},{omar},research,yes").unchanged == 1
+    change(session, "died", home, person=people["Omar"])
+    assert codes(told(f"{number},{omar},texts,no")) == [(2, "consent_member")]
+
+
+def test_a_field_office_brings_in_no_consents_of_another_s_district(
+    session: Session, numbers: list[str]
+) -> None:
+    ours, theirs, nobody_s = numbers
+    take_in(session)
+    for number, area in ((ours, "DZ3101"), (theirs, "DZ1601")):
+        session.execute(update(Household).where(Household.source_id == number).values(area=area))
+    scope.look_only_at(session, "dz", ("DZ31",))
+    rows = (f"{number},texts,no,{days(2)},signed,registration/1,ar" for number in numbers)
+    result = brought(session, *rows)
+    assert codes(result) == [(3, "household_unknown"), (4, "household_unknown")]
+    (told,) = {each.message for note in result.rows[:1] for each in note.reasons}
+    assert told == f"No household has the number {theirs!r}.", "as of a number that was never given"
+    with scope.seeing_all(session):
+        assert words(session, ours) == {Scope.TEXTS: Answer.REFUSED}
+        assert words(session, theirs) == words(session, nobody_s) == {}
+
+
+def test_a_no_that_came_with_a_merge_counts_no_more_than_the_merge(
+    session: Session, numbers: list[str]
+) -> None:
+    ours, theirs = (collector(session, number) for number in numbers[:2])
+    consenting.says(session, theirs, Answer.REFUSED, Scope.TEXTS, on=days(9))
+    homes = [session.get_one(Person, each).household_id for each in (ours, theirs)]
+    merge = merging.merge(
+        session, CONFIRMER, *homes, reason="registered twice", same={theirs: ours}, asked_by=ASKER.id
+    )  # fmt: skip
+    assert words(session, numbers[0]) == {Scope.TEXTS: Answer.REFUSED}
+    merging.undo_merge(session, CONFIRMER, merge, reason="they are two", asked_by=ASKER.id)
+    for day in (days(9), days(5)):
+        undo = session.begin_nested()
+        assert brought(session, f"{numbers[0]},texts,no,{day},signed,registration/1,ar").taken == 1
+        assert words(session, numbers[0]) == {Scope.TEXTS: Answer.REFUSED}
+        undo.rollback()

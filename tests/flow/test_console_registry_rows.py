@@ -1,16 +1,18 @@
 """Rejected rows on pages: seen with their reasons, mended one by one, given up, taken back as a workbook and handed in."""
 
 import io
+import re
 
 import pytest
 from openpyxl import load_workbook
 from sqlalchemy import URL, select
 
-from cbi import offices
+from cbi import clock, offices
 from cbi.access import totp
 from cbi.access.permissions import Role
 from cbi.app import create_app
 from cbi.audit.models import AuditEntry
+from cbi.protection.exporting import envelope
 from cbi.registry.models import Household
 from tests.flow.browsing import Browsing
 from tests.flow.people import make_user, token_for
@@ -64,7 +66,16 @@ def test_a_row_is_mended_where_it_stands_and_another_comes_back_in_a_workbook(
         assert session.scalars(said).one().details["fields"] == ["Household size", "Phone"]
 
     where = f"{PATH}/of/{second.import_id}"
-    book = load_workbook(io.BytesIO(officer.get(f"{where}/rows.xlsx").content))
+    officer.get(f"{PATH}?import_id={second.import_id}")
+    file = officer.ask("POST", f"{where}/rows.zip", data=officer.filled(f"{where}/rows.zip"))
+    assert b"Huda" not in file.content
+    officer.get(f"{PATH}?import_id={second.import_id}")
+    telling = f"{PATH}/workbooks/1/passphrase"
+    page = officer.ask("POST", telling, data=officer.filled(telling))
+    (words,) = re.findall(r"data-words>([\d.]+)<", page.text)
+    name, content = envelope.opened(file.content, words)
+    assert name == "rows-1.xlsx"
+    book = load_workbook(io.BytesIO(content))
     sheet = book.worksheets[0]
     headings = {str(cell.value): cell.column or 0 for cell in sheet[1]}
     sheet.cell(2, headings["Household size"]).value = "4"
@@ -73,7 +84,8 @@ def test_a_row_is_mended_where_it_stands_and_another_comes_back_in_a_workbook(
     officer.get(f"{PATH}?import_id={second.import_id}")
     form = officer.filled(where)
     form.pop("file")
-    files = {"file": ("back.xlsx", target.getvalue(), "application/x")}
+    sealed = envelope.closed(name, target.getvalue(), words, clock.now())
+    files = {"file": ("back.zip", sealed, "application/x")}
     answer = officer.ask("POST", where, data=form, files=files)
     officer.get(answer.headers["location"])
     assert "Taken in: 1" in officer.words

@@ -14,8 +14,8 @@ from cbi.access.actor import Actor, NotPermitted
 from cbi.access.permissions import STAFF_ROLES, Role, RolesNotAllowed, check_roles
 from cbi.access.totp import WrongCode
 from cbi.protection.exporting import asking, fetching
-from cbi.protection.exporting.asking import BeyondDisclosure
 from cbi.protection.exporting.models import ExportPerson
+from cbi.protection.exporting.outside import BeyondDisclosure
 from cbi.registry import viewing
 from cbi.registry.consent import recording
 from cbi.registry.consent.models import Answer, How, Scope
@@ -29,6 +29,7 @@ from cbi.registry.disclosing.disclosing import (
     UnusableDisclosure,
 )
 from cbi.registry.disclosing.models import Disclosure, DisclosureDecision, Form
+from cbi.registry.models import Household
 from cbi.registry.view_models import PersonView
 from tests.exporting import placed, wish
 from tests.factories import EVERYTHING, Colleague, colleague, office_day
@@ -240,3 +241,24 @@ def test_the_register_holds_every_disclosure_that_was_ever_proposed(
         ]  # fmt: skip
     with pytest.raises(NotPermitted):
         disclosing.listed(session, colleague(session, Role.TREASURER).actor)
+
+
+def test_many_short_lists_tell_no_more_than_one_long_one(
+    session: Session, proposer: Colleague, legal: Colleague
+) -> None:
+    first = placed(session, 4)
+    allowed = approved(session, proposer, legal)
+    made = asking.ask(session, proposer.actor, outside(allowed.number))
+    again = asking.ask(session, proposer.actor, outside(allowed.number))
+    assert again.people == 4, "the same people once more are no more people"
+    fetching.fetch(session, proposer.actor, made.number)
+    for home in session.scalars(select(Household).where(Household.source_id.in_(first))):
+        home.area = "Algiers"
+    placed(session, 2)
+    with pytest.raises(
+        BeyondDisclosure, match="Other lists under it tell about 4, and this one about 2"
+    ):
+        asking.ask(session, proposer.actor, outside(allowed.number))
+    asking.revoke(session, proposer.actor, again.number, "Not needed any more")
+    with pytest.raises(BeyondDisclosure):
+        asking.ask(session, proposer.actor, outside(allowed.number))

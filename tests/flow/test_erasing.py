@@ -3,9 +3,10 @@
 import io
 from datetime import timedelta
 from pathlib import Path
+from threading import Thread
 
 import pytest
-from sqlalchemy import Engine, select, text
+from sqlalchemy import URL, Engine, select, text
 from sqlalchemy.orm import Session
 
 from cbi import clock, health, offices, wrapping
@@ -20,6 +21,8 @@ from cbi.protection.erasing import NobodyErasable, NothingToErase, OwnErasure, U
 from cbi.protection.models import Erasure
 from cbi.registry import personal, viewing
 from cbi.registry.intake import correcting, importing, rejected
+from cbi.registry.linkage import finding
+from cbi.registry.linkage.models import LinkKey
 from cbi.registry.models import Household, PaymentAccount, Person
 from cbi.registry.referrals import deciding, receiving
 from cbi.registry.referrals.receiving import Asked
@@ -178,6 +181,13 @@ def test_cells_of_rejected_rows_go_in_their_time_and_so_does_how_they_were_corre
         " (SELECT count(*) FROM rejected_row_ends WHERE cells IS NOT NULL)"
     )
     assert session.execute(kept).one() == (1, 1)
+    undo = session.begin_nested()
+    session.execute(text("UPDATE households SET status = 'closed' WHERE source_id = 'R-1'"))
+    made = erasing.ask(session, asker.actor, ["R-1"], WHY)
+    erasing.confirm(session, confirmer.actor, made.number, confirmer.code())
+    assert session.execute(kept).one() == (0, 0), "what somebody erased had said stands in no row"
+    undo.rollback()
+    session.expire_all()
     with clock.frozen(clock.now() + timedelta(days=91)):
         made = retention.ask_for_what_is_due(session, asker.actor, "Kept as long as it may be.")
         erasing.confirm(session, confirmer.actor, made.number, confirmer.code())
@@ -341,3 +351,33 @@ def test_rotation_that_was_interrupted_goes_on(monkeypatch: pytest.MonkeyPatch) 
         assert len(personal.names(session, [people_of(session, n)[0].id for n in numbers])) == 5
     assert rotating.rewrap() == 1
     assert [each.keys for each in rotating.in_use()] == [5, 0, 0][: len(rotating.in_use())]
+
+
+def test_whoever_is_being_compared_when_they_are_erased_leaves_no_keys_behind(
+    database: URL,
+) -> None:
+    with offices.transaction("dz") as session:
+        closed(session, [2])
+        finding.catch_up(session)
+        asker, confirmer = (
+            colleague(session, role)
+            for role in (Role.REGISTRATION_OFFICER, Role.PROTECTION_OFFICER)
+        )
+        (number,) = session.scalars(select(Household.source_id))
+        made = erasing.ask(session, asker.actor, [number], WHY).number
+    done: list[Erasure] = []
+
+    def erase() -> None:
+        with offices.transaction("dz") as session:
+            done.append(erasing.confirm(session, confirmer.actor, made, confirmer.code()))
+
+    eraser = Thread(target=erase)
+    with offices.transaction("dz") as session:
+        finding.compare_again(session)  # its keys are written, and nobody sees them yet
+        eraser.start()
+        eraser.join(0.4)
+        assert eraser.is_alive(), "it waits for who compares"
+    eraser.join(10)
+    assert done
+    with offices.transaction("dz") as session:
+        assert session.scalars(select(LinkKey.person_id)).all() == []

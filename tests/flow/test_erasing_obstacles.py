@@ -103,7 +103,7 @@ OPEN: Mapping[str, Rows] = {
         ("guardianships", {"guardian_id": who.person, "child_id": who.payment}),
     ],
     "the same person as somebody else": lambda who: [
-        ("link_pairs", {"first_id": UUID(int=0), "second_id": who.person, "state": "open"}),
+        ("link_pairs", {"first_id": UUID(int=0), "second_id": who.person, "state": "open", "per_mille": 950}),
     ],
     "a telephone or document of theirs": lambda who: [
         ("duplicate_flags", {"kind": "same_document", "value_index": who.document, "household_count": 2}),
@@ -180,6 +180,39 @@ def test_whatever_is_open_about_somebody_keeps_their_data(
         )
         assert found
         assert why in found
+        session.rollback()
+
+
+@pytest.mark.parametrize(
+    ("per_mille", "other", "stands"),
+    [
+        (400, {}, True),
+        (399, {}, False),
+        (900, {"data_key": None}, False),
+        (900, {"data_key": b"k", "gone": "same"}, False),
+    ],
+)
+def test_a_pair_that_nobody_ever_decides_keeps_nobody_s_data(
+    someone: tuple[Engine, Someone, UUID], per_mille: int, other: dict[str, Any], *, stands: bool
+) -> None:
+    owner, who, erasure = someone
+    pair = {
+        "first_id": UUID(int=0),
+        "second_id": who.person,
+        "state": "open",
+        "per_mille": per_mille,
+    }
+    persons = {"id": UUID(int=0), "household_id": who.other} | other
+    with Session(owner) as session:
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+        session.execute(text("ALTER TABLE persons DROP CONSTRAINT ck_persons_same_as"))
+        for table, values in (("link_pairs", pair), *((("persons", persons),) if other else ())):
+            session.execute(insert(Base.metadata.tables[table]), [whole(table, values)])
+        obstacles.note(session, erasure)
+        found = session.scalar(
+            text("SELECT obstacle FROM erasure_persons WHERE erasure_id = :e"), {"e": erasure}
+        )
+        assert (found is not None) is stands
         session.rollback()
 
 

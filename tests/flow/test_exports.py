@@ -28,7 +28,7 @@ from cbi.protection.exporting.choosing import NobodyChosen, Whom
 from cbi.protection.exporting.fetching import NotToBeFetched, NotYours, PassphraseShown
 from cbi.protection.exporting.models import ExportDecision, ExportFetch
 from cbi.registry import viewing
-from cbi.registry.models import Household
+from cbi.registry.models import Gone, Household, Person
 from cbi.registry.view_models import PersonView
 from cbi.settings import settings
 from tests.exporting import NAMED, clear, placed, wish
@@ -207,6 +207,18 @@ def test_who_has_moved_away_since_is_not_in_the_list_of_the_place(
     session.flush()
     rows = clear(session, made, fetching.fetch(session, asker.actor, made.number).content)[2:]
     assert {row[0] for row in rows} == set(numbers[1:])
+
+
+def test_who_is_no_member_any_more_is_not_in_the_list(session: Session, asker: Colleague) -> None:
+    numbers = placed(session, 2)
+    made = asking.ask(session, asker.actor, wish())
+    gone = select(Person).join(Household, Household.id == Person.household_id)
+    person = session.scalars(
+        gone.where(Household.source_id == numbers[0], Person.is_recipient)
+    ).one()
+    person.gone, person.is_recipient, person.is_head = Gone.LEFT, False, False
+    session.flush()
+    assert fetching.fetch(session, asker.actor, made.number).people == 1
 
 
 def test_what_is_refused_revoked_or_over_is_not_fetched(

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from cbi import clock
 from cbi.payments.models import Payment
 from cbi.payments.runs import runs
+from cbi.programmes import resuming
 from cbi.programmes.applying import apply
 from cbi.programmes.cycles import OpenedCycle, open_cycle
 from cbi.programmes.enrolling import Act, Line
@@ -245,6 +246,8 @@ def test_what_was_made_up_for_before_a_split_is_not_owed_again_after_it(session:
     said(Act.SUSPEND, home, date(2026, 1, 1))
     assert amounts(session, opened(session, "2026-01")) == {}
     said(Act.RESUME, home, date(2026, 2, 1), was_wrong=True)
+    (waits,) = resuming.listed(session, CONFIRMER, "winter-2026")
+    resuming.confirm(session, CONFIRMER, waits.suspension.id)
     second = opened(session, "2026-02")
     assert owed(session, second.id)[home, "arrears"][0] == "5000.00"
     new = split_off(session, 2.5, home, people["Omar"], people["Lina"])

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from sqlalchemy import select, update
@@ -121,6 +121,47 @@ def test_a_suspended_household_does_not_escape_by_joining_another_one_by_one(
     assert following.catch_up(session) == 0
     checks = itertools.chain.from_iterable(check(session) for check in proofs.followed_people)
     assert list(checks) == []
+
+
+def test_a_suspension_follows_through_a_household_on_the_way_and_not_who_was_looked_at_there(
+    session: Session, telling: Telling
+) -> None:
+    home, people = family(session, "Omar", "Lina 7", "Nour 5")
+    apply(session, OFFICER, kind_file(PER_MEMBER))
+    on_the_way, theirs = family(session, "Sami", "Rim 9", "Ali 8")
+    last, _ = family(session, "Zaki", "Hind 4", "Idir 2")
+    other, _ = family(session, "Warda", "Dalia 3", "Amir 6")
+    telling.enrol(Act.SUSPEND, home, date(2026, 1, 1))
+    telling.change("joined", other, person=theirs["Sami"])
+    telling.change("joined", on_the_way, person=people["Omar"])
+    telling.change("joined", last, person=people["Omar"])
+    assert set(telling.amounts("2026-04")) == {on_the_way, last, other}
+    telling.change("joined", on_the_way, person=people["Lina"])
+    telling.change("joined", last, person=people["Lina"])  # half of the family by now
+    assert set(telling.amounts("2026-05")) == {on_the_way, other}
+    telling.change("joined", on_the_way, person=people["head"])
+    assert set(telling.amounts("2026-06")) == {other}
+    telling.enrol(Act.RESUME, on_the_way, date(2026, 7, 1))
+    telling.change("joined", other, person=people["head"])
+    assert set(telling.amounts("2026-07")) == {on_the_way, other}, "looked at on the way"
+
+
+def test_a_suspension_and_a_last_day_follow_though_the_clock_was_set_back(
+    session: Session, telling: Telling
+) -> None:
+    home, people = family(session, "Omar", "Lina 7", "Nour 5")
+    ended, gone = family(session, "Sami", "Rim 9")
+    other, _ = family(session, "Zaki", "Hind 4", "Idir 2")
+    apply(session, OFFICER, kind_file(PER_MEMBER))
+    telling.enrol(Act.SUSPEND, home, date(2026, 1, 1))
+    telling.enrol(Act.END, ended, date(2026, 2, 1))
+    telling.at -= timedelta(hours=1)
+    telling.change("joined", other, person=people["head"])
+    parted = telling.split(ended, gone["Sami"])
+    telling.at += timedelta(hours=2)
+    made = reasons(session, telling.opened("2026-04"))
+    assert made[other] == ["suspended"]
+    assert made[parted] == made[ended] != []
 
 
 def test_whose_part_has_ended_does_not_begin_anew_by_parting(

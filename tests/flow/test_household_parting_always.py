@@ -2,11 +2,13 @@
 
 from collections import Counter
 from datetime import UTC, date, datetime
+from fractions import Fraction
+from itertools import accumulate
 from uuid import UUID
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from cbi import clock
@@ -23,6 +25,8 @@ from tests.kinds_factory import kind_file
 from tests.programme_factory import OFFICER
 
 HOMES, SHARE, CARED, CEILING = 2, 1000_00, 500_00, 5000_00
+_HARMONIC = list(accumulate((Fraction(1, k) for k in range(1, 20)), initial=Fraction()))
+"""1 + 1/2 + … + 1/n: what one person can have as shares of a ceiling by living with n people, all told, one by one."""
 STEPS = ("split", "merge", "undo", "suspend", "resume", "resume wrong", "month", "month")
 
 
@@ -62,6 +66,7 @@ def _live(  # noqa: C901 - a life is a list of cases
     care = f'{{per_member: "1000", arrears: 3, top_ups: [{top_up}]}}'
     apply(session, OFFICER, kind_file(care, extra=extra))
     lived: Counter[UUID] = Counter()
+    had_of: dict[UUID, Fraction] = dict.fromkeys(people, Fraction())
     for kind, pick in [*steps, ("month", 0)]:
         active = _homes(session, people)
         home = sorted(active)[pick % len(active)]
@@ -87,17 +92,18 @@ def _live(  # noqa: C901 - a life is a list of cases
             continue  # what does not fit is refused, and changes nothing
         if kind == "month" and month < 11:
             month += 1
-            before, homes = lived.copy(), _homes(session, people)
+            homes = _homes(session, people)
             cycle = telling.opened(f"2026-{month:02}")
-            for entitlement in session.scalars(
-                select(Entitlement).where(Entitlement.cycle_id == cycle)
-            ):
-                here = homes[entitlement.household_id]
+            of_cycle = select(Entitlement.household_id, func.sum(Entitlement.amount_minor)).where(
+                Entitlement.cycle_id == cycle
+            )
+            for owed_to, minor in session.execute(of_cycle.group_by(Entitlement.household_id)):
+                here = homes[owed_to]
+                had = -(-sum(lived[person] for person in here) // len(here))
                 for person in here:
-                    lived[person] += entitlement.amount_minor
-                if with_ceiling and entitlement.component != "arrears":
-                    had = -(-sum(before[person] for person in here) // len(here))
-                    assert had + entitlement.amount_minor <= CEILING
+                    lived[person] += int(minor)
+                    had_of[person] += Fraction(int(minor), len(here))
+                assert not with_ceiling or had + minor <= CEILING
             most = len(people) * SHARE + HOMES * CARED
             usual = select(Entitlement.amount_minor).where(
                 Entitlement.cycle_id == cycle, Entitlement.component != "arrears"
@@ -105,6 +111,11 @@ def _live(  # noqa: C901 - a life is a list of cases
             assert sum(session.scalars(usual)) <= most
             ever = session.scalars(select(Entitlement.amount_minor)).all()
             assert sum(ever) <= most * month, "with arrears, too"
+    if with_ceiling:
+        # What a household of k was owed leaves its people with k ceilings at most, lived through by all of them together.
+        # So whoever has lived through t was one of t / ceiling at least for the last of it, and had that part as a share.
+        assert all(share <= CEILING * _HARMONIC[len(people)] for share in had_of.values())
+        assert sum(had_of.values()) <= CEILING * len(people), "however they part and come together"
 
 
 def _kept(session: Session, merge: UUID) -> UUID:

@@ -19,6 +19,7 @@ from tests.programme_factory import OFFICER
 
 HOME = "SELECT id FROM households WHERE version = 1 AND source <> 'split' ORDER BY id LIMIT 1"
 CHANGED = "SELECT id FROM households WHERE status = 'active' AND version > 1 ORDER BY id LIMIT 1"
+CAME = """SELECT s.household_id FROM suspensions s JOIN household_changes c ON c.id = s.carried_by WHERE c.kind = '{}'"""
 BORN = "SELECT id FROM household_changes WHERE kind = 'born'"
 
 TAMPERINGS = (
@@ -75,8 +76,16 @@ TAMPERINGS = (
         AND id = (SELECT request_id FROM household_changes WHERE id = :victim)""",
     ),
     Tampering(
-        8, "a suspension is taken from who split off", "SELECT household_id FROM suspensions WHERE carried_by IS NOT NULL",
+        8, "a suspension is taken from who split off", CAME.format("split"),
         "DELETE FROM suspensions WHERE household_id = :victim",
+    ),
+    Tampering(
+        8, "a suspension is taken from whoever took its household in", CAME.format("joined"),
+        "DELETE FROM suspensions WHERE household_id = :victim",
+    ),
+    Tampering(
+        8, "an arrival that nothing followed", "SELECT id FROM household_changes WHERE kind = 'joined'",
+        "DELETE FROM followed_changes WHERE change_id = :victim",
     ),
     Tampering(
         8, "a split that nothing followed", "SELECT id FROM household_changes WHERE kind = 'split'",
@@ -99,23 +108,29 @@ TAMPERINGS = (
 
 @pytest.fixture(scope="module")
 def story(own_database: URL) -> URL:
-    """Three households: one that changed, one that split off, and one that nothing happened to."""
+    """Households: one that changed, one that split off, one that took a suspended one in, one that nothing happened to."""
     with offices.transaction("dz") as session:
         home, people = family(session, "Omar", "Lina 7", "Sami 3")
         family(session, "Nour")
+        third, _ = family(session, "Rim")
         other, _ = family(session, "Rana")
         change(session, "born", home, told={"name": "Amal", "age": "0"})
         change(session, "died", home, person=people["Sami"])
         applying.apply(session, OFFICER, kind_file('{per_member: "1000"}'))
         needs.note(session, OFFICER, fresh(session, home), "disability", members=2)
         bands.note(session, OFFICER, fresh(session, home), "low")
-        line = Line("line 1", fresh(session, home).source_id, date(2026, 1, 1), "to be looked at")
-        enrol(session, OFFICER, "winter-2026", Act.SUSPEND, [line])
+        parting, theirs = family(session, "Warda", "Dalia 3")
+        lines = [
+            Line(f"line {at}", fresh(session, each).source_id, date(2026, 1, 1), "to be looked at")
+            for at, each in enumerate((home, parting))
+        ]
+        enrol(session, OFFICER, "winter-2026", Act.SUSPEND, lines)
     with offices.transaction("dz") as session:
         change(
             session, "split", home, people=(people["Omar"],), head=people["Omar"], collector=people["Omar"],
             needs={"disability": "1"},
         )  # fmt: skip
+        change(session, "joined", third, person=theirs["head"])
     with offices.transaction("dz") as session:
         assert cycles.open_cycle(session, OFFICER, "winter-2026", "2026-01").entitlements
         change(session, "unmerged", home, other=change(session, "merged", home, other=other))

@@ -10,6 +10,8 @@ from typer.testing import CliRunner, Result
 from cbi import jobs
 from cbi.access.permissions import Role
 from cbi.cli import app
+from cbi.protection.exporting import envelope
+from cbi.registry.intake.importing import NothingUsable
 from tests.flow.people import PASSWORD, make_user
 from tests.flow.test_intake_rejected import BAD, GOOD
 from tests.flow.test_registry_import import rows
@@ -52,8 +54,14 @@ def test_a_list_left_to_the_worker_is_followed_and_its_bad_rows_are_ended(office
     assert (
         json.loads(run("rejected", "--row", first["row"], "--json").stdout)["Name"] == "Sara Test"
     )
-    run("rejected", "--copy", office / "copy.xlsx")
-    assert (office / "copy.xlsx").stat().st_size > 0
+    assert "rows-passphrase 1" in run("rejected", "--copy", office / "copy.zip").stdout
+    words = run("rows-passphrase", "1").stdout.strip()
+    name, book = envelope.opened((office / "copy.zip").read_bytes(), words)
+    assert (name, book[:2]) == ("rows-1.xlsx", b"PK")
+    with pytest.raises(
+        NothingUsable, match="None of the 2 households"
+    ):  # nobody has mended them yet
+        run("import", office / "copy.zip", "--dry-run")
     assert "Landed" in run("fix", first["row"], "phone=0550777777", "size=5").stdout
     run("drop", second["row"], "--reason", "left the camp")
     assert json.loads(run("rejected", "--json").stdout) == []

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import URL, Connection, select, text
 
 from cbi import offices
+from cbi.protection.exporting import row_workbooks
 from cbi.registry.import_models import RejectedRow
 from cbi.registry.intake import correcting, waiting
 from tests.flow.proving import broken
@@ -16,6 +17,7 @@ from tests.flow.test_registry_import import OFFICER, rows, take
 
 LANDED = "SELECT id FROM imports WHERE rows_landed > 0"
 FIXED = "SELECT rejected_row_id FROM rejected_row_ends"
+TAKEN = "SELECT number FROM row_workbooks"
 WAITS = "SELECT id FROM imports WHERE state = 'waiting'"
 
 TAMPERINGS = (
@@ -33,14 +35,25 @@ TAMPERINGS = (
         8, "a row is said to have landed elsewhere", FIXED,
         "UPDATE rejected_row_ends SET source_id = 'A9' WHERE rejected_row_id = :victim",
     ),
+    Tampering(
+        8, "nobody has seen a row that left", TAKEN, "DELETE FROM rejected_row_views WHERE workbook = :victim"
+    ),
+    Tampering(
+        8, "somebody else took a workbook", TAKEN,
+        "UPDATE row_workbooks SET taken_by = gen_random_uuid() WHERE number = :victim",
+    ),
+    Tampering(
+        8, "a workbook that nobody knows of", TAKEN, "DELETE FROM row_workbooks WHERE number = :victim"
+    ),
 )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def story(own_database: URL) -> URL:
-    """A list with a bad row that was corrected, and one that waits for the worker."""
+    """A list with a bad row that was taken to the field and corrected, and a list that waits for the worker."""
     take(rows(GOOD, BAD))
     with offices.transaction("dz") as session:
+        row_workbooks.take(session, OFFICER)
         row = session.scalars(select(RejectedRow.id)).one()
         correcting.correct(session, OFFICER, row, {"phone": "0550777777", "size": "5"})
     with offices.transaction("dz") as session:

@@ -228,3 +228,27 @@ def test_days_that_reach_back_are_confirmed_by_another_at_every_door(
     assert other.get(f"{path}/waiting").json() == []
     again = other.post(f"{path}/confirmations", {"number": second["number"]})
     assert (again.status_code, again.json()["code"]) == (404, "programmes.unknown_days")
+
+    # The same of suspensions that end for a time for which a cycle is open.
+    for act, more in (("suspend", {}), ("resume", {"was_wrong": True})):
+        body = {"act": act, "households": lines, **more}
+        assert manager.post(path, body).status_code == 201
+    ends = "/programmes/winter-2026/resumptions"
+    first, second = sorted(manager.get(f"{ends}/waiting").json(), key=lambda it: it["household"])
+    assert (first["was_wrong"], first["begins_on"]) == (True, "2026-01-05")
+    own = manager.post(f"{ends}/confirmations", {"id": first["id"]})
+    assert own.status_code == 403
+    page.get(f"/waiting/resumption/{first['id']}")
+    assert (
+        f"{first['household']} of winter-2026 was suspended on 5 Jan 2026 without ground"
+        in page.words
+    )
+    page.send(f"/waiting/accept/resumption/{first['id']}")
+    listing = CliRunner().invoke(
+        terminal, ["programme", "resumptions", "winter-2026", "--user", "other", "--json"]
+    )
+    assert [row["id"] for row in json.loads(listing.stdout)] == [second["id"]]
+    command = ["programme", "confirm-resumption", second["id"], "--user", "other"]
+    assert CliRunner().invoke(terminal, command).exit_code == 0
+    again = other.post(f"{ends}/confirmations", {"id": second["id"]})
+    assert (again.status_code, again.json()["code"]) == (404, "programmes.unknown_resumption")

@@ -2,7 +2,9 @@
 
 import io
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
@@ -11,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from cbi import clock, jobs, offices
 from cbi.errors import CbiError
-from cbi.fsp.messages import DeliveryMechanism
+from cbi.fsp.messages import Debits, DeliveryMechanism
 from cbi.ledger import funds
 from cbi.money import Money
 from cbi.payments.models import Payment, RunRoute
@@ -187,6 +189,22 @@ def test_a_provider_that_cannot_be_used_does_not_keep_the_other_from_paying(
         PaymentState.READY: 4,
         PaymentState.PAID: 3,
     }
+
+
+def test_no_run_is_built_for_a_provider_that_takes_the_money_first_and_cannot_say_that_it_paid(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = team(session)
+    registered(session, WISHES[:2])
+    opened = cycles.open_cycle(session, people.maker.actor, two_ways(session), PERIOD)
+    real = providers.adapter
+    profile = replace(real("sandbox").profile, debits=Debits.AT_ACCEPTANCE)
+    mute = SimpleNamespace(profile=profile, redact=str)
+    monkeypatch.setattr(
+        providers, "adapter", lambda name: mute if name == "sandbox" else real(name)
+    )
+    with pytest.raises(CbiError, match="has no way to say that somebody was paid"):
+        runs.build(session, people.maker.actor, opened.id)
 
 
 def test_taking_a_payment_out_lowers_its_part_and_the_whole(session: Session) -> None:

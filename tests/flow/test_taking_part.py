@@ -14,15 +14,20 @@ from sqlalchemy.orm import Session
 from cbi import clock, offices
 from cbi.access.actor import Actor
 from cbi.money import Money
-from cbi.programmes import confirming, enrolling
+from cbi.programmes import confirming, enrolling, resuming
 from cbi.programmes.applying import apply
 from cbi.programmes.cycles import OpenedCycle, open_cycle
 from cbi.programmes.enrolling import Act, CannotChange, Line, change
 from cbi.programmes.household_models import ArrearsPaid, Enrolment, Suspension
 from cbi.programmes.replaying import replay
 from cbi.programmes.transfer_value import share
+from cbi.proofs.own_records import no_hand_on_their_own
 from cbi.proofs.programmes import owed_once
 from cbi.refusals import refusing
+from cbi.registry.linkage.models import StaffMatch
+from cbi.registry.linkage.staff import OwnRecord
+from cbi.registry.models import Person
+from tests.factories import EVERYTHING
 from tests.flow.test_programmes import at_once
 from tests.household_factory import CONFIRMER
 from tests.kinds_factory import kind_file, number_of, owed, reasons
@@ -46,10 +51,15 @@ def say(
     on: date,
     *,
     was_wrong: bool = False,
+    alone: bool = False,
     code: str = "winter-2026",
 ) -> None:
     line = Line("line 1", number_of(session, this), on, "a good reason")
     assert change(session, OFFICER, code, act, [line], was_wrong=was_wrong) == 1
+    if alone:
+        return
+    for each in resuming.listed(session, CONFIRMER, code):
+        resuming.confirm(session, CONFIRMER, each.suspension.id)
 
 
 def confirmed(session: Session, who: Actor = CONFIRMER) -> None:
@@ -169,6 +179,48 @@ def test_arrears_reach_back_as_far_as_the_file_says_and_only_over_open_cycles(
         confirmed(session)
         cycle = opened(session, "2026-03")
     assert owed(session, cycle.id)[late, "arrears"] == ("100.00", "2026-02: 100.00 DZD")
+
+
+def test_days_noted_while_the_clock_was_set_back_wait_for_a_second_person_all_the_same(
+    session: Session,
+) -> None:
+    apply(session, OFFICER, kind_file('{base: "100", arrears: 2}'))
+    opened(session, "2026-01")
+    with clock.frozen(datetime(2026, 4, 1, 8, tzinfo=UTC)):
+        late = household(session)
+        say(session, Act.START, late, date(2026, 1, 1))
+    with clock.frozen(datetime(2026, 4, 1, 10, tzinfo=UTC)):
+        assert set(owed(session, opened(session, "2026-02").id)) == {(late, "base")}
+        confirmed(session)
+        assert (late, "arrears") in owed(session, opened(session, "2026-03").id)
+
+
+def test_nobody_notes_or_confirms_days_of_their_own_household(session: Session) -> None:
+    apply(session, OFFICER, kind_file('{base: "100", arrears: 2}'))
+    opened(session, "2026-01")
+    this = household(session)
+    person = session.scalars(select(Person.id).where(Person.household_id == this)).one()
+
+    def is_theirs(who: Actor) -> None:
+        found = StaffMatch(staff_kind="user", staff_id=who.id, person_id=person)
+        found.found_at = clock.now() - timedelta(hours=1)
+        session.add(found)
+        session.flush()
+
+    say(session, Act.START, this, date(2026, 1, 1))
+    is_theirs(OFFICER)
+    with pytest.raises(CannotChange, match="your own"):
+        say(session, Act.START, this, date(2026, 1, 2))
+    is_theirs(CONFIRMER)
+    with pytest.raises(OwnRecord):
+        confirmed(session)
+    (days,) = confirming.listed(session, EVERYTHING, "winter-2026")
+    days.enrolment.confirmed_by, days.enrolment.confirmed_at = CONFIRMER.id, clock.now()
+    session.flush()
+    told = [breach for check in no_hand_on_their_own for breach in check(session)]
+    assert [breach.partition(": ")[2] for breach in told] == [
+        "days that reach back were confirmed by somebody who may belong to it"
+    ]
 
 
 def test_a_month_that_another_reason_kept_a_household_out_of_is_not_missed(
@@ -368,12 +420,18 @@ def test_one_person_alone_makes_up_for_no_cycle_that_was_open_before(session: Se
         april = owed(session, opened(session, "2026-04").id)
         assert april[late, "arrears"] == ("100.00", "2026-01: 100.00 DZD")
     assert not [breach for check in owed_once for breach in check(session)]
-    session.execute(
-        text(
-            "UPDATE enrolments SET confirmed_by = gen_random_uuid() WHERE confirmed_by IS NOT NULL"
-        )
-    )
-    assert [breach for check in owed_once for breach in check(session)]
+    for forgery in (
+        "UPDATE enrolments SET confirmed_by = gen_random_uuid() WHERE confirmed_by IS NOT NULL",
+        (
+            "INSERT INTO enrolments (programme_id, household_id, starts_on, reason, noted_by, noted_at, needs_second,"
+            " confirmed_by, confirmed_at, carried_by) SELECT programme_id, household_id, starts_on, reason, noted_by,"
+            " noted_at, true, gen_random_uuid(), noted_at, gen_random_uuid() FROM enrolments LIMIT 1"
+        ),
+    ):
+        with session.begin_nested() as undoing:
+            session.execute(text(forgery))
+            assert [breach for check in owed_once for breach in check(session)]
+            undoing.rollback()
 
 
 def test_days_that_were_refused_count_for_nothing(session: Session) -> None:

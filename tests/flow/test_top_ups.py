@@ -30,7 +30,9 @@ from cbi.programmes.top_up_models import TopUp
 from cbi.proofs.payments import paid_once
 from cbi.proofs.programmes import owed_once
 from cbi.registry import needs
-from cbi.registry.models import Household
+from cbi.registry.linkage import staff
+from cbi.registry.linkage.models import StaffMatch
+from cbi.registry.models import Household, Person
 from cbi.registry.naming import named
 from tests.factories import (
     EVERYTHING,
@@ -45,6 +47,7 @@ from tests.factories import (
     team,
 )
 from tests.flow.sending import at_once
+from tests.household_factory import CONFIRMER
 from tests.kinds_factory import kind_file
 from tests.programme_factory import OFFICER
 
@@ -330,3 +333,25 @@ def test_many_who_accept_at_once_make_it_owed_once(database: URL) -> None:
             == 1
         )
         all_kept(session)
+
+
+def test_nobody_tops_up_their_own_household(session: Session, story: Story) -> None:
+    home = named(session, story.numbers[0]).id
+    person = session.scalars(select(Person.id).where(Person.household_id == home)).one()
+    maker, authoriser = story.people.maker.actor.id, story.people.authoriser.actor.id
+    assert maker
+    assert authoriser
+    top_up = story.propose(second="50.00", first="30.00")
+    staff.keep(
+        session, [(staff.Colleague("user", each, ""), person) for each in (maker, authoriser)]
+    )
+    with pytest.raises(CbiError, match="may be your own household"):
+        story.propose("MEMO-15", first="30.00")
+    undo = session.begin_nested()
+    story.accept(top_up)
+    undo.rollback()
+    session.expire_all()
+    for match in session.scalars(select(StaffMatch)):
+        staff.decide(session, CONFIRMER, match.id, "same", "They said so themselves")
+    with pytest.raises(staff.OwnRecord):
+        story.accept(top_up)

@@ -1,6 +1,6 @@
 """What one record of a person said, and who was appointed for it, holds for the other once both are found to be one."""
 
-from datetime import date
+from datetime import date, timedelta
 from uuid import UUID
 
 import pytest
@@ -8,13 +8,20 @@ from sqlalchemy import bindparam, func, select, text
 from sqlalchemy.orm import Session
 from sqlalchemy.types import Uuid
 
+from cbi import clock
+from cbi.messaging.choices import Level
 from cbi.proofs.consent import against_nobodys_word
+from cbi.registry import privacy, queries
 from cbi.registry.consent import standing
 from cbi.registry.consent.models import Answer, Scope
+from cbi.registry.consent.recording import SaidLater, UnusableWord
 from cbi.registry.households import merging
 from cbi.registry.households.models import Guardianship
 from cbi.registry.households.troubles import troubles
+from cbi.registry.models import PaymentAccount, PrivacyChoice
+from cbi.registry.personal import UnknownPerson
 from tests.consenting import accepted, notice_file, says
+from tests.factories import office_day
 from tests.household_factory import ASKER, CONFIRMER, change, family
 
 
@@ -139,3 +146,63 @@ def test_a_guardian_who_was_registered_twice_answers_under_the_record_that_stays
     assert guardian_of(session, theirs["Lina"]) == ours["Salma"]
     undone(session, merge)
     assert guardian_of(session, theirs["Lina"]) == theirs["Salma"]
+
+
+def test_what_is_said_later_is_recorded_for_the_record_that_stays(
+    session: Session, notice: str
+) -> None:
+    (home, ours), (other, theirs) = family(session), family(session)
+    one(session, home, other, {theirs["head"]: ours["head"]})
+    with pytest.raises(UnusableWord, match="used no more"):
+        says(session, theirs["head"], Answer.REFUSED, Scope.TEXTS, notice=notice)
+    with pytest.raises(UnknownPerson):
+        privacy.choose(session, CONFIRMER, theirs["head"], Level.NO_SMS)
+    says(session, ours["head"], Answer.REFUSED, Scope.TEXTS)
+    both = select(PaymentAccount.id).where(
+        PaymentAccount.person_id.in_([ours["head"], theirs["head"]])
+    )
+    accounts = session.scalars(both).all()
+    assert privacy.levels(session, accounts) == dict.fromkeys(accounts, Level.NO_SMS)
+    third, people = family(session)
+    one(session, third, home, {ours["head"]: people["head"]})
+    assert queries.who_stays(session, [theirs["head"], ours["head"], people["head"]]) == dict.fromkeys(
+        (theirs["head"], ours["head"], people["head"]), people["head"]
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("mine", "minutes_later", "now"),
+    [
+        (None, 1, Level.NO_SMS),
+        (Level.NORMAL, 1, Level.NO_SMS),
+        (Level.NORMAL, -1, Level.NORMAL),
+    ],
+)
+def test_whoever_wants_to_be_told_less_is_told_less_under_the_record_that_stays(
+    session: Session, mine: Level | None, minutes_later: int, now: Level
+) -> None:
+    (home, ours), (other, theirs) = family(session), family(session)
+    if mine:
+        privacy.choose(session, CONFIRMER, ours["head"], mine)
+    with clock.frozen(clock.now() + timedelta(minutes=minutes_later)):
+        privacy.choose(session, CONFIRMER, theirs["head"], Level.NO_SMS)
+    one(session, home, other, {theirs["head"]: ours["head"]})
+    chosen = select(PrivacyChoice.level).where(PrivacyChoice.person_id == ours["head"])
+    assert session.scalar(chosen) is now
+
+
+@pytest.mark.usefixtures("notice")
+def test_whoever_says_no_on_the_day_they_are_made_collector_has_said_no(session: Session) -> None:
+    home, people = family(session, "Omar")
+    today = office_day()
+
+    def made(on: date) -> UUID:
+        return change(session, "alternate", home, person=people["Omar"], consent_on=on)
+
+    says(session, people["Omar"], Answer.REFUSED, Scope.ASSISTANCE, on=today - timedelta(days=1))
+    with pytest.raises(SaidLater):
+        made(today - timedelta(days=1))
+    assert against(session, people["Omar"], Scope.ASSISTANCE)
+    made(today)
+    assert not against(session, people["Omar"], Scope.ASSISTANCE)
+    assert breaches(session) == [], "the audit log says that somebody said so"

@@ -39,6 +39,9 @@ LINE_CHANGED = "line_changed"
 PAID_NOT_LISTED = "paid_not_settled"
 """Our books say that it was paid, and no statement lists it."""
 
+CREDIT_NOT_LISTED = "credit_not_listed"
+"""A provider took the money when it accepted a payment; nobody was paid with it, and no statement lists it as given back."""
+
 
 def open_discrepancy(
     session: Session,

@@ -13,6 +13,7 @@ from cbi.fsp.messages import Outcome
 from cbi.payments.models import Discrepancy, Payment
 from cbi.payments.outcomes import suspense
 from cbi.payments.outcomes.discrepancies import (
+    CREDIT_NOT_LISTED,
     LINE_CHANGED,
     OF_AMOUNT,
     PAID_MORE,
@@ -42,6 +43,8 @@ class Ending(StrEnum):
     """The provider answers, or two people find that the payment was not paid."""
     STORY = "story"
     """Two people find which of two stories about a line is right."""
+    CREDIT = "credit"
+    """A statement lists that the money was given back, or two people find that the provider keeps it."""
     STATEMENT = "statement"
     """A statement tells of the day: whatever moved is a line of it, which stays open until something explains it."""
 
@@ -64,6 +67,7 @@ def ending(session: Session, found: Discrepancy) -> Ending:
     | about a line of a statement (all but `line_changed`) | what explains the line: a rule, our books, two people |
     | a line that is told in two ways | two people find which is right; words where both moved the same |
     | news of a payment that is none of ours | a statement of that day; words where it failed, or there are no statements |
+    | taken, and not given back | a line lists the credit; two people find that the provider keeps it |
     | another amount or currency | two people find what the attempt took, unless our books hold it as paid |
     | said to have failed | on its way: the answer; paid: two people find what the attempt took |
     | said to have come back | it comes back, or two people find that nothing stayed taken |
@@ -77,6 +81,8 @@ def ending(session: Session, found: Discrepancy) -> Ending:
     if found.kind == LINE_CHANGED:
         apart = told_apart(found.details["before"], found.details["after"])
         return Ending.STORY if apart else Ending.WORDS
+    if found.kind == CREDIT_NOT_LISTED:
+        return Ending.CREDIT
     if found.kind == UNKNOWN_PAYMENT:
         return Ending.STATEMENT if _is_listed_some_day(found) else Ending.WORDS
     if found.kind not in OF_ATTEMPT or found.payment_id is None:

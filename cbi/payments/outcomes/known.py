@@ -36,7 +36,10 @@ def known_paid(session: Session, payment_id: UUID, attempt: int) -> bool:
         PaymentEvent.attempt == attempt,
         PaymentEvent.after.in_(HANDED_OVER),
     )
-    double = exists().where(Receivable.payment_id == payment_id, Receivable.attempt == attempt)
+    # What it took in a line of its own, beyond what was sent, paid nobody.
+    double = exists().where(
+        Receivable.payment_id == payment_id, Receivable.attempt == attempt, ~Receivable.excess
+    )
     return bool(session.scalar(select(event | double)))
 
 

@@ -67,6 +67,12 @@ class EndedByStatement(Conflict):
     code = "discrepancy.ended_by_statement"
 
 
+class EndedByCredit(Conflict):
+    """Only the credit, or two people's finding that the provider keeps the money, settles it."""
+
+    code = "discrepancy.ended_by_credit"
+
+
 class NoSuchOwner(Invalid):
     """The person named does not work here (any more)."""
 
@@ -77,7 +83,7 @@ def settle(session: Session, actor: Actor, discrepancy_id: UUID, resolution: str
     """Settle one discrepancy with the words of the person who explained it.
 
     Raises UnknownDiscrepancy, NotPermitted, UnusableReason, AlreadySettled, EndedByMoney, EndedByFinding, EndedByLine,
-    EndedByAnswer, EndedByStory, EndedByStatement.
+    EndedByAnswer, EndedByStory, EndedByStatement, EndedByCredit.
     """
     found = _find(session, actor, discrepancy_id)
     if found.settled_at is None:
@@ -151,6 +157,11 @@ _REFUSED: dict[Ending, tuple[type[Conflict], str, str]] = {
         EndedByStory,
         "Words do not settle this: the two stories of the line move different amounts.",
         "Report which is right, by the provider's written word (cbi statement report-line); a colleague confirms it.",
+    ),
+    Ending.CREDIT: (
+        EndedByCredit,
+        "Words do not settle this: the provider has money of ours that paid nobody.",
+        "Wait for the line that lists it as given back. If the provider keeps it, report its line (--unmatch).",
     ),
     Ending.STATEMENT: (
         EndedByStatement,

@@ -1,16 +1,15 @@
 """What two people have found that an attempt took from our account, where the provider named another amount."""
 
-from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from cbi.audit.refusal_models import Refusable, by_two
-from cbi.db import Base, CurrencyCode, Instant, Key, MinorUnits, may_update
+from cbi.audit.refusal_models import Reportable, by_two
+from cbi.db import Base, CurrencyCode, Key, MinorUnits, may_update
 
 
-class AmountFinding(Refusable, Base):
+class AmountFinding(Reportable, Base):
     """One person's report of what an attempt took, with the proof they saw; a finding once another has confirmed it.
 
     A report that was mistaken is refused, or taken back, and another is made. One that an attempt took something is
@@ -39,7 +38,3 @@ class AmountFinding(Refusable, Base):
     """Whether it only says once more, after later news, what two people had found before: nothing is booked for it."""
     proof: Mapped[str]
     """Where the provider's word can be found: a letter, a message, a ticket."""
-    reported_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
-    reported_at: Mapped[Instant]
-    confirmed_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
-    confirmed_at: Mapped[datetime | None]

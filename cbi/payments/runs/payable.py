@@ -6,6 +6,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from cbi.errors import Invalid
+from cbi.fsp.adapter import PaysOverCounter, QueriesStatus, ReadsCallbacks
 from cbi.fsp.errors import AdapterUnavailable
 from cbi.fsp.messages import Debits
 from cbi.money import Money
@@ -32,12 +33,25 @@ def check_payable(session: Session, run: PaymentRun) -> None:
         profile, amount = providers.adapter(provider).profile, Money(minor, run.currency)
         if mechanism not in profile.delivery_mechanisms:
             raise ProviderCannotPay(f"{provider} does not deliver by {mechanism}.")
+        _check_tells(provider)
         if not profile.admits(amount):
             refused.append(f"{amount} by {provider} ({count} payments)")
     if refused:
         raise ProviderCannotPay(
             f"These amounts are not paid by their provider: {', '.join(refused[:5])}.",
             next_step="Change the rate card so that the amounts fit, or choose another provider.",
+        )
+
+
+def _check_tells(provider: str) -> None:
+    """Refuse a provider that takes the money first and could never say that somebody was paid with it."""
+    tells = isinstance(
+        providers.adapter(provider), (QueriesStatus, ReadsCallbacks, PaysOverCounter)
+    )
+    if _debits(provider) is Debits.AT_ACCEPTANCE and not tells:
+        raise ProviderCannotPay(
+            f"{provider} takes a payment's money when it accepts it, and has no way to say that somebody was paid.",
+            next_step="Complete its adapter, so that it can be asked or calls back: docs/adapters.md",
         )
 
 

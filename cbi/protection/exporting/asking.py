@@ -17,12 +17,12 @@ from cbi.access.holders import user_actor
 from cbi.access.permissions import Permission
 from cbi.audit import reasons
 from cbi.audit.record import record
-from cbi.errors import Conflict, Forbidden, Invalid, NotFound
-from cbi.protection.exporting import choosing
+from cbi.errors import Forbidden, Invalid, NotFound
+from cbi.protection.exporting import choosing, outside
 from cbi.protection.exporting.choosing import NobodyChosen, Whom
 from cbi.protection.exporting.models import Export, ExportDecision, ExportPerson
 from cbi.registry.disclosing import disclosing
-from cbi.registry.disclosing.models import IDENTIFYING, Column, Disclosure, Form
+from cbi.registry.disclosing.models import IDENTIFYING, Column, Form
 from cbi.registry.purposes import Purpose
 from cbi.settings import settings
 
@@ -54,12 +54,6 @@ class OwnExport(Forbidden):
     """Nobody approves a list that they asked for or fetch."""
 
     code = "export.own"
-
-
-class BeyondDisclosure(Conflict):
-    """The list would tell somebody outside more than the legal officer approved."""
-
-    code = "export.beyond_disclosure"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +96,7 @@ def ask(session: Session, actor: Actor, wish: Wish) -> Export:
     made.people = _checked_size(len(people))
     if wish.disclosure is not None:
         allowed = disclosing.allowing(session, Form.FILE, number=wish.disclosure)
-        refuse_beyond(made, allowed)
+        outside.refuse_beyond(session, made, allowed, people)
         made.disclosure_id = allowed.id
     made.needs_approval = _above_limits(session, made)
     session.add(made)
@@ -192,25 +186,6 @@ def waiting(session: Session, actor: Actor, number: int) -> Export:
     if found is None or not found.needs_approval or found.decision or found.revoked_at:
         raise unknown(number)
     return found
-
-
-def refuse_beyond(made: Export, allowed: Disclosure) -> None:
-    """Raise BeyondDisclosure where a list tells more than was approved: other columns, others, or more people."""
-    more = sorted(set(made.columns) - set(allowed.columns))
-    wrong = [f"it has no {each}" for each in more]
-    for name in ("programme", "period", "area"):
-        allows, asks = getattr(allowed, name), getattr(made, name)
-        if allows is not None and allows != asks:
-            wrong.append(f"its {name} is {allows}")
-    if made.people > allowed.most_people:
-        wrong.append(
-            f"it is for {allowed.most_people:,} people at most, and these are {made.people:,}"
-        )
-    if wrong:
-        raise BeyondDisclosure(
-            f"Disclosure {allowed.number} does not allow this list: {'; '.join(wrong)}.",
-            next_step="Ask for what was approved, or propose another disclosure.",
-        )
 
 
 def unknown(number: int) -> UnknownExport:

@@ -7,10 +7,15 @@ made here and has 93 bits; nobody may choose one.
 
 import hashlib
 import hmac
+import io
 import os
 import struct
+import zipfile
+import zlib
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.hashes import SHA1
@@ -25,6 +30,9 @@ _END = struct.Struct("<IHHHHIIH")
 _AES = struct.pack("<HHH2sBH", 0x9901, 7, 2, b"AE", 3, 0)
 """Extra field: AE-2, 256 bits, and what is inside is stored as it is (a workbook is compressed already)."""
 _ENCRYPTED, _METHOD, _VERSION = 0x1, 99, 51
+_FIELD, _VENDOR, _AES_KIND = struct.Struct("<HH"), struct.Struct("<H2sBH"), 0x9901
+_LARGEST = 200_000_000
+"""Bytes of what is inside, at most: no file unpacks to more than memory holds."""
 
 
 class UnusableEnvelope(Invalid):
@@ -73,15 +81,17 @@ def closed(name: str, content: bytes, passphrase: str, at: datetime) -> bytes:
 
 
 def opened(file: bytes, passphrase: str) -> tuple[str, bytes]:
-    """The name and the content of what `closed` made. Raises UnusableEnvelope, WrongPassphrase."""
-    if len(file) < _HEADER.size:
-        raise _unusable()
-    sign, _, _, method, _, _, _, size, whole, named, more = _HEADER.unpack_from(file)
-    begins = _HEADER.size + named + more
-    body = file[begins : begins + size]
-    if (sign, method) != (0x04034B50, _METHOD) or file[begins - more : begins] != _AES:
-        raise _unusable()
-    if len(body) != size or size != _SALT + _CHECK + whole + _CODE:
+    """The name and the content of what `closed` made, or an ordinary program with the same passphrase.
+
+    Raises UnusableEnvelope, WrongPassphrase.
+    """
+    entry = _entry(file)
+    body = _body(file, entry)
+    method = _stored(entry.extra)
+    if (
+        method not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+        or len(body) < _SALT + _CHECK + _CODE
+    ):
         raise _unusable()
     salt, check = body[:_SALT], body[_SALT : _SALT + _CHECK]
     hidden, code = body[_SALT + _CHECK : -_CODE], body[-_CODE:]
@@ -93,9 +103,67 @@ def opened(file: bytes, passphrase: str) -> tuple[str, bytes]:
             "The file was altered on its way, or the passphrase is of another file.",
             next_step="Check the passphrase, or have the file fetched again.",
         )
-    return file[_HEADER.size : _HEADER.size + named].decode("ascii", "replace"), _turned(
-        keys.cipher, hidden
-    )
+    content = _turned(keys.cipher, hidden)
+    return entry.filename, content if method == zipfile.ZIP_STORED else _inflated(content)
+
+
+def is_sealed(file: Path | BinaryIO) -> bool:
+    """Whether this is a ZIP file with one encrypted file in it."""
+    if not isinstance(file, Path):
+        file.seek(0)
+    try:
+        with zipfile.ZipFile(file) as archive:
+            entries = archive.infolist()
+    except (zipfile.BadZipFile, OSError, ValueError):
+        return False
+    return len(entries) == 1 and bool(entries[0].flag_bits & _ENCRYPTED)
+
+
+def name_in(file: bytes) -> str:
+    """What the encrypted file is called. Raises UnusableEnvelope."""
+    return _entry(file).filename
+
+
+def _entry(file: bytes) -> zipfile.ZipInfo:
+    try:
+        with zipfile.ZipFile(io.BytesIO(file)) as archive:
+            (entry,) = archive.infolist()
+    except (zipfile.BadZipFile, ValueError, struct.error) as error:
+        raise _unusable() from error
+    if entry.compress_type != _METHOD or entry.file_size > _LARGEST:
+        raise _unusable()
+    return entry
+
+
+def _body(file: bytes, entry: zipfile.ZipInfo) -> bytes:
+    begins = entry.header_offset + _HEADER.size
+    if begins > len(file):
+        raise _unusable()
+    *_, named, more = _HEADER.unpack_from(file, entry.header_offset)
+    begins += named + more
+    return file[begins : begins + entry.compress_size]
+
+
+def _stored(extra: bytes) -> int | None:
+    """How the content of an AES-256 entry is packed inside; None where it is no such entry."""
+    while len(extra) >= _FIELD.size:
+        kind, length = _FIELD.unpack_from(extra)
+        if kind == _AES_KIND and length == _VENDOR.size:
+            _, vendor, bits, method = _VENDOR.unpack_from(extra, _FIELD.size)
+            return int(method) if (vendor, bits) == (b"AE", 3) else None
+        extra = extra[_FIELD.size + length :]
+    return None
+
+
+def _inflated(packed: bytes) -> bytes:
+    unpacking = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        content = unpacking.decompress(packed, _LARGEST)
+    except zlib.error as error:
+        raise _unusable() from error
+    if not unpacking.eof:
+        raise _unusable()
+    return content
 
 
 def _derived(passphrase: str, salt: bytes) -> _Keys:

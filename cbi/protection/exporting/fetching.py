@@ -175,7 +175,7 @@ def _not(number: int, why: str) -> NotToBeFetched:
 
 
 def _rows(session: Session, found: Export, disclosure: Disclosure | None) -> Iterator[Row]:
-    """Everybody of the list who was not erased since and still lives where it is about, and whom its fetcher may see.
+    """Everybody of the list who is a member still, was not erased and lives where it is about, and whom its fetcher may see.
 
     Who was found since to be of the household of whoever asked or fetches is left out, as when it was asked for.
     A partner is not told of those who have said no to being named to one by now.
@@ -185,7 +185,7 @@ def _rows(session: Session, found: Export, disclosure: Disclosure | None) -> Ite
         .join(ExportPerson, ExportPerson.person_id == Person.id)
         .join(Household, Household.id == Person.household_id)
         .where(
-            ExportPerson.export_id == found.id, Person.data_key.is_not(None),
+            ExportPerson.export_id == found.id, Person.data_key.is_not(None), Person.gone.is_(None),
             *choosing.within(found.area), *choosing.not_own(found.asked_by, found.recipient_id),
         )
     )  # fmt: skip

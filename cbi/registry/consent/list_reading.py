@@ -1,4 +1,4 @@
-"""Reads a list of what people said before their words were kept here: one row is one household and some purposes."""
+"""Reads a list of what people said before their words were kept here: one row is one person and some purposes."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,11 +15,12 @@ from cbi.registry.intake.listed import row_of
 from cbi.registry.intake.mapping import find_column, missing_columns
 from cbi.registry.text import folded
 
-HOUSEHOLD, PURPOSES, ANSWER, DAY, HOW, NOTICE, LANGUAGE = (
-    "household", "purposes", "answer", "day", "how", "notice", "language",
+HOUSEHOLD, MEMBER, PURPOSES, ANSWER, DAY, HOW, NOTICE, LANGUAGE = (
+    "household", "member", "purposes", "answer", "day", "how", "notice", "language",
 )  # fmt: skip
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     HOUSEHOLD: (*vocabulary.TEMPLATE_COLUMNS["source_id"], "source_id"),
+    MEMBER: ("Member", "Membre", "Miembro", "الفرد"),
     PURPOSES: ("Purposes", "Purpose", "Finalités", "Finalité", "Finalidades", "Finalidad", "الأغراض", "الغرض"),
     ANSWER: ("Answer", "Consent", "Réponse", "Consentement", "Respuesta", "Consentimiento", "الجواب", "الموافقة"),
     DAY: ("Date", "Fecha", "التاريخ", *vocabulary.TEMPLATE_COLUMNS["consent_on"], "consent_on"),
@@ -71,6 +72,8 @@ class Said:
 
     row: Row
     number: str
+    member: str
+    """The number of the member who said it; empty: whoever collects."""
     scopes: tuple[Scope, ...]
     answer: Answer
     how: How
@@ -101,7 +104,8 @@ class _Reader:
 
     def read(self, whole: Whole, today: date, spoken: tuple[str, ...]) -> Said:
         said = Said(
-            self._row, self._text(HOUSEHOLD), (), Answer.GIVEN, How.IN_PERSON, whole.on or today, whole.notice, ""
+            self._row, self._text(HOUSEHOLD), self._text(MEMBER), (), Answer.GIVEN, How.IN_PERSON,
+            whole.on or today, whole.notice, "",
         )  # fmt: skip
         if not said.number and not self._row.reasons:
             self._missing(HOUSEHOLD)

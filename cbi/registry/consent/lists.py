@@ -23,6 +23,7 @@ from cbi.registry.consent import list_reading, notices, standing
 from cbi.registry.consent.list_reading import Said, Whole
 from cbi.registry.consent.models import Answer, Consent, Notice, Scope
 from cbi.registry.households.models import Guardianship
+from cbi.registry.households.queries import SHORTEST
 from cbi.registry.intake.facts import Outcome, place
 from cbi.registry.intake.files import Table, opened
 from cbi.registry.intake.reports import write_annotated
@@ -68,7 +69,9 @@ def take_in(
     dry_run: bool = False,
     progress: Callable[[int], None] = lambda _: None,
 ) -> TakenIn:
-    """Record for each row (XLSX or CSV) what the household's collector said to its purposes: all of the row, or none.
+    """Record for each row (XLSX or CSV) what somebody said to its purposes: all of the row, or none.
+
+    It is the household's collector, unless the row names a member by their number.
 
     A word that is on record already changes nothing. Whatever was said on a later day stands, and so does a no of the
     same day. `whole` is what holds for all rows. Raises UnusableFile kinds, MissingColumns, ListTooLong.
@@ -145,15 +148,14 @@ def _not_too_many(read: Iterator[Said]) -> Iterator[Said]:
 def _weigh(session: Session, part: Sequence[Said], sum_: _Sum) -> list[_Fresh]:
     households = naming.by_number(session, [said.number for said in part if said.number])
     kept = [each.id for each in households.values() if isinstance(each, Household)]
-    collectors = {
-        person.household_id: person
-        for person in session.scalars(
-            select(Person).where(
-                Person.household_id.in_(kept), Person.is_recipient, Person.gone.is_(None), Person.data_key.is_not(None)
-            )
-        )
-    }  # fmt: skip
-    people = [person.id for person in collectors.values()]
+    living = Person.household_id.in_(kept), Person.gone.is_(None), Person.data_key.is_not(None)
+    whoever = select(Person).where(*living)
+    if not any(said.member for said in part):
+        whoever = whoever.where(Person.is_recipient)
+    homes: dict[UUID, list[Person]] = {}
+    for person in session.scalars(whoever):
+        homes.setdefault(person.household_id, []).append(person)
+    people = [person.id for home in homes.values() for person in home]
     wards = set(
         session.scalars(
             select(Guardianship.child_id).where(
@@ -162,24 +164,33 @@ def _weigh(session: Session, part: Sequence[Said], sum_: _Sum) -> list[_Fresh]:
         )
     )
     story: dict[tuple[UUID, Scope], list[Consent]] = {}
-    for row in reversed(standing.story(session, people)):
+    for row in reversed(standing.story(session, people, counting=True)):
         story.setdefault((row.person_id, row.scope), []).append(row)
     fresh = []
     for said in part:
         household = households.get(said.number)
-        person = collectors.get(household.id) if isinstance(household, Household) else None
-        new = _row(said, household, person, wards, story, sum_)
+        who = _who(said, homes.get(household.id, ())) if isinstance(household, Household) else None
+        new = _row(said, household, who, wards, story, sum_)
         if said.row.reasons:
             sum_.notes.append(
                 RowNote(said.row.sheet, said.row.line.number, Outcome.REJECTED, tuple(said.row.reasons), ())
             )  # fmt: skip
-        elif not new or person is None:
+        elif not new or who is None:
             sum_.unchanged += 1
         else:
             sum_.taken += 1
             sum_.words += len(new)
-            fresh.append(_Fresh(said, person.id, new))
+            fresh.append(_Fresh(said, who.id, new))
     return fresh
+
+
+def _who(said: Said, members: Sequence[Person]) -> Person | None:
+    """Whom of a household a row is about."""
+    if not said.member:
+        return next((each for each in members if each.is_recipient), None)
+    end = said.member.replace("-", "").casefold()
+    found = [each for each in members if len(end) >= SHORTEST and each.id.hex.endswith(end)]
+    return found[0] if len(found) == 1 else None
 
 
 def _row(
@@ -189,6 +200,11 @@ def _row(
     """What is new of a row, purpose by purpose; why it cannot be taken stands in its reasons."""
     if said.number and not isinstance(household, Household):
         said.refuse("household_unknown", household or "The row has no number.", "Check the number.")
+    elif said.number and person is None and said.member:
+        said.refuse(
+            "consent_member", "No living member of the household is called so, or several are.",
+            "Write the member's number, as the household's page of consent shows it.",
+        )  # fmt: skip
     elif said.number and person is None:
         said.refuse(
             "consent_nobody", "Nobody collects for this household, or their data was erased.",
@@ -210,7 +226,7 @@ def _row(
         first = sum_.seen.setdefault((person.id, scope), said)
         if first is not said:
             said.refuse(
-                "consent_twice", f"The same household and purpose stand in {place(first.row)} already.",
+                "consent_twice", f"The same person and purpose stand in {place(first.row)} already.",
                 "Leave one of the two rows.",
             )  # fmt: skip
         elif _stands(said, story.get((person.id, scope), ()), notice):

@@ -17,8 +17,9 @@ from cbi.offices import office_of
 from cbi.registry.consent import notices, standing
 from cbi.registry.consent.models import Answer, Consent, How, Scope
 from cbi.registry.households.models import Guardianship
-from cbi.registry.models import Person
+from cbi.registry.models import Gone, Person
 from cbi.registry.personal import UnknownPerson
+from cbi.registry.queries import who_stays
 
 STAFF_MAY_SAY = (How.IN_PERSON, How.SIGNED, How.CALL, How.GUARDIAN)
 """Ways that a colleague can vouch for; the others are written down by the engine."""
@@ -97,8 +98,40 @@ def say(session: Session, actor: Actor, person_id: UUID, word: Word) -> Sequence
     return _write(session, actor, person_id, word, on)
 
 
+def agreed(session: Session, actor: Actor, person_id: UUID, on: date, told: str) -> None:
+    """Record that somebody agreed to be assisted when they began to collect; `told` is what they were told, in words.
+
+    It waited for a second person, so a no of that day may have come after it. Raises SaidLater.
+    """
+    standing.hold_word(session)
+    standing.beside_no_list(session)
+    said = standing.latest(session, [person_id])[person_id].get(Scope.ASSISTANCE)
+    if said is not None and said.answer is not Answer.GIVEN and said.said_on >= on:
+        raise SaidLater(
+            f"On {said.said_on} the person said no to being assisted.",
+            next_step="Ask for the change without a day of consent; what they say now is recorded by itself.",
+            scope=str(Scope.ASSISTANCE),
+            day=str(said.said_on),
+        )
+    session.execute(
+        insert(Consent).values(
+            id=ids.fresh(), person_id=person_id, scope=Scope.ASSISTANCE, answer=Answer.GIVEN, how=How.IN_PERSON,
+            notice=told, said_on=on, recorded_by=actor.id, recorded_at=clock.now(),
+        )
+    )  # fmt: skip
+    record(
+        session, actor, f"consent.{Answer.GIVEN}", "person", person_id, scopes=[str(Scope.ASSISTANCE)],
+        how=str(How.IN_PERSON), on=on.isoformat(), notice=None,
+    )  # fmt: skip
+
+
 def say_by_text(session: Session, actor: Actor, person_id: UUID, answer: Answer) -> bool:
     """Record what came by SMS from a person's own number about being written to; False where it is their word already."""
+    standing.beside_no_list(session)
+    stays = who_stays(session, [person_id]).get(person_id, person_id)
+    if stays != person_id and answer is Answer.GIVEN:
+        return False
+    person_id = stays
     said = standing.latest(session, [person_id])[person_id].get(Scope.TEXTS)
     is_no = said is not None and said.answer is not Answer.GIVEN
     if is_no == (answer is not Answer.GIVEN):
@@ -115,6 +148,7 @@ def _write(
     if Scope.ASSISTANCE in word.scopes:
         standing.hold_word(session)
     standing.beside_no_list(session)
+    person_id = _who_stays(session, person_id, word.answer)
     said = standing.latest(session, [person_id])[person_id]
     rows = []
     for scope in sorted(set(word.scopes), key=list(Scope).index):
@@ -177,7 +211,27 @@ def _person(session: Session, person_id: UUID) -> Person:
             "There is no such person, or their data was erased.",
             next_step="Check the household's record.",
         )
+    if person.gone is Gone.SAME:
+        raise _used_no_more()
     return person
+
+
+def _who_stays(session: Session, person_id: UUID, answer: Answer) -> UUID:
+    """The record that a word is kept with: another, where both were found to be one person while it was being said.
+
+    Raises UnusableWord where it is a yes, or whoever records it does not see that record.
+    """
+    stays = who_stays(session, [person_id]).get(person_id)
+    if stays is None or (stays != person_id and answer is Answer.GIVEN):
+        raise _used_no_more()
+    return stays
+
+
+def _used_no_more() -> UnusableWord:
+    return UnusableWord(
+        "This record is used no more: it was found to be one person with another.",
+        next_step="Record it for the record that stays; there it counts.",
+    )
 
 
 def _check_guardian(session: Session, person: Person, word: Word) -> None:

@@ -74,13 +74,16 @@ def latest(
     return found
 
 
-def story(session: Session, people: Collection[UUID]) -> Sequence[Consent]:
-    """Everything that these people ever said, the latest first."""
-    return session.scalars(
-        select(Consent)
-        .where(Consent.person_id == any_(bindparam(None, list(people), ARRAY(Uuid))))
-        .order_by(Consent.said_on.desc(), Consent.number.desc())
-    ).all()
+def story(
+    session: Session, people: Collection[UUID], *, counting: bool = False
+) -> Sequence[Consent]:
+    """Everything that these people ever said, the latest first; `counting`: without words of a merge that was undone."""
+    wanted = select(Consent).where(
+        Consent.person_id == any_(bindparam(None, list(people), ARRAY(Uuid)))
+    )
+    if counting:
+        wanted = wanted.where(counts(Consent))
+    return session.scalars(wanted.order_by(Consent.said_on.desc(), Consent.number.desc())).all()
 
 
 def wait_for_words(session: Session) -> None:
@@ -99,8 +102,13 @@ def bring_list(session: Session) -> None:
     _alone(session, "consent-lists")
 
 
+def make_one(session: Session) -> None:
+    """Taken by whoever makes one record of two, before it looks at what each said: nobody says anything meanwhile."""
+    bring_list(session)
+
+
 def beside_no_list(session: Session) -> None:
-    """Taken by whoever records a word of any kind, so that a list of the same day does not miss it."""
+    """Taken by whoever records a word of any kind, so that no list of the same day and no merge misses it."""
     _beside_others(session, "consent-lists")
 
 

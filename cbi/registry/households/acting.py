@@ -28,6 +28,8 @@ _LIVE_OTHERWISE = frozenset({
     ChangeKind.UNMERGED,
 })  # fmt: skip
 """After these people live elsewhere or with others, which is part of what they are compared by."""
+_PARTED = frozenset({ChangeKind.SPLIT, ChangeKind.JOINED, ChangeKind.RETURNED})
+"""After these people who lived together and show one document may be of two households, which nobody has asked about."""
 SPLIT_SOURCE = "split"
 """What a household that came of a split is registered under; its number is the old one's with S1, S2, …"""
 
@@ -37,7 +39,7 @@ def carry_out(going: Going) -> UUID:
     refuse_own(going.session, going.actor, going.asked.household)
     change = _ACTS[going.asked.kind](going)
     _check_concerned(going, change)
-    if going.asked.personal.document or going.asked.personal.phone:
+    if going.asked.personal.document or going.asked.personal.phone or going.asked.kind in _PARTED:
         _flag_shared(going.session, change)
     _compare_anew(going.session, going.asked, change)
     return change
@@ -150,7 +152,7 @@ def _give_role(going: Going) -> UUID:
         guardians.works_not_here(going.session, person)
     change = going.apply(lambda picture: rules.role_given(picture, asked.household, person, role))
     if role is not MemberRole.HEAD:
-        own_facts.collects(going.session, person, asked.personal, asked.consent_on)
+        own_facts.collects(going.session, going.actor, person, asked.personal, asked.consent_on)
     return change
 
 
@@ -195,7 +197,7 @@ def _split(going: Going) -> UUID:
         return rules.split(picture, home, founded, asked.people, head=head, collector=collector)
 
     change = going.apply(rule, new=Newcomers(homes={new: columns}))
-    own_facts.collects(going.session, collector, asked.personal, asked.consent_on)
+    own_facts.collects(going.session, going.actor, collector, asked.personal, asked.consent_on)
     carrying.on_split(going.session, going.actor, change, home, new, asked.needs)
     return change
 

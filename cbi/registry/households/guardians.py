@@ -44,7 +44,7 @@ def appoint(going: Going) -> UUID:
             decided_on=asked.decided_on, decided_by=asked.decided_by, begun_by=change,
         )
     )  # fmt: skip
-    own_facts.collects(going.session, guardian, asked.personal, asked.consent_on)
+    own_facts.collects(going.session, going.actor, guardian, asked.personal, asked.consent_on)
     return change
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session, aliased
 
 from cbi.access.actor import Actor
@@ -22,8 +22,11 @@ from cbi.registry.households.models import (
 )
 from cbi.registry.households.recording import FOLLOWING, Story, apply
 from cbi.registry.households.rules import Picture
+from cbi.registry.linkage import inherited
 from cbi.registry.linkage.staff import refuse_own
-from cbi.registry.models import Gone, Person
+from cbi.registry.models import DuplicateFlag, Gone, Person
+from cbi.registry.queries import is_current
+from cbi.scope import seeing_all
 
 
 class UnknownChange(NotFound):
@@ -74,6 +77,7 @@ def merge(
     )  # fmt: skip
     carrying.on_merge(session, actor, change, kept, other)
     twins.one_person(session, change)
+    inherited.by_who_stays(session, change)
     return change
 
 
@@ -101,6 +105,7 @@ def retire(
         lambda picture: rules.retired(picture, home, person, stays, size),
     )  # fmt: skip
     twins.one_person(session, change)
+    inherited.by_who_stays(session, change)
     return change
 
 
@@ -173,13 +178,19 @@ def _restored(
 
 
 def _same_document(session: Session, kept: UUID, other: UUID) -> dict[UUID, UUID]:
-    """Who of the other household has the document of somebody in the kept one."""
-    theirs, ours = aliased(Person), aliased(Person)
-    rows = session.execute(
+    """Who of the other household has the document of somebody in the kept one, unless people found it to be several's."""
+    theirs, ours, flag = aliased(Person), aliased(Person), aliased(DuplicateFlag)
+    several = exists().where(
+        flag.kind == "same_document", flag.value_index == theirs.document_index, flag.decision == "different",
+        is_current(flag),
+    )  # fmt: skip
+    found = (
         select(theirs.id, ours.id)
         .join(ours, ours.document_index == theirs.document_index)
         .where(
-            theirs.household_id == other, ours.household_id == kept, theirs.gone.is_(None), ours.gone.is_(None)
+            theirs.household_id == other, ours.household_id == kept, theirs.gone.is_(None), ours.gone.is_(None),
+            ~several,
         )
     )  # fmt: skip
-    return dict(rows.all())
+    with seeing_all(session):
+        return dict(session.execute(found).all())

@@ -10,10 +10,11 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from cbi import clock, ids
+from cbi.access.actor import Actor
 from cbi.keys import seal, unseal
 from cbi.messaging.outbox import queue
 from cbi.offices import office_of
-from cbi.registry.consent.models import Answer, Consent, How, Scope
+from cbi.registry.consent import recording
 from cbi.registry.households.asked import Personal, UnusableChange, factor_of
 from cbi.registry.households.composition import born_year
 from cbi.registry.intake.facts import PersonFacts
@@ -115,9 +116,12 @@ def _factor(session: Session, person_id: UUID, kind: FactorKind, said: str) -> d
 
 
 def collects(
-    session: Session, person_id: UUID, personal: Personal, consent_on: date | None
+    session: Session, actor: Actor, person_id: UUID, personal: Personal, consent_on: date | None
 ) -> None:
-    """What somebody needs who collects from now on: something to show at the counter, a telephone, a consent."""
+    """What somebody needs who collects from now on: something to show at the counter, a telephone, a consent.
+
+    Raises SaidLater where they have said no to being assisted on the day of the consent, or since.
+    """
     person = session.get_one(Person, person_id, populate_existing=True)
     factor = factor_of(personal)
     if factor is None and person.factor_kind is None and person.document is not None:
@@ -134,12 +138,7 @@ def collects(
     if personal.phone is not None:
         new_phone(session, person_id, personal.phone)
     if consent_on is not None:
-        session.execute(
-            insert(Consent).values(
-                id=ids.fresh(), person_id=person_id, scope=Scope.ASSISTANCE, answer=Answer.GIVEN, how=How.IN_PERSON,
-                notice=CONSENT_NOTICE, said_on=consent_on, recorded_at=clock.now(),
-            )
-        )  # fmt: skip
+        recording.agreed(session, actor, person_id, consent_on, CONSENT_NOTICE)
 
 
 def new_phone(session: Session, person_id: UUID, number: str, *, vouched: bool = False) -> None:

@@ -7,13 +7,27 @@ colleagues kept the record that nothing had been said of. What was carried so st
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Uuid, exists, insert, literal, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Uuid,
+    and_,
+    case,
+    exists,
+    insert,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session, aliased
 
 from cbi import clock, ids
+from cbi.messaging.choices import Level
 from cbi.registry.consent.models import Answer, Consent
-from cbi.registry.consent.standing import counts
+from cbi.registry.consent.standing import counts, make_one
 from cbi.registry.households.models import ChangedPerson, Guardianship, HouseholdChange
 from cbi.registry.models import Gone, Person, PrivacyChoice
 from cbi.scope import seeing_all
@@ -30,6 +44,7 @@ def one_person(session: Session, change: UUID) -> None:
             )
         ).all()
         if retired:
+            make_one(session)
             _words(session, change)
             _levels(session, change)
             _wards(session, change)
@@ -94,22 +109,36 @@ def _words(session: Session, change: UUID) -> None:
 
 
 def _levels(session: Session, change: UUID) -> None:
-    """How much texts may tell, where nobody asked the record that stays."""
+    """How much texts may tell, where nobody asked the record that stays, or the other was asked later and chose less."""
     record = aliased(Person)
     row = {
         "person_id": record.same_as, "level": PrivacyChoice.level, "chosen_at": PrivacyChoice.chosen_at,
         "noted_by": PrivacyChoice.noted_by,
     }  # fmt: skip
-    session.execute(
-        upsert(PrivacyChoice)
-        .from_select(
-            list(row),
-            select(*row.values())
-            .join(record, record.id == PrivacyChoice.person_id)
-            .where(_retired(change, record.id)),
-        )
-        .on_conflict_do_nothing()
+    new = upsert(PrivacyChoice).from_select(
+        list(row),
+        select(*row.values())
+        .ext(distinct_on(record.same_as))
+        .join(record, record.id == PrivacyChoice.person_id)
+        .where(_retired(change, record.id))
+        .order_by(record.same_as, _silence(PrivacyChoice.level).desc()),
     )
+    fresh = new.excluded
+    session.execute(
+        new.on_conflict_do_update(
+            index_elements=[PrivacyChoice.person_id],
+            set_={name: fresh[name] for name in ("level", "chosen_at", "noted_by")},
+            where=and_(
+                fresh.chosen_at > PrivacyChoice.chosen_at,
+                _silence(fresh.level) > _silence(PrivacyChoice.level),
+            ),
+        )
+    )
+
+
+def _silence(level: Any) -> ColumnElement[int]:
+    """How much less a level tells than all there is."""
+    return case((level == Level.NO_SMS, 2), (level == Level.DISCREET, 1), else_=0)
 
 
 def _wards(session: Session, change: UUID) -> None:
@@ -157,10 +186,13 @@ def _appoint(
         "id": ids.fresh_in_sql(), "child_id": child, "guardian_id": guardian,
         **{column.key: column for column in _APPOINTED}, "begun_by": literal(change, Uuid),
     }  # fmt: skip
+    # A child has one guardian at a time, also where two of its records are found to be a third.
     session.execute(
-        insert(Guardianship).from_select(
+        upsert(Guardianship)
+        .from_select(
             list(row),
             select(*(value.label(name) for name, value in row.items())).where(*which),
             include_defaults=False,
         )
+        .on_conflict_do_nothing()
     )

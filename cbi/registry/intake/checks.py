@@ -7,6 +7,7 @@ from datetime import date
 from enum import StrEnum
 
 from cbi.fsp.messages import DeliveryMechanism
+from cbi.registry import not_asked
 from cbi.registry.intake import vocabulary
 from cbi.registry.models import Sex
 from cbi.registry.text import clean, folded, is_scientific, plain_digits
@@ -99,7 +100,7 @@ def band(text: str) -> str:
             "band", f"A band is a word or a few, at most {LONGEST_BAND} characters.",
             "Write the word that the scorecard uses, such as severe.",
         )  # fmt: skip
-    return text
+    return _asked(text)
 
 
 def scorecard(text: str) -> tuple[str, int]:
@@ -211,7 +212,15 @@ def need(text: str) -> str:
             "need", f"A need is a word or a few, at most {LONGEST_ID} characters, and no long number.",
             "Write the words that the programmes use, separated by ; and with the number of members after each.",
         )  # fmt: skip
-    return text
+    return _asked(text)
+
+
+def _asked(word: str) -> str:
+    if not_asked.sorts_people(word):
+        raise Unusable(
+            "not_asked", f"Nobody is sorted by {not_asked.THESE}.", not_asked.ASK_INSTEAD
+        )
+    return word
 
 
 def household_size(text: str) -> int:

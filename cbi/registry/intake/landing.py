@@ -3,10 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, cast
+from typing import Any
 from uuid import UUID, uuid4
 
-from psycopg import Connection
 from sqlalchemy import any_, bindparam, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
@@ -30,6 +29,7 @@ from cbi.registry.models import (
 from cbi.registry.personal import CARD, PHONE, Sealer
 from cbi.registry.text import folded
 from cbi.scope import SEEN
+from cbi.scratch import copied
 
 _INSERT_HOUSEHOLDS = text(
     "INSERT INTO households (id, source, source_id, size, area, language, status, fingerprint, import_id, line,"
@@ -211,19 +211,15 @@ def copy_rows(
     listed, told = ", ".join(columns), ", ".join(returning)
     # A table whose rows not everybody sees cannot be copied into: PostgreSQL has its rules looked at row by row.
     landing = f"landing_{name}" if name in SEEN or returning else name
-    # Only psycopg's own connection can COPY; SQLAlchemy hands it out from inside its pool.
-    driver = cast(Connection, session.connection().connection.driver_connection)
+    run = session.connection().exec_driver_sql
     found: list[tuple[Any, ...]] = []
-    with driver.cursor() as cursor:
-        if landing != name:
-            empty = f"SELECT {listed} FROM {name} WHERE false"  # noqa: S608 - our names
-            cursor.execute(f"CREATE TEMP TABLE {landing} AS {empty}")
-        with cursor.copy(f"COPY {landing} ({listed}) FROM STDIN") as copy:
-            for row in rows:
-                copy.write_row([row[column] for column in columns])
-        if landing != name:
-            added = f"INSERT INTO {name} ({listed}) SELECT {listed} FROM {landing}"  # noqa: S608 - our names
-            cursor.execute(f"{added} RETURNING {told}" if told else added)
-            found = cursor.fetchall() if told else []
-            cursor.execute(f"DROP TABLE {landing}")
+    if landing != name:
+        empty = f"SELECT {listed} FROM {name} WHERE false"  # noqa: S608 - our names
+        run(f"CREATE TEMP TABLE {landing} AS {empty}")
+    copied(session, landing, columns, ([row[column] for column in columns] for row in rows))
+    if landing != name:
+        added = f"INSERT INTO {name} ({listed}) SELECT {listed} FROM {landing}"  # noqa: S608 - our names
+        made = run(f"{added} RETURNING {told}" if told else added)
+        found = [tuple(each) for each in made] if told else []
+        run(f"DROP TABLE {landing}")
     return found

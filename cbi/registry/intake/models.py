@@ -8,6 +8,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, LargeBina
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cbi.db import Base, Instant, Ordinal, may_delete, may_update
+from cbi.registry.purposes import Purpose
 
 
 class ImportPart(Base):
@@ -59,6 +60,7 @@ class RowEnd(Base):
     __table_args__ = (
         CheckConstraint("(ending = 'dropped') = (reason IS NOT NULL)", name="dropped_with_reason"),
         Index(None, "import_id"),
+        Index(None, "source_id"),
         {"info": may_update("cells")},
     )
 
@@ -73,6 +75,38 @@ class RowEnd(Base):
     reason: Mapped[str | None]
     ended_by: Mapped[UUID | None] = mapped_column(Uuid)
     ended_at: Mapped[Instant]
+
+
+class RowWorkbook(Base):
+    """Rejected rows that somebody took back to the field, encrypted. The file is not kept. Append-only."""
+
+    __tablename__ = "row_workbooks"
+    __table_args__ = (Index(None, "taken_by", "taken_at"),)
+
+    number: Mapped[Ordinal]
+    rows: Mapped[int]
+    taken_by: Mapped[UUID | None] = mapped_column(Uuid)
+    taken_at: Mapped[Instant]
+
+    @property
+    def filename(self) -> str:
+        """What the encrypted file was called."""
+        return f"rows-{self.number}.zip"
+
+
+class RowView(Base):
+    """That somebody looked at what stands in a rejected row, and for what. Append-only; it holds none of it."""
+
+    __tablename__ = "rejected_row_views"
+
+    id: Mapped[Ordinal]
+    rejected_row_id: Mapped[int] = mapped_column(ForeignKey("rejected_rows.id"), index=True)
+    purpose: Mapped[Purpose]
+    actor_kind: Mapped[str]
+    actor_id: Mapped[UUID | None] = mapped_column(Uuid)
+    seen_at: Mapped[Instant]
+    workbook: Mapped[int | None] = mapped_column(ForeignKey("row_workbooks.number"), index=True)
+    """In which workbook it left the house; NULL: it was looked at here."""
 
 
 class Pull(Base):

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Select, any_, bindparam, exists, select
+from sqlalchemy import BigInteger, Select, Uuid, any_, bindparam, exists, insert, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as insert_unless_there
 from sqlalchemy.orm import Session
@@ -19,7 +19,7 @@ from cbi.errors import Conflict, NotFound
 from cbi.keys import Keyring, unseal
 from cbi.offices import office_of
 from cbi.registry.import_models import Import, ImportState, RejectedRow
-from cbi.registry.intake.models import Ending, RowEnd
+from cbi.registry.intake.models import Ending, RowEnd, RowView
 from cbi.registry.intake.taking import REJECTED_KEY, cells_place
 from cbi.registry.purposes import Purpose
 from cbi.registry.text import clean
@@ -93,9 +93,12 @@ def cells_of(keys: Keyring, row: RejectedRow) -> dict[str, str]:
 
 
 def opened(
-    session: Session, actor: Actor, row_ids: Sequence[int], purpose: Purpose
-) -> list[OpenedRow]:
-    """Rows in clear, for a purpose that is written down. Raises UnknownRow, NotPermitted, Unreadable."""
+    session: Session, actor: Actor, row_ids: Sequence[int], purpose: Purpose, *, workbook: int | None = None
+) -> list[OpenedRow]:  # fmt: skip
+    """Rows in clear, for a purpose; of each it is written down that somebody looked, or took it in that workbook.
+
+    Raises UnknownRow, NotPermitted, Unreadable.
+    """
     actor.require(Permission.REGISTRY_IMPORT)
     keys = office_of(session).keys
     wanted = any_(bindparam(None, list(row_ids), ARRAY(BigInteger)))
@@ -106,6 +109,16 @@ def opened(
         raise UnknownRow(
             "There is no such rejected row.", next_step="See the list: cbi registry rejected"
         )
+    if found:
+        session.execute(
+            insert(RowView).from_select(
+                ["rejected_row_id", "purpose", "actor_kind", "actor_id", "seen_at", "workbook"],
+                select(
+                    RejectedRow.id, literal(str(purpose)), literal(actor.kind), literal(actor.id, Uuid),
+                    literal(clock.now()), literal(workbook, BigInteger),
+                ).where(RejectedRow.id == wanted),
+            )
+        )  # fmt: skip
     for import_id in {row.import_id for row in found}:
         lines = [row.line for row in found if row.import_id == import_id]
         record(

@@ -210,7 +210,7 @@ def write_rejected(
 ) -> None:
     """Write rejected rows as a workbook to be corrected and imported again with the same mapping file.
 
-    It holds what people said of themselves: whoever asked for it keeps it safe, and deletes it afterwards.
+    It holds what people said of themselves, so it leaves encrypted (`protection/exporting/row_workbooks`).
     """
     book = Workbook(write_only=True)
     headings = (copy_word("reasons", language), copy_word("next", language))

@@ -125,13 +125,17 @@ def catch_up(session: Session, at_most: int = 20 * CHUNK) -> Compared:
 
 def compare_members(session: Session, households: Select[UUID]) -> Compared:
     """Compare the members of these households who came, or changed, since they were last compared; for what is paid now."""
-    done = NOTHING
+    due = members_due(households)
+    # All of them, not whether there is one: the planner expects to meet one soon, and goes through the whole registry.
     with planned_by_keys(session):
-        if not session.scalar(select(members_due(households).exists())):
-            return done
+        if not session.scalars(due).all():
+            return NOTHING
     _alone(session)
-    for people in chunks(session.scalars(members_due(households)).all(), CHUNK):
-        done += _compare(session, people)
+    with planned_by_keys(session):
+        people = session.scalars(due).all()
+    done = NOTHING
+    for some in chunks(people, CHUNK):
+        done += _compare(session, some)
     return done
 
 

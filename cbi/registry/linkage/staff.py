@@ -1,6 +1,6 @@
 """Members of staff and tellers who may be recipients: a finding for somebody else, and no hand of theirs on that record."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -88,7 +88,7 @@ def look(session: Session, colleagues: Iterable[Colleague]) -> int:
     if not wanted:
         return 0
     with seeing_all(session):
-        return _keep(session, _sounding_alike(session, wanted))
+        return keep(session, _sounding_alike(session, wanted))
 
 
 def _sounding_alike(
@@ -117,7 +117,8 @@ def _sounding_alike(
     ]  # fmt: skip
 
 
-def _keep(session: Session, found: Sequence[tuple[Colleague, UUID]]) -> int:
+def keep(session: Session, found: Sequence[tuple[Colleague, UUID]]) -> int:
+    """Ask whether each of these colleagues is that person, where it was not asked yet; returns how many findings are new."""
     if not found:
         return 0
     rows = [
@@ -214,19 +215,37 @@ def refuse_own(session: Session, actor: Actor, household: UUID) -> None:
         raise _own()
 
 
+def own_among(session: Session, actor: Actor, households: Collection[UUID]) -> set[UUID]:
+    """Which of these households may be that of whoever acts."""
+    if actor.id is None:
+        return set()
+    mine = bindparam(None, actor.id, type_=StaffMatch.staff_id.type)
+    return set(
+        session.scalars(
+            select(Household.id).where(
+                Household.id.in_(households), is_own(actor.kind, mine, Household.id)
+            )
+        )
+    )
+
+
 def own_households(session: Session, actor: Actor) -> Sequence[UUID]:
-    """The households with a member whom somebody else found to be whoever acts."""
+    """The households with a member whom somebody else found to be whoever acts, also by another record of the member."""
     if actor.id is None:
         return []
+    found = (
+        select(StaffMatch.person_id)
+        .where(
+            StaffMatch.staff_kind == actor.kind, StaffMatch.staff_id == actor.id, StaffMatch.decision == SAME
+        )
+        .cte(recursive=True)
+    )  # fmt: skip
+    stays = select(Person.same_as).join(found, found.c.person_id == Person.id)
+    every = found.union(stays.where(Person.same_as.is_not(None)))
     with seeing_all(session):
         return session.scalars(
-            select(Person.household_id)
-            .distinct()
-            .join(StaffMatch, StaffMatch.person_id == Person.id)
-            .where(
-                StaffMatch.staff_kind == actor.kind, StaffMatch.staff_id == actor.id, StaffMatch.decision == SAME
-            )
-        ).all()  # fmt: skip
+            select(Person.household_id).distinct().join(every, every.c.person_id == Person.id)
+        ).all()
 
 
 def _own() -> OwnRecord:

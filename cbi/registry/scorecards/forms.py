@@ -22,6 +22,7 @@ from cbi.registry.intake.facts import Outcome
 from cbi.registry.intake.files import File, opened
 from cbi.registry.intake.mapping import missing_columns
 from cbi.registry.intake.results import RowNote, count_reasons
+from cbi.registry.linkage import staff
 from cbi.registry.models import Household
 from cbi.registry.scorecards import assessing, form_files, landing, versions
 from cbi.registry.scorecards.definition import Form
@@ -239,6 +240,12 @@ def _land(
             sum_.refuse(found)
         else:
             whole.append((found, answered))
+    own = staff.own_among(session, actor, {answered.household_id for _, answered in whole})
+    for found, answered in whole:
+        if answered.household_id in own:
+            found.row.reasons.append(_OWN)
+            sum_.refuse(found)
+    whole = [(found, answered) for found, answered in whole if answered.household_id not in own]
     before = landing.of_rows(session, [answered for _, answered in whole])
     fresh = []
     for found, answered in whole:
@@ -260,6 +267,9 @@ def _land(
             sum_.add(landed)
 
 
+_OWN = Reason(
+    "own_record", "", "This record may be your own.", "Somebody else hands the row in, and says whether it is yours."
+)  # fmt: skip
 _TAKEN = Reason(
     "taken", "", "This row was taken in before, with other answers.",
     "To put it right, write a new form, and give the reason there.",

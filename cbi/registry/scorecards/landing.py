@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 from sqlalchemy.orm import Session
 from sqlalchemy.types import Uuid
 
-from cbi import clock
+from cbi import clock, db
 from cbi.access.actor import Actor
 from cbi.offices import office_of
 from cbi.registry.intake.checks import Unusable
@@ -97,23 +97,26 @@ def land(
     """
     ids = sorted({each.household_id for each in given})
     wanted = any_(bindparam(None, ids, ARRAY(Uuid)))
-    statuses = dict(
-        iter(
-            session.execute(
-                select(Household.id, Household.status)
-                .where(Household.id == wanted)
-                .order_by(Household.id)
-                .with_for_update()
+    with db.planned_for_few(session):
+        statuses = dict(
+            iter(
+                session.execute(
+                    select(Household.id, Household.status)
+                    .where(Household.id == wanted)
+                    .order_by(Household.id)
+                    .with_for_update()
+                )
             )
         )
-    )
-    keys = _keys(session, ids)
-    last, waiting = _last(session, kept, ids), _waiting(session, kept, ids)
-    taken = of_rows(session, [each for each in given if each.form_id is not None])
-    told = {
-        on: facts.of_households(session, [each.household_id for each in given if each.on == on], on)
-        for on in {each.on for each in given}
-    }
+        keys = _keys(session, ids)
+        last, waiting = _last(session, kept, ids), _waiting(session, kept, ids)
+        taken = of_rows(session, [each for each in given if each.form_id is not None])
+        told = {
+            on: facts.of_households(
+                session, [each.household_id for each in given if each.on == on], on
+            )
+            for on in {each.on for each in given}
+        }
     sealer, now = AnswerSealer(office_of(session).keys), clock.now()
     found: list[Unusable | None] = []
     rows: list[dict[str, Any]] = []

@@ -5,6 +5,8 @@ from sqlalchemy import select
 from cbi import offices
 from cbi.registry.consent import standing
 from cbi.registry.consent.models import Answer, Consent, How, Scope
+from cbi.registry.households import merging
+from cbi.registry.models import Person
 from tests import consenting
 from tests.flow.helpline.recipients import (
     AMAL,
@@ -19,6 +21,7 @@ from tests.flow.helpline.recipients import (
     person_of,
     say,
 )
+from tests.household_factory import ASKER, CONFIRMER
 
 
 def _answers(name: str) -> dict[Scope, Answer]:
@@ -70,5 +73,25 @@ def test_of_a_shared_telephone_nobody_knows_who_wrote(story: Story) -> None:
         consenting.accepted(session, consenting.notice_file())
         consenting.says(session, person_of(session, "E1"), Answer.REFUSED, Scope.TEXTS)
     say(SHARED, "début", after=5)
-    assert "sauf pour qui nous a demande" in inbox(SHARED)[-1]
+    assert "sauf pour qui nous a demandé" in inbox(SHARED)[-1]
     assert _answers("E1") == {Scope.TEXTS: Answer.REFUSED}
+
+
+def test_who_was_registered_twice_speaks_by_either_number_and_takes_nothing_back_by_an_old_one(
+    story: Story,
+) -> None:
+    with offices.transaction("dz") as session:
+        for names in (("E1", "E2"), ("D", "B")):
+            stays, goes = (person_of(session, name) for name in names)
+            kept, other = (session.get_one(Person, each).household_id for each in (stays, goes))
+            merging.merge(
+                session, CONFIRMER, kept, other, reason="registered twice", same={goes: stays}, asked_by=ASKER.id
+            )  # fmt: skip
+    say(SHARED, "arrêt")
+    assert _answers("E1") == {Scope.TEXTS: Answer.WITHDRAWN}, "one telephone of one person"
+    say(BRUNO, "arrêt", after=5)
+    assert _answers("D") == {Scope.TEXTS: Answer.WITHDRAWN}
+    say(BRUNO, "début", after=10)
+    assert _answers("D") == {Scope.TEXTS: Answer.WITHDRAWN}, "nobody knows who has that number now"
+    say(DAVE, "start", after=15)
+    assert _answers("D") == {Scope.TEXTS: Answer.GIVEN}

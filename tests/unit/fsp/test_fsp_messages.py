@@ -1,6 +1,7 @@
 """What crosses the line to a provider is exact, and shows nobody."""
 
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from cbi.fsp.messages import (
     PaymentInstruction,
     StatementLine,
     UnusableAmountRule,
+    UnusableProfile,
 )
 from cbi.money import LARGEST_MINOR, Money
 
@@ -51,6 +53,12 @@ def test_a_rule_admits_multiples_of_its_step_between_its_limits(
     assert rule.admits(minor) == (
         minor in range(-(-minimum // step) * step, minimum + span + 1, step)
     )
+
+
+@pytest.mark.parametrize("days", [-1, 32])
+def test_nobody_keeps_money_that_paid_nobody_for_longer_than_a_month(days: int) -> None:
+    with pytest.raises(UnusableProfile):
+        replace(PROFILE, gives_back_within=timedelta(days=days))
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,8 @@ PUBLIC = {"ref", "refs", "date", "hotline", "ticket", "days", "offices"}
 
 
 def payee(place: int = 1, level: Level | None = None) -> Payee:
-    return Payee(UUID(int=place), UUID(int=place), "fr", "Alger", level, AT)
+    person = home = UUID(int=place)
+    return Payee(person, person, home, "fr", "Alger", level, AT)
 
 
 def case(kind: Kind = Kind.READY, *, ref: str = "48312", who: Payee | None = None) -> Case:

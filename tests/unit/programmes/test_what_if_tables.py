@@ -1,14 +1,12 @@
 """Tables of who would move: sums, and numbers of one to four that nobody can work out."""
 
-from uuid import uuid4
-
 from cbi.programmes.what_if_tables import Head, Household, tables
 
 
 def some(count: int, area: str, moved: int = 0) -> list[Household]:
     """Households of one place that move alike."""
     head = Head.of("female", 30)
-    return [Household(uuid4(), area, head, "", moved, 10, 10 + 5 * moved) for _ in range(count)]
+    return [Household(area, head, "", moved, 10, 10 + 5 * moved) for _ in range(count)]
 
 
 def by_area(

@@ -67,6 +67,23 @@ def test_an_ordinary_program_opens_it(tmp_path: Path) -> None:
     assert (tmp_path / "export-1.xlsx").read_bytes() == content
 
 
+def test_what_an_ordinary_program_closed_with_the_passphrase_is_opened_here(tmp_path: Path) -> None:
+    found = shutil.which("7z") or shutil.which("7zz")
+    if found is None:
+        pytest.skip("install 7zip to see an ordinary program close a workbook that comes back")
+    book, file = tmp_path / "rows-17.xlsx", tmp_path / "back.zip"
+    book.write_bytes(b"many cells, many cells, " * 500)
+    closing = [found, "a", "-tzip", "-mem=AES256", f"-p{WORDS}", str(file), str(book)]
+    subprocess.run(closing, check=True, capture_output=True)
+    assert file.stat().st_size < book.stat().st_size, "it packs what it encrypts"
+    assert envelope.is_sealed(file)
+    assert not envelope.is_sealed(book)
+    assert envelope.name_in(file.read_bytes()) == "rows-17.xlsx"
+    assert envelope.opened(file.read_bytes(), WORDS) == ("rows-17.xlsx", book.read_bytes())
+    with pytest.raises(WrongPassphrase):
+        envelope.opened(file.read_bytes(), WORDS[:-1] + "0")
+
+
 def test_a_passphrase_is_the_list_s_own_and_needs_the_office_s_key() -> None:
     one, other = uuid4(), uuid4()
     keys = Keyring(b"k" * 32, "dz")

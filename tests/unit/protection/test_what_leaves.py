@@ -41,8 +41,8 @@ ROUTES = {
         Sort.WORK, "a group's names, so that they can be called up; each name in it is noted as seen"
     ),
     "GET /cash-for-work/sheets/{number}/sheet.xlsx": (Sort.WORK, "the same on a page"),
-    "GET /registry/rows/of/{import_id}/rows.xlsx": (
-        Sort.WORK, "rows that did not land, for whoever brought them to mend; nobody is registered by them"
+    "POST /registry/rows/of/{import_id}/rows.zip": (
+        Sort.WORK, "rows that did not land, encrypted, for mending; each is noted as seen"
     ),
     "POST /registry/assessing/forms": (Sort.NOBODY, "registration numbers and empty boxes, with row tokens"),
     "POST /registry/assessing/forms/copy": (Sort.WORK, "a copy of the file that its sender handed in, with reasons"),
@@ -62,7 +62,7 @@ COMMANDS = {
 }  # fmt: skip
 REPORTS = (
     Sort.WORK,
-    "a copy of the file that its sender handed in, with reasons beside the rows; or rows that did not land, for mending",
+    "a copy of the file that its sender handed in, with reasons beside the rows; or encrypted rows that did not land",
 )
 
 

@@ -23,6 +23,7 @@ from tests.not_asked import NOT_ASKED, sorts_by
 ROOT = Path(__file__).parents[3]
 SAID_IN = {
     "cbi/registry/disclosing/models.py": "says that a list has no such column",
+    "cbi/registry/intake/words/fr.py": "why a row with such a need is refused",
     "cbi/registry/not_asked.py": "the words by which scorecards and programme files are refused",
 }
 """Where the engine's own words name such a thing, and why. An adapter may name what a provider's own words name."""

@@ -232,6 +232,8 @@ def test_needs_are_words_with_the_members_concerned(
         ("2", "need"),
         ("n" * 101, "need"),
         ("call 0550123456 please", "need"),
+        ("disability; Réfugié statutaire 2", "not_asked"),
+        ("جنسية", "not_asked"),
     ],
 )
 def test_needs_that_cannot_be_meant_are_refused(text: str, code: str) -> None:

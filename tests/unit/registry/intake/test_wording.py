@@ -2,6 +2,7 @@
 
 import ast
 import io
+import itertools
 import re
 from pathlib import Path
 
@@ -18,12 +19,12 @@ from cbi.registry.intake.words import ar, es, fr
 
 WORDS = {"fr": fr, "es": es, "ar": ar}
 REGISTRY = Path(str(cbi.registry.__file__)).parent
-ELSEWHERE = {"area_ambiguous"}
-"""Told with the names of the areas that may be meant."""
+ELSEWHERE = {"area_ambiguous", "answers"}
+"""Told with the names of the areas that may be meant, or with the question that it is about."""
 
 
 def codes() -> set[str]:
-    """Every code that is written down for a reason, in the intake and what it calls."""
+    """Every code that is written down for a reason, in the intake and what it calls, and where forms come back."""
     found = {
         "household_size",
         "age",
@@ -32,7 +33,8 @@ def codes() -> set[str]:
         "phone_not_in_plan",
         "phone_landline",
     }
-    for path in [*(REGISTRY / "intake").glob("*.py"), REGISTRY / "numbers.py"]:
+    folders = [(REGISTRY / each).glob("*.py") for each in ("intake", "scorecards")]
+    for path in [*itertools.chain(*folders), REGISTRY / "numbers.py"]:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args:
                 first = node.args[0]

@@ -1,0 +1,90 @@
+"""Proposals about when households take part: what reaches back into cycles that were opened before."""
+
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy import Text, case, cast, func, literal, select
+
+from cbi.access.permissions import Permission
+from cbi.console.languages import N_
+from cbi.console.waiting_proposals import Kind, Looking, Sheet, of_day, refused, row
+from cbi.programmes import confirming, resuming
+from cbi.programmes.household_models import Enrolment, Suspension
+from cbi.programmes.models import Programme
+from cbi.registry.models import Household
+
+_UNTIL_THEN = N_(
+    "Until somebody confirms it, the cycles that were open before are not made up for."
+)
+
+
+def _days(looking: Looking) -> Sheet:
+    gettext, facts = looking.visit.gettext, looking.proposal.facts
+    first, last = (
+        date.fromisoformat(day) if (day := facts[name]) else "–" for name in ("first", "last")
+    )
+    return Sheet([(gettext("The first day"), "–", first), (gettext("The last day"), "–", last)])
+
+
+def _resumption(looking: Looking) -> Sheet:
+    gettext, facts = looking.visit.gettext, looking.proposal.facts
+    begun, on = (date.fromisoformat(facts[name]["day"]) for name in ("begun", "day"))
+    return Sheet(
+        [(gettext("In cycles opened before they take part from"), "–", begun if facts["which"] == "wrong" else on)],
+        facts=[(gettext("Suspended from"), begun), (gettext("They take part again from"), on)],
+        notes=[gettext("From that day on they take part, whatever is decided here.")],
+    )  # fmt: skip
+
+
+DAYS = Kind(
+    "days", N_("When a household takes part"),
+    N_("The household %(household)s of %(programme)s: its days reach back into cycles that were opened before"),
+    N_("The next cycle makes up for what it missed on those days."),
+    Permission.PROGRAMME_READ, Permission.VALUE_ACCEPT,
+    lambda _: select(
+        *row(
+            Enrolment.id, Enrolment.noted_at, Enrolment.noted_by, programmes=(Programme.code,),
+            barred=func.array(confirming.noted_by().scalar_subquery()), why=Enrolment.reason,
+            household=Household.source_id, programme=Programme.code,
+            first=cast(Enrolment.starts_on, Text), last=cast(Enrolment.ends_on, Text),
+        )
+    )
+    .join(Programme, Programme.id == Enrolment.programme_id)
+    .join(Household, Household.id == Enrolment.household_id)
+    .where(Enrolment.noted_by.is_not(None), *confirming.is_waiting()),
+    _days,
+    lambda session, actor, it, _: confirming.confirm(session, actor, int(it.key)),
+    refused, refused,
+    otherwise=_UNTIL_THEN,
+    takes_code=False,
+)  # fmt: skip
+
+RESUMPTION = Kind(
+    "resumption", N_("A suspension that ended"),
+    {
+        "wrong": N_(
+            "The household %(household)s of %(programme)s was suspended on %(begun)s without ground: what it missed is owed"
+        ),
+        "back": N_(
+            "The household %(household)s of %(programme)s takes part again from %(day)s, also in cycles opened before"
+        ),
+    },
+    N_("The next cycle makes up for what it missed on those days."),
+    Permission.PROGRAMME_READ, Permission.VALUE_ACCEPT,
+    lambda _: select(
+        *row(
+            Suspension.id, Suspension.resumed_at, Suspension.resumed_by, programmes=(Programme.code,),
+            why=Suspension.resumed_because, household=Household.source_id, programme=Programme.code,
+            which=case((Suspension.was_wrong.is_(True), literal("wrong", Text)), else_=literal("back", Text)),
+            begun=of_day(Suspension.begins_on), day=of_day(Suspension.resumes_on),
+        )
+    )
+    .join(Programme, Programme.id == Suspension.programme_id)
+    .join(Household, Household.id == Suspension.household_id)
+    .where(Suspension.resumed_by.is_not(None), *resuming.is_waiting()),
+    _resumption,
+    lambda session, actor, it, _: resuming.confirm(session, actor, UUID(it.key)),
+    refused, refused,
+    otherwise=_UNTIL_THEN,
+    takes_code=False,
+)  # fmt: skip
