@@ -3,7 +3,8 @@
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import Text, case, cast, func, literal, select
+from sqlalchemy import ScalarSelect, Text, case, cast, func, literal, select
+from sqlalchemy.orm import aliased
 
 from cbi.access.permissions import Permission
 from cbi.console.languages import N_
@@ -20,10 +21,29 @@ _UNTIL_THEN = N_(
 
 def _days(looking: Looking) -> Sheet:
     gettext, facts = looking.visit.gettext, looking.proposal.facts
-    first, last = (
-        date.fromisoformat(day) if (day := facts[name]) else "–" for name in ("first", "last")
+    first, last, was_first, was_last = (
+        date.fromisoformat(day) if (day := facts[name]) else "–"
+        for name in ("first", "last", "was_first", "was_last")
     )
-    return Sheet([(gettext("The first day"), "–", first), (gettext("The last day"), "–", last)])
+    return Sheet(
+        [(gettext("The first day"), was_first, first), (gettext("The last day"), was_last, last)]
+    )
+
+
+def _before(day: str) -> ScalarSelect[str]:
+    """In SQL, a day of the same household as it was noted before this."""
+    earlier = aliased(Enrolment)
+    return (
+        select(cast(getattr(earlier, day), Text))
+        .where(
+            earlier.programme_id == Enrolment.programme_id, earlier.household_id == Enrolment.household_id,
+            earlier.id < Enrolment.id, earlier.refusal_id.is_(None),
+        )
+        .order_by(earlier.id.desc())
+        .limit(1)
+        .correlate(Enrolment)
+        .scalar_subquery()
+    )  # fmt: skip
 
 
 def _resumption(looking: Looking) -> Sheet:
@@ -47,6 +67,7 @@ DAYS = Kind(
             barred=func.array(confirming.noted_by().scalar_subquery()), why=Enrolment.reason,
             household=Household.source_id, programme=Programme.code,
             first=cast(Enrolment.starts_on, Text), last=cast(Enrolment.ends_on, Text),
+            was_first=_before("starts_on"), was_last=_before("ends_on"),
         )
     )
     .join(Programme, Programme.id == Enrolment.programme_id)

@@ -90,7 +90,7 @@ def reconcile(session: Session, actor: Actor, provider: str) -> Reconciled:
     actor.require(Permission.STATEMENT_IMPORT)
     we_know_better = isinstance(providers.adapter(provider), PaysOverCounter)
     one_at_a_time(session, provider)
-    # Sets of a million rows are joined in memory or not at all; the setting ends with the transaction.
+    # Sets of a million rows are joined in memory or not at all; the setting lasts until whole tables are asked last.
     session.execute(text("SET LOCAL work_mem = '128MB'"))
     lines = _gather(session, provider)
     fees.take_apart(session, provider)

@@ -205,6 +205,8 @@ def test_days_that_reach_back_are_confirmed_by_another_at_every_door(
         {"household": each, "on": "2026-01-05", "reason": "registered late"} for each in numbers
     ]
     path = "/programmes/winter-2026/enrolments"
+    forward = [{**line, "on": "2026-02-20"} for line in lines]
+    assert manager.post(path, {"act": "start", "households": forward}).status_code == 201
     assert manager.post(path, {"act": "start", "households": lines}).status_code == 201
     first, second = manager.get(f"{path}/waiting").json()
     assert [first["household"], first["starts_on"]] == [numbers[0], "2026-01-05"]
@@ -216,6 +218,7 @@ def test_days_that_reach_back_are_confirmed_by_another_at_every_door(
     page = Browsing(create_app(), token_for(authoriser.id))
     shown = page.get(f"/waiting/days/{first['number']}").text
     assert numbers[0] in shown
+    assert shown.index("20 Feb 2026") < shown.index("5 Jan 2026"), "as it was, and as it would be"
     assert "5 Jan 2026" in shown, re.findall(r"<td[^>]*>.*?</td>", shown)
     page.send(f"/waiting/accept/days/{first['number']}")
     assert page.get(f"/waiting/days/{first['number']}").status_code == 404
