@@ -105,7 +105,15 @@ def change(
     changed = enrolling.change(
         session, actor, whose, Act(act), lines, was_wrong=was_wrong == "yes"
     )  # fmt: skip
-    said = visit.ngettext("Noted for %(num)s household.", "Noted for %(num)s households.", changed)
+    said = visit.ngettext(
+        "Noted for %(num)s household.", "Noted for %(num)s households.", changed.households
+    )
+    if changed.waiting:
+        waits = visit.gettext(
+            "Somebody else confirms what they missed in cycles opened before: %(number)s.",
+            number=changed.waiting,
+        )
+        said = f"{said} {waits}"
     return visit.go(PATH, said)
 
 

@@ -50,7 +50,7 @@ def _resumption(looking: Looking) -> Sheet:
     gettext, facts = looking.visit.gettext, looking.proposal.facts
     begun, on = (date.fromisoformat(facts[name]["day"]) for name in ("begun", "day"))
     return Sheet(
-        [(gettext("In cycles opened before they take part from"), "–", begun if facts["which"] == "wrong" else on)],
+        [(gettext("Takes part in cycles opened before, from"), "–", begun if facts["which"] == "wrong" else on)],
         facts=[(gettext("Suspended from"), begun), (gettext("They take part again from"), on)],
         notes=[gettext("From that day on they take part, whatever is decided here.")],
     )  # fmt: skip

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Uuid, any_, bindparam, insert, select
+from sqlalchemy import Uuid, any_, bindparam, insert, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 from sqlalchemy.orm import Session
 
@@ -76,6 +76,14 @@ class Present:
     resumed_on: date | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Of how many households something was written down, and of how many of them a second person confirms it."""
+
+    households: int
+    waiting: int
+
+
 def change(
     session: Session,
     actor: Actor,
@@ -84,8 +92,8 @@ def change(
     lines: Sequence[Line],
     *,
     was_wrong: bool = False,
-) -> int:
-    """Write down one thing about each of these households: all of them or none. Returns how many it concerns.
+) -> Written:
+    """Write down one thing about each of these households: all of them or none.
 
     `start`: the first day it takes part; `end`: the last. `suspend`: from that day on it gets nothing; `resume`: from
     that day on it takes part again. Earlier cycles are made up for once a second person has confirmed the days
@@ -120,9 +128,11 @@ def change(
             taken.append((line, household.id, now))
     if problems:
         raise CannotChange(problems)
-    if taken:
-        _write(session, actor, found, act, taken, was_wrong=was_wrong)
-    return len(taken)
+    held = _write(session, actor, found, act, taken, was_wrong=was_wrong) if taken else 0
+    waiting = (
+        held if held and session.scalar(select(confirming.makes_up_for(literal(found.id)))) else 0
+    )
+    return Written(len(taken), waiting)
 
 
 def _refusal(act: Act, line: Line, now: Present) -> str | None:
@@ -199,7 +209,8 @@ def _write(
     taken: Sequence[tuple[Line, UUID, Present]],
     *,
     was_wrong: bool,
-) -> None:
+) -> int:
+    """Returns of how many it reaches back into cycles that are open."""
     now = confirming.moment(session, programme)
     opened = confirming.opened_until(session, programme)
     held = {
@@ -251,6 +262,7 @@ def _write(
             on=line.on.isoformat(), **({"was_wrong": was_wrong} if act is Act.RESUME else {}),
             **({"held": True} if household in held else {}),
         )  # fmt: skip
+    return len(held)
 
 
 def _reaches_back(

@@ -42,7 +42,7 @@ def change_enrolments(
     changed = enrolling.change(
         session, actor, code, body.act, body.lines(), was_wrong=body.was_wrong
     )
-    return ChangedOut(households=changed)
+    return ChangedOut(households=changed.households, waiting=changed.waiting)
 
 
 @router.get(

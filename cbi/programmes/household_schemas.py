@@ -55,6 +55,10 @@ class ChangedOut(BaseModel):
     """How many households it was written down of."""
 
     households: int
+    waiting: int = Field(
+        default=0,
+        description="Of how many of them what they missed in cycles opened before waits for a second person.",
+    )
 
 
 class DaysOut(BaseModel):

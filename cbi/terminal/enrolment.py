@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from cbi.access.actor import Actor
     from cbi.programmes.conditions import Noted
-    from cbi.programmes.enrolling import Line
+    from cbi.programmes.enrolling import Line, Written
 
 conditions = typer.Typer(
     help="What households have shown to get their grants.", no_args_is_help=True
@@ -48,14 +48,21 @@ def _change(
 
     lines = _lines(household, on, reason, listed)
 
-    def work(session: "Session", actor: "Actor") -> int:
+    def work(session: "Session", actor: "Actor") -> "Written":
         return change(session, actor, programme, Act(act), lines, was_wrong=was_wrong)
 
     changed = working(office, user, work)
     if json:
-        as_json({"act": act, "households": changed})
-    else:
-        say(f"{act}: noted of {changed:,} {'household' if changed == 1 else 'households'}.")
+        as_json({"act": act, "households": changed.households, "waiting": changed.waiting})
+        return
+    one = changed.households == 1
+    say(f"{act}: noted of {changed.households:,} {'household' if one else 'households'}.")
+    if changed.waiting:
+        see = "resumptions" if act == "resume" else "days"
+        say(
+            f"What {changed.waiting:,} of them missed in cycles opened before waits for a colleague's word."
+        )
+        say(f"See: cbi programme {see} {programme}")
 
 
 def _lines(

@@ -49,7 +49,9 @@ class Telling:
     def enrol(self, act: Act, home: UUID, on: date, *, was_wrong: bool = False) -> None:
         line = Line("line 1", number_of(self.session, home), on, "as was found")
         with clock.frozen(self._next()):
-            assert enrol(self.session, OFFICER, CODE, act, [line], was_wrong=was_wrong) == 1
+            assert (
+                enrol(self.session, OFFICER, CODE, act, [line], was_wrong=was_wrong).households == 1
+            )
             for each in resuming.listed(self.session, CONFIRMER, CODE):
                 resuming.confirm(self.session, CONFIRMER, each.suspension.id)
 

@@ -85,7 +85,7 @@ def test_after_a_split_each_is_owed_for_its_own_members_and_nothing_for_before(
     assert amounts(session, opened(session, "2026-01")) == {home: "5000.00"}
     new = split_off(session, 1.5, home, people["Omar"], people["Lina"])
     line = Line("line 1", number_of(session, new), date(2026, 1, 1), "was there all the time")
-    assert enrol(session, OFFICER, "winter-2026", Act.START, [line]) == 1
+    assert enrol(session, OFFICER, "winter-2026", Act.START, [line]).households == 1
     second = opened(session, "2026-02")
     assert amounts(session, second) == {home: "3000.00", new: "2000.00"}
 
@@ -241,7 +241,7 @@ def test_what_was_made_up_for_before_a_split_is_not_owed_again_after_it(session:
 
     def said(act: Act, whose: UUID, day: date, **more: bool) -> None:
         line = Line("line 1", number_of(session, whose), day, "said by the committee")
-        assert enrol(session, OFFICER, "winter-2026", act, [line], **more) == 1
+        assert enrol(session, OFFICER, "winter-2026", act, [line], **more).households == 1
 
     said(Act.SUSPEND, home, date(2026, 1, 1))
     assert amounts(session, opened(session, "2026-01")) == {}

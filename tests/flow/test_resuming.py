@@ -37,7 +37,7 @@ def said(
 ) -> None:  # fmt: skip
     line = Line("line 1", number_of(session, home), on, "a good reason")
     with clock.frozen(hours.pop()):
-        assert change(session, OFFICER, CODE, act, [line], was_wrong=was_wrong) == 1
+        assert change(session, OFFICER, CODE, act, [line], was_wrong=was_wrong).households == 1
 
 
 def opened(session: Session, hours: list[datetime], period: str) -> dict[tuple[UUID, str], str]:

@@ -55,7 +55,7 @@ def say(
     code: str = "winter-2026",
 ) -> None:
     line = Line("line 1", number_of(session, this), on, "a good reason")
-    assert change(session, OFFICER, code, act, [line], was_wrong=was_wrong) == 1
+    assert change(session, OFFICER, code, act, [line], was_wrong=was_wrong).households == 1
     if alone:
         return
     for each in resuming.listed(session, CONFIRMER, code):
@@ -308,9 +308,9 @@ def test_a_list_is_taken_whole_or_not_at_all(session: Session) -> None:
     )
     assert session.scalars(select(Suspension)).all() == []
     both = [good, Line("line 3", f"test/{number_of(session, two)}", date(2026, 1, 2), "moved")]
-    assert change(session, OFFICER, "winter-2026", Act.SUSPEND, both) == 2
+    assert change(session, OFFICER, "winter-2026", Act.SUSPEND, both).households == 2
     resumed = [Line(line.place, line.number, date(2026, 2, line.on.day), "back") for line in both]
-    assert change(session, OFFICER, "winter-2026", Act.RESUME, resumed) == 2
+    assert change(session, OFFICER, "winter-2026", Act.RESUME, resumed).households == 2
     days = [
         (each.begins_on, each.resumes_on)
         for each in session.scalars(select(Suspension).order_by(Suspension.begins_on))
