@@ -9,7 +9,7 @@ from sqlalchemy.orm import aliased
 from cbi.access.permissions import Permission
 from cbi.console.languages import N_
 from cbi.console.waiting_proposals import Kind, Looking, Sheet, of_day, refused, row
-from cbi.programmes import confirming, resuming
+from cbi.programmes import confirming, making_up, resuming
 from cbi.programmes.household_models import Enrolment, Suspension
 from cbi.programmes.models import Programme
 from cbi.registry.models import Household
@@ -25,9 +25,32 @@ def _days(looking: Looking) -> Sheet:
         date.fromisoformat(day) if (day := facts[name]) else "–"
         for name in ("first", "last", "was_first", "was_last")
     )
+    days = looking.session.get_one(Enrolment, int(looking.proposal.key))
+    money, notes = _made_up(looking, days.programme_id, days.household_id, days.id)
     return Sheet(
-        [(gettext("The first day"), was_first, first), (gettext("The last day"), was_last, last)]
-    )
+        [(gettext("The first day"), was_first, first), (gettext("The last day"), was_last, last), *money],
+        notes=notes,
+    )  # fmt: skip
+
+
+def _made_up(
+    looking: Looking, programme_id: UUID, household_id: UUID, confirmed: int | UUID
+) -> tuple[list[tuple[str, object, object]], list[str]]:
+    """What the next cycle would make up for, as a line of the sheet, and what to know about it."""
+    session, gettext = looking.session, looking.visit.gettext
+    programme = session.get_one(Programme, programme_id)
+    found = making_up.made_up(session, programme, household_id, confirmed)
+    if found is None:
+        return [], [gettext("No cycle is left that could make up for it.")]
+    line = gettext("Made up for in %(period)s", period=str(found.period))
+    notes = [found.trace] if found.trace else []
+    if not found.is_in:
+        notes.append(
+            gettext(
+                "As things stand the household is not in for that cycle, and gets nothing in it."
+            )
+        )
+    return [(line, found.before, found.after)], notes
 
 
 def _before(day: str) -> ScalarSelect[str]:
@@ -49,10 +72,12 @@ def _before(day: str) -> ScalarSelect[str]:
 def _resumption(looking: Looking) -> Sheet:
     gettext, facts = looking.visit.gettext, looking.proposal.facts
     begun, on = (date.fromisoformat(facts[name]["day"]) for name in ("begun", "day"))
+    ended = looking.session.get_one(Suspension, UUID(looking.proposal.key))
+    money, notes = _made_up(looking, ended.programme_id, ended.household_id, ended.id)
     return Sheet(
-        [(gettext("Takes part in cycles opened before, from"), "–", begun if facts["which"] == "wrong" else on)],
+        [(gettext("Takes part in cycles opened before, from"), "–", begun if facts["which"] == "wrong" else on), *money],
         facts=[(gettext("Suspended from"), begun), (gettext("They take part again from"), on)],
-        notes=[gettext("From that day on they take part, whatever is decided here.")],
+        notes=[*notes, gettext("From that day on they take part, whatever is decided here.")],
     )  # fmt: skip
 
 

@@ -32,7 +32,8 @@ _DAYS = """
             WHERE w.programme_id = :programme AND a.outcome = 'changed') known
     CROSS JOIN (SELECT * FROM cycles WHERE programme_id = :programme AND WHICH) c
     LEFT JOIN (SELECT DISTINCT ON (household_id) household_id, starts_on, ends_on,
-            CASE WHEN needs_second AND confirmed_by IS NULL THEN noted_at END AS waits_since FROM enrolments
+            CASE WHEN needs_second AND confirmed_by IS NULL AND id IS DISTINCT FROM :confirmed_days
+                THEN noted_at END AS waits_since FROM enrolments
         WHERE programme_id = :programme AND refusal_id IS NULL ORDER BY household_id, id DESC) e
         ON e.household_id = known.household_id
     LEFT JOIN suspensions s ON s.programme_id = :programme AND s.household_id = known.household_id
@@ -63,7 +64,8 @@ _MISSED = """
             AND (d.waits_since IS NULL OR c.opened_at > d.waits_since)
             AND NOT EXISTS (SELECT 1 FROM suspensions h WHERE h.programme_id = :programme
                 AND h.household_id = d.household_id AND h.needs_second AND h.confirmed_by IS NULL
-                AND h.refusal_id IS NULL AND h.begins_on <= c.ends_on AND c.opened_at <= h.resumed_at)
+                AND h.refusal_id IS NULL AND h.id IS DISTINCT FROM :confirmed_end
+                AND h.begins_on <= c.ends_on AND c.opened_at <= h.resumed_at)
             AND NOT EXISTS (SELECT 1 FROM arrears_paid a WHERE a.programme_id = :programme
                 AND a.household_id = d.household_id AND a.period = c.period)
             AND NOT EXISTS (SELECT 1 FROM (LIVED_THROUGH) t
@@ -91,25 +93,39 @@ def days_taken(programme_id: UUID, cycle_id: UUID) -> Subquery:
     """
     return (
         text(_NOW)
-        .bindparams(programme=programme_id, cycle=cycle_id)
+        .bindparams(
+            bindparam("confirmed_days", None, BigInteger), programme=programme_id, cycle=cycle_id
+        )
         .columns(household_id=Uuid, days=BigInteger, standing=Text)
         .subquery("taking_part")
     )
 
 
-def missed(programme_id: UUID, since: date, before: date, *, by_day: bool) -> Subquery:
+def missed(
+    programme_id: UUID,
+    since: date,
+    before: date,
+    *,
+    by_day: bool,
+    confirmed: int | UUID | None = None,
+) -> Subquery:
     """The periods between these days of which households were given fewer days than they took part in, by what is known
     now, and which nothing has made up for: suspended wrongly, registered late with an earlier first day, or left out as an
     appeal found to be wrong.
 
     Nothing is missed where another reason kept a household out, nor what its people were owed in another household, in
     that period or for it later; nor of a cycle that was opened before days were noted, or a suspension ended, which a
-    second person has yet to confirm. What was decided before a household split off is the old household's.
+    second person has yet to confirm; what is `confirmed`, days or a suspension's end, is taken to be. What was decided
+    before a household split off is the old household's.
     """
     return (
         text(_MISSED)
         .bindparams(
             bindparam("absences", json.dumps([str(reason) for reason in ABSENCES]), Text),
+            bindparam(
+                "confirmed_days", confirmed if isinstance(confirmed, int) else None, BigInteger
+            ),
+            bindparam("confirmed_end", confirmed if isinstance(confirmed, UUID) else None, Uuid),
             programme=programme_id,
             since=since,
             before=before,

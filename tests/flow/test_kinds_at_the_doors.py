@@ -247,6 +247,7 @@ def test_days_that_reach_back_are_confirmed_by_another_at_every_door(
         f"{first['household']} of winter-2026 was suspended on 5 Jan 2026 without ground"
         in page.words
     )
+    assert re.search(r"Made up for in|No cycle is left", page.words), "what it costs"
     page.send(f"/waiting/accept/resumption/{first['id']}")
     listing = CliRunner().invoke(
         terminal, ["programme", "resumptions", "winter-2026", "--user", "other", "--json"]

@@ -13,6 +13,8 @@ from cbi.programmes import confirming, resuming
 from cbi.programmes.applying import apply
 from cbi.programmes.cycles import open_cycle
 from cbi.programmes.enrolling import Act, Line, change
+from cbi.programmes.making_up import made_up
+from cbi.programmes.queries import find
 from cbi.programmes.replaying import replay
 from cbi.proofs.programmes import owed_once
 from cbi.refusals import refusing
@@ -67,6 +69,9 @@ def test_one_person_alone_gives_back_nothing_of_cycles_that_were_open(
     said(session, hours, Act.RESUME, this, date(2026, 1, on), was_wrong=was_wrong)
     assert opened(session, hours, "2026-02") == {(this, "base"): "310.00"}, "it holds at once"
     (suspension,) = waits(session)
+    said_before = made_up(session, find(session, CODE), this, suspension)
+    assert said_before is not None
+    assert [str(each.decimal) for each in (said_before.before, said_before.after)] == ["0.00", back]
     with pytest.raises(resuming.OwnResumption):
         resuming.confirm(session, OFFICER, suspension)
     assert resuming.confirm(session, CONFIRMER, suspension).confirmed_by == CONFIRMER.id
