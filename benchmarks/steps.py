@@ -180,8 +180,8 @@ def book(ground: Ground) -> Done:
 def reconcile(given: tuple[Actor, Path]) -> Done:
     """Take the settlement in and match it."""
     treasurer, settlement = given
-    with offices.transaction(OFFICE) as session:
-        statements.take_in(session, treasurer, PROVIDER, settlement.read_bytes(), settlement.name)
+    with settlement.open("rb") as file, offices.transaction(OFFICE) as session:
+        statements.take_in(session, treasurer, PROVIDER, file, settlement.name)
         done = matching.reconcile(session, treasurer, PROVIDER)
     assert (done.matched, done.opened) == (done.lines, 0), done
     return Done(done.lines)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
+from typing import BinaryIO
 
 from adapters.cards import events, records, statements
 from adapters.cards.amounts import from_stripe, to_stripe
@@ -136,6 +137,10 @@ class CardsAdapter:
     def parse_statement(self, content: bytes) -> Statement:
         """What `fetch_statement` wrote."""
         return statements.read(content)
+
+    def read_statement(self, file: BinaryIO) -> Statement:
+        """The same from a file of any length."""
+        return statements.read_file(file)
 
     def fetch_statement(self, first: date, last: date, currency: str) -> bytes:
         """What was put in, what it cost and what was loaded onto cards."""

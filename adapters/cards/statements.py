@@ -8,11 +8,12 @@ JSON, one object to a line: a heading, the movements, and an end that counts the
 """
 
 import hashlib
+import io
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, BinaryIO
 
 from adapters.cards import records
 from adapters.cards.amounts import from_stripe
@@ -21,6 +22,7 @@ from adapters.cards.statuses import LINES, OF_RECIPIENTS
 from cbi.errors import CbiError
 from cbi.fsp.errors import UnreadableStatement
 from cbi.fsp.messages import LineKind, Statement, StatementLine
+from cbi.fsp.statement_files import Lines, rows
 from cbi.fsp.statements import LineIds, check_adds_up
 from cbi.money import Money
 
@@ -32,9 +34,13 @@ _KEPT = ("id", "object", "type", "amount", "fee", "net", "currency", "created", 
 def write(currency: str, first: date, last: date, movements: Iterable[Json]) -> bytes:
     """The file. `currency` as Stripe writes it: `eur`."""
     heading = {"object": HEADING, "currency": currency, "first": f"{first}", "last": f"{last}"}
-    rows = [json.dumps(row, separators=(",", ":")) for row in (heading, *movements)]
-    above = "".join(f"{row}\n" for row in rows).encode()
-    end = {"object": END, "movements": len(rows) - 1, "sha256": hashlib.sha256(above).hexdigest()}
+    written = [json.dumps(row, separators=(",", ":")) for row in (heading, *movements)]
+    above = "".join(f"{row}\n" for row in written).encode()
+    end = {
+        "object": END,
+        "movements": len(written) - 1,
+        "sha256": hashlib.sha256(above).hexdigest(),
+    }
     return above + json.dumps(end, separators=(",", ":")).encode() + b"\n"
 
 
@@ -72,55 +78,69 @@ def purses(cards: Iterable[Json]) -> list[Purse]:
 
 def read(content: bytes) -> Statement:
     """Every line of such a file. Raises UnreadableStatement."""
-    heading, rows = _whole(content)
+    return check_adds_up(read_file(io.BytesIO(content)))
+
+
+def read_file(file: BinaryIO) -> Statement:
+    """The same of any length; what is wrong may be found as its lines are read."""
+    heading = next((_object(number, raw) for number, raw, _ in rows(file)), {})
+    if heading.get("object") != HEADING:
+        raise UnreadableStatement(1, "it does not begin as a statement of cards.")
     try:
         currency = str(heading["currency"]).upper()
         Money.zero(currency)
     except (CbiError, KeyError) as error:
         raise UnreadableStatement(1, "it does not say its currency.") from error
-    ids = LineIds()
-    lines: list[StatementLine] = []
-    for number, row in enumerate(rows, start=2):
-        try:
-            lines += _lines(row, number, currency, ids)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise UnreadableStatement(number, "something is missing in it.") from error
-        except (CbiError, ValueError, OverflowError, OSError) as error:
-            if isinstance(error, UnreadableStatement):
-                raise
-            raise UnreadableStatement(number, "its amount or its day cannot be read.") from error
-    return check_adds_up(Statement(currency, None, None, tuple(lines)))
+
+    def lines() -> Iterator[StatementLine]:
+        ids = LineIds()
+        for number, row in _movements(file):
+            try:
+                yield from _lines(row, number, currency, ids)
+            except (KeyError, TypeError, AttributeError) as error:
+                raise UnreadableStatement(number, "something is missing in it.") from error
+            except (CbiError, ValueError, OverflowError, OSError) as error:
+                if isinstance(error, UnreadableStatement):
+                    raise
+                raise UnreadableStatement(
+                    number, "its amount or its day cannot be read."
+                ) from error
+
+    return Statement(currency, None, None, Lines(lines))
 
 
-def _whole(content: bytes) -> tuple[Json, list[Json]]:
-    """The heading and the movements, if the end is there and all before it is as it was written."""
-    rows = content.splitlines(keepends=True)
-    read: list[Json] = []
-    for number, raw in enumerate(rows, start=1):
-        try:
-            row = json.loads(raw)
-        except (ValueError, RecursionError) as error:
-            raise UnreadableStatement(number, "it is not a JSON object.") from error
-        if not isinstance(row, dict):
-            raise UnreadableStatement(number, "it is not a JSON object.")
-        read.append(row)
-    if not read or read[0].get("object") != HEADING:
-        raise UnreadableStatement(1, "it does not begin as a statement of cards.")
-    above, end = b"".join(rows[:-1]), read[-1]
-    if end.get("object") != END or not content.endswith(b"\n"):
+def _movements(file: BinaryIO) -> Iterator[tuple[int, Json]]:
+    """The rows between heading and end, if the end is there and all before it is as it was written."""
+    above = hashlib.sha256()
+    for number, raw, is_last in rows(file):
+        row = _object(number, raw)
+        if is_last:
+            _check_end(number, raw, row, above.hexdigest())
+            return
+        above.update(raw)
+        if number > 1:
+            yield number, row
+
+
+def _check_end(number: int, raw: bytes, end: Json, digest: str) -> None:
+    if end.get("object") != END or not raw.endswith(b"\n"):
+        raise UnreadableStatement(number, "the file ends without its last line: it was cut short.")
+    if end != {"object": END, "movements": number - 2, "sha256": digest}:
         raise UnreadableStatement(
-            len(rows), "the file ends without its last line: it was cut short."
-        )
-    written = {
-        "object": END, "movements": len(rows) - 2, "sha256": hashlib.sha256(above).hexdigest()
-    }  # fmt: skip
-    if end != written:
-        raise UnreadableStatement(
-            len(rows),
+            number,
             "the lines above are not those that were written.",
             next_step="Fetch the statement anew.",
         )
-    return read[0], read[1:-1]
+
+
+def _object(number: int, raw: bytes) -> Json:
+    try:
+        row = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableStatement(number, "it is not a JSON object.") from error
+    if not isinstance(row, dict):
+        raise UnreadableStatement(number, "it is not a JSON object.")
+    return row
 
 
 def _lines(row: Json, number: int, currency: str, ids: LineIds) -> Iterator[StatementLine]:

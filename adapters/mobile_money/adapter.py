@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
+from typing import BinaryIO
 from uuid import NAMESPACE_URL, uuid5
 
 from adapters.mobile_money import client, statement, statuses
@@ -139,6 +140,10 @@ class MobileMoneyAdapter:
     def parse_statement(self, content: bytes) -> Statement:
         """What `fetch_statement` wrote: every transaction of some days, sealed with a count and a checksum."""
         return statement.read(content, self._settings)
+
+    def read_statement(self, file: BinaryIO) -> Statement:
+        """The same from a file of any length."""
+        return statement.read_file(file, self._settings)
 
     def fetch_statement(self, first: date, last: date, currency: str) -> bytes:
         """Our account's transactions of these days, up to now; it holds no account and no name of anybody paid.

@@ -4,9 +4,11 @@ One JSON object a line: what the list covers, each transaction without the peopl
 """
 
 import hashlib
+import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
+from typing import BinaryIO
 
 from adapters.mobile_money import statuses
 from adapters.mobile_money.client import Client, Json, Unanswered
@@ -16,6 +18,7 @@ from cbi.errors import CbiError
 from cbi.fsp.errors import UnreadableStatement
 from cbi.fsp.keys import UnusableKey, read_idempotency_key
 from cbi.fsp.messages import LineKind, Outcome, Statement, StatementLine
+from cbi.fsp.statement_files import Lines, rows
 from cbi.fsp.statements import LineIds, check_adds_up
 from cbi.money import Money
 
@@ -36,19 +39,25 @@ def fetch(
     begin = datetime.combine(first, time.min, UTC)
     end = datetime.combine(last + timedelta(days=1), time.min, UTC) - timedelta(seconds=1)
     end = min(end, clock.now())  # what is added while we read would move the pages under our hands
-    rows = [_kept(row, settings) for row in _pages(client, settings, begin, end)]
     heading = {"format": FORMAT, "currency": currency, "from": f"{first}", "to": f"{last}"}
-    return write(heading, [row for row in rows if row.get("currency") == currency])
+    kept = (_kept(row, settings) for row in _pages(client, settings, begin, end))
+    return write(heading, (row for row in kept if row.get("currency") == currency))
 
 
-def write(heading: Json, rows: list[Json]) -> bytes:
+def write(heading: Json, transactions: Iterable[Json]) -> bytes:
     """The file of these transactions."""
-    body = b"".join(
-        json.dumps(row, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
-        for row in (heading, *rows)
-    )
-    seal = {"count": len(rows), "sha256": hashlib.sha256(body).hexdigest()}
-    return body + json.dumps(seal, separators=(",", ":")).encode() + b"\n"
+    file, count = io.BytesIO(), 0
+    file.write(_written(heading))
+    for row in transactions:
+        count += 1
+        file.write(_written(row))
+    seal = {"count": count, "sha256": hashlib.sha256(file.getbuffer()).hexdigest()}
+    file.write(_written(seal))
+    return file.getvalue()
+
+
+def _written(row: Json) -> bytes:
+    return json.dumps(row, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
 
 
 def _pages(
@@ -93,32 +102,51 @@ def _kept(row: Json, settings: MobileMoneySettings) -> Json:
 
 def read(content: bytes, settings: MobileMoneySettings) -> Statement:
     """Every movement of the file. It gives no balances: the seal says that it is whole. Raises UnreadableStatement."""
-    (_, heading), *rows = _sealed(content)
+    return check_adds_up(read_file(io.BytesIO(content), settings))
+
+
+def read_file(file: BinaryIO, settings: MobileMoneySettings) -> Statement:
+    """The same of any length; what is wrong may be found as its lines are read."""
+    number, raw, is_last = next(rows(file), (1, b"", True))
+    if is_last:
+        raise _cut_short(number)
+    heading = _row(number, raw)
     if heading.get("format") != FORMAT:
         raise UnreadableStatement(1, "it is not a list of mobile money transactions.")
     try:
         currency = Money.zero(str(heading.get("currency"))).currency
     except CbiError as error:
         raise UnreadableStatement(1, "it does not say its currency.") from error
-    ids = LineIds()
-    lines = tuple(line for at, row in rows for line in _lines(at, row, settings, ids))
-    return check_adds_up(Statement(currency, None, None, lines))
+
+    def lines() -> Iterator[StatementLine]:
+        ids = LineIds()
+        for at, row in _sealed(file):
+            yield from _lines(at, row, settings, ids)
+
+    return Statement(currency, None, None, Lines(lines))
 
 
-def _sealed(content: bytes) -> list[tuple[int, Json]]:
-    """The rows with their places, if the file is as it was written."""
-    raw = content.splitlines(keepends=True)
-    rows = [(number, _row(number, line)) for number, line in enumerate(raw, start=1)]
-    if len(rows) < 2 or "sha256" not in rows[-1][1]:
-        raise UnreadableStatement(
-            len(rows) or 1, "it ends without its seal: it was cut short.", next_step="Fetch it again."
-        )  # fmt: skip
-    (last, seal), body = rows.pop(), b"".join(raw[:-1])
-    if seal != {"count": len(rows) - 1, "sha256": hashlib.sha256(body).hexdigest()}:
-        raise UnreadableStatement(
-            last, "its seal is not that of what stands above.", next_step="Fetch it again."
-        )
-    return rows
+def _sealed(file: BinaryIO) -> Iterator[tuple[int, Json]]:
+    """The transactions with their places, if the file is as it was written."""
+    body = hashlib.sha256()
+    for number, raw, is_last in rows(file):
+        row = _row(number, raw)
+        if not is_last:
+            body.update(raw)
+            if number > 1:
+                yield number, row
+        elif "sha256" not in row:
+            raise _cut_short(number)
+        elif row != {"count": number - 2, "sha256": body.hexdigest()}:
+            raise UnreadableStatement(
+                number, "its seal is not that of what stands above.", next_step="Fetch it again."
+            )
+
+
+def _cut_short(number: int) -> UnreadableStatement:
+    return UnreadableStatement(
+        number, "it ends without its seal: it was cut short.", next_step="Fetch it again."
+    )
 
 
 def _row(number: int, line: bytes) -> Json:

@@ -1,8 +1,11 @@
 """Translates between the engine and a post office: counter rules one way, settlements the other."""
 
+import io
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
+from functools import lru_cache
+from typing import BinaryIO, NamedTuple
 
 from adapters.post_office import client
 from adapters.post_office.settings import PostOfficeSettings, read
@@ -10,12 +13,15 @@ from adapters.post_office.statuses import TRAILER, kind_of
 from cbi.errors import CbiError
 from cbi.fsp.counter import CounterRules
 from cbi.fsp.errors import UnreadableStatement
-from cbi.fsp.messages import DeliveryMechanism, FspProfile, Statement, StatementLine
+from cbi.fsp.messages import DeliveryMechanism, FspProfile, LineKind, Statement, StatementLine
+from cbi.fsp.statement_files import Lines
 from cbi.fsp.statements import LineIds, check_adds_up, fee_beside
 from cbi.money import Money, exponent
 
 _EARLIEST, _LATEST = date(2000, 1, 1), date(2099, 12, 31)
 _LONGEST_RECEIPT, _LONGEST_OFFICE = 64, 200
+_REPEATED = 4096
+"""Amounts and dates repeat: so many of each are read once."""
 _NUMBER = re.compile(r"\+?\d(?:[ .\-]?\d){5,}")
 _QUOTED = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"|«[^»\n]*»")
 
@@ -47,14 +53,17 @@ class PostOfficeAdapter:
 
     def parse_statement(self, content: bytes) -> Statement:
         """A settlement file with its control total. It gives no balances."""
-        if len(content) > self._settings.largest_megabytes * 1_000_000:
+        return check_adds_up(self.read_statement(io.BytesIO(content)))
+
+    def read_statement(self, file: BinaryIO) -> Statement:
+        """The same from a file of any length; its rows are compared with the control total after the last one."""
+        if file.seek(0, io.SEEK_END) > self._settings.largest_megabytes * 1_000_000:
             raise UnreadableStatement(
                 1,
                 f"the file is larger than {self._settings.largest_megabytes} MB.",
                 next_step="Ask for one file a day, or raise LARGEST_MEGABYTES.",
             )
-        text = client.decode(content, self._settings.encoding)
-        return _Settlement(self._settings).read(text)
+        return _Settlement(self._settings, file).read()
 
 
 def build(given: Mapping[str, str]) -> PostOfficeAdapter:
@@ -63,48 +72,55 @@ def build(given: Mapping[str, str]) -> PostOfficeAdapter:
 
 
 class _Settlement:
-    """One file being read: what repeats (amounts, dates) is parsed once."""
+    """One file being read, from its beginning each time."""
 
-    def __init__(self, settings: PostOfficeSettings) -> None:
+    def __init__(self, settings: PostOfficeSettings, file: BinaryIO) -> None:
         self._settings = settings
-        self._amounts: dict[tuple[str, str], Money] = {}
-        self._dates: dict[str, date] = {}
-        self._ids = LineIds()
+        self._file = file
+        self._encoding = client.encoding_of(file, settings.encoding)
+        self._has_fees = "fee" in settings.columns
 
-    def read(self, text: str) -> Statement:
-        lines: list[StatementLine] = []
+    def read(self) -> Statement:
+        """In the currency of its first row."""
+        first = next(self._rows(), None)
+        if first is None:
+            raise _cut_short(1)
+        return Statement(_amount(first).paid.currency, None, None, Lines(self._lines))
+
+    def _rows(self) -> Iterator[client.Row]:
+        return client.rows(self._file, self._encoding, self._settings.columns)
+
+    def _lines(self) -> Iterator[StatementLine]:
+        ids = LineIds()
         trailer: client.Row | None = None
-        total = fees = rows = last = 0
-        for row in client.rows(text, self._settings.columns):
+        total = fees = count = last = 0
+        for row in self._rows():
             last = row.line
             if trailer is not None:
                 raise UnreadableStatement(row.line, f"there is a row after the {TRAILER}.")
             if row.date.upper() == TRAILER:
                 trailer = row
                 continue
-            amount = self._amount(row)
+            amount = _amount(row)
             total += amount.minor
-            rows += 1
-            lines.append(self._line(row, amount))
+            count += 1
+            currency = amount.paid.currency
+            line = self._line(row, amount, ids)
+            yield line
             if (fee := self._fee(row)) and fee.minor:
                 fees += fee.minor
-                lines.append(fee_beside(lines[-1], fee))
+                yield fee_beside(line, fee)
         if trailer is None:
-            raise UnreadableStatement(
-                last or 1,
-                f"the file ends without its {TRAILER} row: it was cut short.",
-                next_step="Fetch it again from the post office.",
-            )
-        currency = self._control(trailer, rows, total)
+            raise _cut_short(last or 1)
+        self._check(trailer, count, total, currency if count else trailer.currency)
         stated = self._fee(trailer)
         if stated is not None and stated.minor != fees:
             raise UnreadableStatement(
                 trailer.line,
                 f"the {TRAILER} row says {stated} of fees, and the rows above come to another sum.",
             )
-        return check_adds_up(Statement(currency, None, None, tuple(lines)))
 
-    def _line(self, row: client.Row, amount: Money) -> StatementLine:
+    def _line(self, row: client.Row, amount: "_Amount", ids: LineIds) -> StatementLine:
         if not row.receipt or len(row.receipt) > _LONGEST_RECEIPT:
             raise UnreadableStatement(
                 row.line, f"it needs a receipt of at most {_LONGEST_RECEIPT} characters."
@@ -115,13 +131,13 @@ class _Settlement:
             )
         if amount.minor == 0:
             raise UnreadableStatement(row.line, "the amount is zero.")
-        kind, on, paid = kind_of(amount), self._date(row), Money(abs(amount.minor), amount.currency)
+        on = self._date(row)
         # The office is left out of the name: it is free text, which two encodings may spell apart.
-        natural = f"{row.receipt}/{kind}/{on.isoformat()}/{paid.decimal}{paid.currency}"
+        natural = f"{row.receipt}/{amount.kind}/{on}/{amount.spelt}"
         return StatementLine(
-            line_id=self._ids.name(natural),
-            kind=kind,
-            amount=paid,
+            line_id=ids.name(natural),
+            kind=amount.kind,
+            amount=amount.paid,
             value_date=on,
             provider_reference=row.receipt,
             office=row.office or None,
@@ -130,34 +146,26 @@ class _Settlement:
 
     def _fee(self, row: client.Row) -> Money | None:
         """What the row says was taken beside its amount; None where the file has no such column."""
-        if "fee" not in self._settings.columns:
+        if not self._has_fees:
             return None
-        fee = self._amount(row._replace(amount=row.fee or "0"))
+        fee = _amount(row._replace(amount=row.fee or "0"))
         if fee.minor < 0:
             raise UnreadableStatement(row.line, "a fee is below zero.")
-        return fee
-
-    def _amount(self, row: client.Row) -> Money:
-        key = (row.amount, row.currency)
-        if key not in self._amounts:
-            self._amounts[key] = _exact(row)
-        return self._amounts[key]
+        return fee.paid
 
     def _date(self, row: client.Row) -> date:
-        if row.date not in self._dates:
-            try:
-                on = datetime.strptime(row.date, self._settings.date_format).date()  # noqa: DTZ007
-            except ValueError:
-                raise UnreadableStatement(
-                    row.line, f"the date is not written as {self._settings.date_format}."
-                ) from None
-            if not _EARLIEST <= on <= _LATEST:
-                raise UnreadableStatement(row.line, "the date is before 2000 or after 2099.")
-            self._dates[row.date] = on
-        return self._dates[row.date]
+        try:
+            on = _day(row.date, self._settings.date_format)
+        except ValueError:
+            raise UnreadableStatement(
+                row.line, f"the date is not written as {self._settings.date_format}."
+            ) from None
+        if not _EARLIEST <= on <= _LATEST:
+            raise UnreadableStatement(row.line, "the date is before 2000 or after 2099.")
+        return on
 
-    def _control(self, trailer: client.Row, count: int, total: int) -> str:
-        stated = self._amount(trailer)
+    def _check(self, trailer: client.Row, count: int, total: int, currency: str) -> None:
+        stated = _amount(trailer)
         if not (trailer.office.isascii() and trailer.office.isdigit() and len(trailer.office) < 10):
             raise UnreadableStatement(
                 trailer.line, f"the {TRAILER} row does not say how many rows there are."
@@ -170,33 +178,76 @@ class _Settlement:
         if stated.minor != total:
             raise UnreadableStatement(
                 trailer.line,
-                f"the {TRAILER} row says {stated}, and the rows above come to another sum.",
+                f"the {TRAILER} row says {stated.signed}, and the rows above come to another sum.",
             )
-        return stated.currency
+        if stated.paid.currency != currency:
+            raise UnreadableStatement(
+                trailer.line,
+                f"the {TRAILER} row is in {stated.paid.currency}, and the rows above are in {currency}.",
+            )
 
 
-def _exact(row: client.Row) -> Money:
+def _cut_short(line: int) -> UnreadableStatement:
+    return UnreadableStatement(
+        line,
+        f"the file ends without its {TRAILER} row: it was cut short.",
+        next_step="Fetch it again from the post office.",
+    )
+
+
+class _Amount(NamedTuple):
+    """What an amount comes to: with its sign, without it, and as it stands in the name of a line."""
+
+    minor: int
+    paid: Money
+    kind: LineKind
+    spelt: str
+
+    @property
+    def signed(self) -> Money:
+        return Money(self.minor, self.paid.currency)
+
+
+@lru_cache(maxsize=_REPEATED)
+def _day(text: str, written_as: str) -> date:
+    return datetime.strptime(text, written_as).date()  # noqa: DTZ007
+
+
+def _amount(row: client.Row) -> _Amount:
     try:
-        places = exponent(row.currency)
+        return _exact(row.amount, row.currency)
+    except _Unusable as error:
+        raise UnreadableStatement(row.line, error.reason, next_step=error.next_step) from error
+
+
+class _Unusable(Exception):
+    """The text is no amount, whatever row it stands in."""
+
+    def __init__(self, reason: str, next_step: str) -> None:
+        super().__init__()
+        self.reason, self.next_step = reason, next_step
+
+
+@lru_cache(maxsize=_REPEATED)
+def _exact(text: str, currency: str) -> _Amount:
+    try:
+        places = exponent(currency)
     except CbiError as error:
-        raise UnreadableStatement(
-            row.line, "the currency is not a code of ISO 4217.", next_step="Such as DZD or KES."
-        ) from error
+        raise _Unusable("the currency is not a code of ISO 4217.", "Such as DZD or KES.") from error
     # `1.000` is one thousand to many writers, so more decimals than the currency has are refused
     # even when they are noughts.
-    decimals = row.amount.replace("\u066b", ".").partition(".")[2]
+    decimals = text.replace("\u066b", ".").partition(".")[2]
     try:
-        amount = Money.parse(row.amount, row.currency)
+        amount = Money.parse(text, currency)
     except CbiError as error:
-        raise UnreadableStatement(
-            row.line,
+        raise _Unusable(
             "the amount cannot be read without guessing, or is far too large.",
-            next_step="It must have digits and at most one full stop, such as 1000 or 1000.50.",
+            "It must have digits and at most one full stop, such as 1000 or 1000.50.",
         ) from error
     if len(decimals) > places:
-        raise UnreadableStatement(
-            row.line,
-            f"the amount has more decimals than {row.currency} has ({places}).",
-            next_step="If the full stop separates thousands, ask for amounts without separators.",
+        raise _Unusable(
+            f"the amount has more decimals than {currency} has ({places}).",
+            "If the full stop separates thousands, ask for amounts without separators.",
         )
-    return amount
+    paid = Money(abs(amount.minor), currency)
+    return _Amount(amount.minor, paid, kind_of(amount), f"{paid.decimal}{currency}")

@@ -1,11 +1,13 @@
 """Translates between the engine and the sandbox."""
 
 import hmac
+import io
 import json
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from typing import BinaryIO
 
 from iso4217 import Currency
 
@@ -38,6 +40,7 @@ from cbi.fsp.messages import (
     Statement,
     StatementLine,
 )
+from cbi.fsp.statement_files import Lines, rows
 from cbi.fsp.statements import LineIds, check_adds_up
 from cbi.money import Money
 
@@ -122,7 +125,11 @@ class SandboxAdapter:
 
     def parse_statement(self, content: bytes) -> Statement:
         """JSON lines: the opening balance, the movements, the closing balance with their count."""
-        return _read_statement(content)
+        return check_adds_up(self.read_statement(io.BytesIO(content)))
+
+    def read_statement(self, file: BinaryIO) -> Statement:
+        """The same from a file of any length."""
+        return _read_statement(file)
 
     def available_float(self, currency: str) -> Money:
         """The provider's own balance."""
@@ -157,40 +164,51 @@ def _update(answer: Answer) -> ProviderUpdate:
     )
 
 
-def _read_statement(content: bytes) -> Statement:
-    rows = _rows(content)
-    if len(rows) < 2:
-        raise UnreadableStatement(1, "it has no opening and closing balance.")
-    (_, head), *movements, (last, tail) = rows
-    ids = LineIds()
+def _read_statement(file: BinaryIO) -> Statement:
+    (top, first), (bottom, last) = _ends(file)
+    head, tail = _object(top, first), _object(bottom, last)
     try:
         currency = str(head["currency"])
         opening = Money(_whole(head["opening"]), currency)
     except (CbiError, KeyError, ValueError) as error:
         raise UnreadableStatement(1, "it does not begin with an opening balance.") from error
-    lines = tuple(_line(number, row, currency, ids) for number, row in movements)
     try:
         closing, count = Money(_whole(tail["closing"]), currency), _whole(tail["count"])
     except (CbiError, KeyError, ValueError) as error:
-        raise UnreadableStatement(last, "it does not end with a closing balance.") from error
-    if count != len(lines):
-        raise UnreadableStatement(last, f"it counts {count} movements, and {len(lines)} are here.")
-    return check_adds_up(Statement(currency, opening, closing, lines))
+        raise UnreadableStatement(bottom, "it does not end with a closing balance.") from error
+
+    def lines() -> Iterator[StatementLine]:
+        ids, here = LineIds(), 0
+        for number, raw, _ in rows(file):
+            if top < number < bottom and raw.strip():
+                yield _line(number, _object(number, raw), currency, ids)
+                here += 1
+        if count != here:
+            raise UnreadableStatement(bottom, f"it counts {count} movements, and {here} are here.")
+
+    return Statement(currency, opening, closing, Lines(lines))
 
 
-def _rows(content: bytes) -> list[tuple[int, dict[str, object]]]:
-    rows: list[tuple[int, dict[str, object]]] = []
-    for number, raw in enumerate(content.split(b"\n"), start=1):
-        if not raw.strip():
-            continue
-        try:
-            row = json.loads(raw)
-        except (ValueError, RecursionError) as error:
-            raise UnreadableStatement(number, "it is not a JSON object.") from error
-        if not isinstance(row, dict):
-            raise UnreadableStatement(number, "it is not a JSON object.")
-        rows.append((number, row))
-    return rows
+def _ends(file: BinaryIO) -> tuple[tuple[int, bytes], tuple[int, bytes]]:
+    """The first and the last row with anything in it."""
+    first = last = None
+    for number, raw, _ in rows(file):
+        if raw.strip():
+            last = (number, raw)
+            first = first or last
+    if first is None or last is None or first is last:
+        raise UnreadableStatement(1, "it has no opening and closing balance.")
+    return first, last
+
+
+def _object(number: int, raw: bytes) -> dict[str, object]:
+    try:
+        row = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableStatement(number, "it is not a JSON object.") from error
+    if not isinstance(row, dict):
+        raise UnreadableStatement(number, "it is not a JSON object.")
+    return row
 
 
 def _line(number: int, row: Mapping[str, object], currency: str, ids: LineIds) -> StatementLine:

@@ -61,7 +61,7 @@ def take_in(
     """Take a statement in and compare it with our payments at once; then show what came of it."""
     if file is None or not file.filename:
         raise NoFile("No file was chosen.", next_step="Choose the file that the provider sent.")
-    taken = statements.take_in(session, actor, provider, file.file.read(), file.filename)
+    taken = statements.take_in(session, actor, provider, file.file, file.filename)
     done = matching.reconcile(session, actor, provider)
     notice = (
         visit.gettext("This very file was here already: nothing was taken in.")

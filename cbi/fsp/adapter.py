@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Protocol, runtime_checkable
+from typing import BinaryIO, Protocol, runtime_checkable
 
 from cbi.fsp.cards import Card, CardHolder, CardLoss
 from cbi.fsp.counter import CounterRules
@@ -86,6 +86,20 @@ class ReadsStatements(FspAdapter, Protocol):
 
 
 @runtime_checkable
+class ReadsStatementFiles(ReadsStatements, Protocol):
+    """Reads a statement of any length in bounded memory. The engine asks this before it asks `parse_statement`."""
+
+    def read_statement(self, file: BinaryIO) -> Statement:
+        """What `parse_statement` makes of the file's bytes, with lines that are read as they are asked for (`Lines`).
+
+        What cannot be read may be found only then: UnreadableStatement comes from here or from a pass through the lines,
+        which nobody uses before the last of them was read and all add up. The file stays open as long as the statement
+        is used, and whoever opened it closes it.
+        """
+        ...
+
+
+@runtime_checkable
 class FetchesStatements(FspAdapter, Protocol):
     """Fetches the statement itself, where nobody brings it as a file."""
 
@@ -148,6 +162,7 @@ ABILITIES: tuple[type, ...] = (
     QueriesStatus,
     ReadsCallbacks,
     ReadsStatements,
+    ReadsStatementFiles,
     FetchesStatements,
     ReportsFloat,
     PaysOverCounter,

@@ -1,6 +1,6 @@
 """The values that cross the line between the engine and a provider's adapter."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -224,6 +224,10 @@ class LineKind(StrEnum):
     OTHER = "other"  # anything else; the amount carries its own sign
 
 
+LEAVES = (LineKind.PAYMENT, LineKind.FEE)
+"""The kinds of lines whose money left our float."""
+
+
 @dataclass(frozen=True, slots=True)
 class StatementLine:
     """One movement in the provider's account of what happened.
@@ -244,17 +248,20 @@ class StatementLine:
     @property
     def effect(self) -> Money:
         """The change of our float: below zero when money left it."""
-        return -self.amount if self.kind in (LineKind.PAYMENT, LineKind.FEE) else self.amount
+        return -self.amount if self.kind in LEAVES else self.amount
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A provider's statement in one currency. `opening` and `closing` are None where it gives no balances."""
+    """A provider's statement in one currency. `opening` and `closing` are None where it gives no balances.
+
+    `lines` can be read as often as one likes: a tuple, or `Lines`, which reads them from the file anew each time.
+    """
 
     currency: str
     opening: Money | None
     closing: Money | None
-    lines: tuple[StatementLine, ...]
+    lines: Sequence[StatementLine]
 
     @property
     def movement(self) -> Money:

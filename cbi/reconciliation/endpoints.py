@@ -42,7 +42,7 @@ def take_in(
     provider: Annotated[str, Form(max_length=64)],
     file: UploadFile,
 ) -> TakenInOut:
-    taken = statements.take_in(session, actor, provider, file.file.read(), file.filename or "")
+    taken = statements.take_in(session, actor, provider, file.file, file.filename or "")
     if taken.already:
         response.status_code = 200
     return TakenInOut.of(taken)

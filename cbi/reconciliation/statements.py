@@ -1,12 +1,13 @@
 """Taking in what a provider says happened: each file once, each line once, and never a line changed."""
 
 import hashlib
+import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import PurePath
-from typing import Any
+from typing import Any, BinaryIO
 from uuid import UUID, uuid4
 
 from sqlalchemy import ColumnElement, String, Uuid, func, literal, null, select, text
@@ -21,9 +22,11 @@ from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
 from cbi.audit.record import record
 from cbi.errors import Conflict
-from cbi.fsp.adapter import FetchesStatements, ReadsStatements
+from cbi.fsp.adapter import FetchesStatements, ReadsStatementFiles, ReadsStatements
 from cbi.fsp.errors import UnreadableStatement
 from cbi.fsp.messages import LineKind, Statement
+from cbi.fsp.statement_files import from_the_start
+from cbi.fsp.statements import NOT_DISTINCT, lines_adding_up
 from cbi.money import Money
 from cbi.offices import office_of
 from cbi.payments.outcomes.discrepancies import open_set
@@ -61,10 +64,12 @@ class TakenIn:
 
 
 def take_in(
-    session: Session, actor: Actor, provider: str, content: bytes, filename: str
+    session: Session, actor: Actor, provider: str, content: bytes | BinaryIO, filename: str
 ) -> TakenIn:
     """Keep every line of the provider's file that is not known yet; the same file twice changes nothing.
 
+    `content` is what stands in the file, or the file itself, opened to read bytes: it is read from its beginning as often
+    as need be, never as a whole where the adapter reads files, and left open.
     A line that is known with another content is a discrepancy, never an update.
     Raises AdapterUnavailable, NoStatements, UnreadableStatement, UnknownCurrency; then nothing is kept.
     """
@@ -75,15 +80,19 @@ def take_in(
             f"{provider} gives no statements that can be read here.",
             next_step="Its payments are confirmed in another way; see docs/adapters.md.",
         )
-    digest = hashlib.sha256(content).digest()
+    file = io.BytesIO(content) if isinstance(content, bytes) else content
+    with from_the_start(file) as whole:
+        digest = hashlib.file_digest(whole, "sha256").digest()  # type: ignore[arg-type]
     if known := _known(session, provider, digest):
         return known
-    statement = reader.parse_statement(content)
-    _check(statement)
-    one_at_a_time(session, provider)
-    return _known(session, provider, digest) or _keep(
-        session, actor, provider, statement, digest, filename
-    )
+    # Lines go to the database as they are read: what cannot be read may be found at the very end, and undoes all of it.
+    with session.begin_nested():
+        statement, statement_id = _read(reader, file), uuid4()
+        sums = _copy(session, statement_id, statement)
+        one_at_a_time(session, provider)
+        return _known(session, provider, digest) or _keep(
+            session, actor, provider, statement_id, statement, sums, digest, filename
+        )
 
 
 def fetch(
@@ -126,46 +135,57 @@ def _known(session: Session, provider: str, digest: bytes) -> TakenIn | None:
     return TakenIn(file.id, file.line_count, 0, already=True, total=total, missing=missing)
 
 
-def _check(statement: Statement) -> None:
-    """What must hold whoever wrote the adapter, or lines would be lost without a word."""
+def _read(reader: ReadsStatements, file: BinaryIO) -> Statement:
+    if isinstance(reader, ReadsStatementFiles):
+        statement = reader.read_statement(file)
+    else:
+        with from_the_start(file) as content:
+            statement = reader.parse_statement(content.read())
     Money.zero(statement.currency)
-    if len({line.line_id for line in statement.lines}) < len(statement.lines):
-        raise UnreadableStatement(1, "two of its lines have the same name.")
+    return statement
 
 
 def _keep(
     session: Session,
     actor: Actor,
     provider: str,
+    statement_id: UUID,
     statement: Statement,
+    sums: "_Sums",
     digest: bytes,
     filename: str,
 ) -> TakenIn:
+    total = Money(sums.paid_minor, statement.currency)
     file = StatementFile(
-        id=uuid4(), provider=provider, file_digest=digest, filename=_plain(filename), currency=statement.currency,
+        id=statement_id, provider=provider, file_digest=digest, filename=_plain(filename), currency=statement.currency,
         opening_minor=statement.opening.minor if statement.opening else None,
         closing_minor=statement.closing.minor if statement.closing else None,
-        first_day=min((line.value_date for line in statement.lines), default=None),
-        last_day=max((line.value_date for line in statement.lines), default=None),
-        line_count=len(statement.lines), total_minor=_paid_out(statement).minor,
+        first_day=sums.first_day, last_day=sums.last_day, line_count=sums.lines, total_minor=total.minor,
         imported_by=actor.id, imported_at=clock.now(),
     )  # fmt: skip
-    _copy(session, file.id, statement)
     file.new_lines = _add_new_lines(session, file)
     session.add(file)
     session.flush()
     changed = 0
     if file.new_lines < file.line_count:
+        _check_names(session)
         changed = _dispute_changed_lines(session, actor, file)
     record(
         session, actor, "statement.taken_in", "statement", file.id, provider=provider, filename=file.filename,
         digest=digest.hex(), lines=file.line_count, new_lines=file.new_lines, changed_lines=changed,
     )  # fmt: skip
-    total = _paid_out(statement)
     missing = balances.missing(session, provider, file.currency)
     return TakenIn(
         file.id, file.line_count, file.new_lines, already=False, total=total, missing=missing
     )
+
+
+def _check_names(session: Session) -> None:
+    """What must hold whoever wrote the adapter: two lines of one name would be one, and nobody would be told."""
+    line, last = incoming_lines.c, func.max(incoming_lines.c.number)
+    twice = select(last).group_by(line.line_id).having(func.count() > 1).order_by(last).limit(1)
+    if (number := session.scalar(twice)) is not None:
+        raise UnreadableStatement(number, NOT_DISTINCT)
 
 
 def _plain(filename: str) -> str:
@@ -174,32 +194,45 @@ def _plain(filename: str) -> str:
     return "".join(c for c in name if c.isprintable())[:LONGEST_FILENAME] or "statement"
 
 
-def _paid_out(statement: Statement) -> Money:
-    paid = sum(line.amount.minor for line in statement.lines if line.kind is LineKind.PAYMENT)
-    return Money(paid, statement.currency)
+@dataclass(slots=True)
+class _Sums:
+    """What the lines of a statement come to, complete once the last of them was read."""
+
+    lines: int = 0
+    paid_minor: int = 0
+    first_day: date | None = None
+    last_day: date | None = None
 
 
-def _copy(session: Session, statement_id: UUID, statement: Statement) -> None:
-    """Send the lines to the database in one COPY."""
+def _copy(session: Session, statement_id: UUID, statement: Statement) -> _Sums:
+    """Send the lines to the database in one COPY, as they are read. Raises UnreadableStatement."""
     empty(session, incoming_lines)
+    sums = _Sums()
     columns = incoming_lines.columns.keys()
-    copied(session, incoming_lines.name, columns, _rows(statement_id, statement))
+    copied(session, incoming_lines.name, columns, _rows(statement_id, statement, sums))
+    return sums
 
 
-def _rows(statement_id: UUID, statement: Statement) -> Iterator[tuple[object, ...]]:
+def _rows(statement_id: UUID, statement: Statement, sums: _Sums) -> Iterator[tuple[object, ...]]:
     # A line's id is its statement's with its place in the last eight digits: rows of one file stand together in every
     # index, which with random ids they would not.
     begins = statement_id.hex[:24]
-    for place, line in enumerate(statement.lines, start=1):
-        number = line.line_number or place
-        texts = (line.line_id, line.idempotency_key, line.provider_reference, line.office)
-        if any(value and not _storable(value) for value in texts):
+    place = paid = 0
+    first = last = None
+    for place, line in enumerate(lines_adding_up(statement), start=1):
+        number, on, minor = line.line_number or place, line.value_date, line.amount.minor
+        key, reference, office = line.idempotency_key, line.provider_reference, line.office
+        if not _storable(f"{line.line_id}{key}{reference}{office}"):
             raise UnreadableStatement(number, "there is a character in it that is none.")
+        if line.kind is LineKind.PAYMENT:
+            paid += minor
+        first = on if first is None or on < first else first
+        last = on if last is None or on > last else last
         yield (
-            f"{begins}{place:08x}", number, line.line_id, line.kind.value, line.amount.minor,
-            line.amount.currency, line.value_date, line.idempotency_key or None,
-            line.provider_reference or None, line.office or None,
+            f"{begins}{place:08x}", number, line.line_id, line.kind.value, minor, statement.currency, on, key or None,
+            reference or None, office or None,
         )  # fmt: skip
+    sums.lines, sums.paid_minor, sums.first_day, sums.last_day = place, paid, first, last
 
 
 def _storable(value: str) -> bool:

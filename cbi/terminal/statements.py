@@ -38,11 +38,11 @@ def import_statement(
     """
     from cbi.reconciliation import statements
 
-    content = file.read_bytes()
-    taken = working(
-        office, user,
-        lambda session, actor: statements.take_in(session, actor, provider, content, file.name),
-    )  # fmt: skip
+    with file.open("rb") as content:
+        taken = working(
+            office, user,
+            lambda session, actor: statements.take_in(session, actor, provider, content, file.name),
+        )  # fmt: skip
     _print_taken(taken, json=json)
 
 

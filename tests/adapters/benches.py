@@ -32,6 +32,7 @@ class SandboxBench(Bench):
         "QueriesStatus",
         "ReadsCallbacks",
         "ReadsStatements",
+        "ReadsStatementFiles",
         "ReportsFloat",
     )
     amount = Money(150000, "KES")
@@ -149,7 +150,7 @@ def settlement(*rows: str) -> str:
 class PostOfficeBench(Bench):
     """The post office is a pile of settlement files."""
 
-    abilities = ("ReadsStatements", "PaysOverCounter")
+    abilities = ("ReadsStatements", "ReadsStatementFiles", "PaysOverCounter")
     amount = Money(1250000, "DZD")
     mechanism = DeliveryMechanism.CASH_OVER_COUNTER
 
@@ -198,6 +199,7 @@ class MobileMoneyBench(Bench):
         "QueriesStatus",
         "ReadsCallbacks",
         "ReadsStatements",
+        "ReadsStatementFiles",
         "FetchesStatements",
         "ReportsFloat",
     )

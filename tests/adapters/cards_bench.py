@@ -40,8 +40,8 @@ class CardsBench(Bench):
     """Amina has a card in her hand; the provider is the stand-in."""
 
     abilities = (
-        "SubmitsPayments", "QueriesStatus", "ReadsCallbacks", "ReadsStatements", "FetchesStatements", "ReportsFloat",
-        "IssuesCards",
+        "SubmitsPayments", "QueriesStatus", "ReadsCallbacks", "ReadsStatements", "ReadsStatementFiles",
+        "FetchesStatements", "ReportsFloat", "IssuesCards",
     )  # fmt: skip
     amount = Money(150_00, "EUR")
     mechanism = DeliveryMechanism.PREPAID_CARD
