@@ -2,7 +2,9 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
+from io import BytesIO
 from uuid import UUID
 
 import pytest
@@ -10,9 +12,12 @@ from sqlalchemy import URL, func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from adapters.sandbox.adapter import SandboxAdapter
+from adapters.sandbox.client import SandboxProvider
 from cbi import clock, db, offices
 from cbi.access.actor import Actor, NotPermitted
 from cbi.fsp.errors import AdapterUnavailable, UnreadableStatement
+from cbi.fsp.statements import LineIds
 from cbi.money import Money
 from cbi.payments.models import Discrepancy, Payment
 from cbi.payments.outcomes import outcomes
@@ -162,6 +167,46 @@ def test_what_is_no_character_is_refused_with_its_line(session: Session, strange
     content = movements({"id": "a", "minor": -500}, {"id": strange, "minor": -500})
     with pytest.raises(UnreadableStatement, match="Line 3 "):
         take_in(session, TREASURER, "sandbox", content, "strange.jsonl")
+
+
+class ReadInPieces(BytesIO):
+    """A file of which nobody may ask for all at once."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        assert size is not None
+        assert 0 < size <= 1 << 20
+        return super().read(size)
+
+
+def test_a_file_is_read_in_pieces_and_left_open(session: Session) -> None:
+    file = ReadInPieces(settlement([Line("R1", 500), Line("R2", 700)]))
+    file.seek(20)
+    first = take_in(session, TREASURER, "post_office", file, "march.csv")
+    again = take_in(session, TREASURER, "post_office", file, "march.csv")
+    assert (first.new_lines, first.already, again.already) == (2, False, True)
+    assert not file.closed
+
+
+def test_an_adapter_that_reads_no_files_is_given_the_bytes(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = movements({"id": "a", "minor": -500}, {"id": "b", "minor": -500})
+    parsed = SandboxAdapter(SandboxProvider()).parse_statement(content)
+    held = replace(parsed, lines=tuple(parsed.lines))
+    monkeypatch.delattr(SandboxAdapter, "read_statement")
+    monkeypatch.setattr(SandboxAdapter, "parse_statement", lambda self, read: held)
+    taken = take_in(session, TREASURER, "sandbox", BytesIO(content), "statement.jsonl")
+    assert (taken.lines, taken.new_lines) == (2, 2)
+
+
+def test_lines_that_an_adapter_names_alike_are_refused_never_merged(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LineIds, "name", lambda self, natural: "the same")
+    content = movements({"id": "a", "minor": -500}, {"id": "b", "minor": -500})
+    with pytest.raises(UnreadableStatement, match=r"Line 3 .* name of its own"):
+        take_in(session, TREASURER, "sandbox", content, "statement.jsonl")
+    assert (count(session, StatementFile), count(session, StatementLine)) == (0, 0)
 
 
 def test_only_a_provider_that_the_deployment_uses_is_read(session: Session) -> None:

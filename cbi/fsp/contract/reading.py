@@ -5,11 +5,15 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from io import BytesIO
+
+import pytest
 
 from cbi import clock
 from cbi.fsp.adapter import (
     FetchesStatements,
     PaysOverCounter,
+    ReadsStatementFiles,
     ReadsStatements,
     ReportsFloat,
     SubmitsPayments,
@@ -85,7 +89,27 @@ class ReadingContract:
     def test_a_statement_reads_the_same_twice(self, bench: Bench) -> None:
         adapter = able(bench, ReadsStatements)
         content = bench.statement()
-        assert adapter.parse_statement(content) == adapter.parse_statement(content)
+        statement = adapter.parse_statement(content)
+        assert list(statement.lines) == list(statement.lines)
+        assert statement == adapter.parse_statement(content)
+
+    def test_a_statement_read_from_a_file_is_the_one_that_is_parsed(self, bench: Bench) -> None:
+        adapter = able(bench, ReadsStatementFiles)
+        content = bench.statement()
+        file = BytesIO(content)
+        file.seek(len(content) // 2)  # wherever somebody left it
+        read, parsed = adapter.read_statement(file), adapter.parse_statement(content)
+        assert all(one == other for one, other in zip(read.lines, read.lines, strict=True))
+        assert check_adds_up(read) == parsed
+
+    def test_a_file_that_was_cut_short_is_refused_by_its_last_line(self, bench: Bench) -> None:
+        adapter = able(bench, ReadsStatementFiles)
+        content = bench.statement()
+        for tenth in range(10):
+            with pytest.raises(UnreadableStatement):
+                check_adds_up(
+                    adapter.read_statement(BytesIO(content[: len(content) * tenth // 10]))
+                )
 
     def test_a_line_has_the_same_name_in_every_file(self, bench: Bench) -> None:
         adapter = able(bench, ReadsStatements)

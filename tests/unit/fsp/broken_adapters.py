@@ -4,7 +4,9 @@ import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from io import BytesIO
 from itertools import count
+from typing import BinaryIO
 
 from adapters.sandbox.adapter import SandboxAdapter
 from adapters.sandbox.client import SandboxProvider
@@ -20,6 +22,7 @@ from cbi.fsp.messages import (
     Question,
     Statement,
 )
+from cbi.fsp.statement_files import Lines
 from cbi.money import Money
 
 _numbers = count(1)
@@ -272,6 +275,30 @@ class DropsTheLastLine(SandboxAdapter):
     def parse_statement(self, content: bytes) -> Statement:
         statement = super().parse_statement(content)
         return replace(statement, lines=statement.lines[:-1])
+
+
+class HandsItsLinesOutOnce(SandboxAdapter):
+    def parse_statement(self, content: bytes) -> Statement:
+        statement = super().parse_statement(content)
+        lines = iter(statement.lines)
+        return replace(statement, lines=Lines(lambda: lines))
+
+
+class LosesItsPlaceInAFile(SandboxAdapter):
+    def read_statement(self, file: BinaryIO) -> Statement:
+        statement = super().read_statement(file)
+        lines = iter(statement.lines)
+        return replace(statement, lines=Lines(lambda: lines))
+
+
+class NeverReadsTheEndOfAFile(SandboxAdapter):
+    def read_statement(self, file: BinaryIO) -> Statement:
+        whole = (row for row in file.read().splitlines(keepends=True) if row.endswith(b"}\n"))
+        above = [row for row in whole if b'"minor"' in row]
+        moved = sum(json.loads(row)["minor"] for row in above)
+        head = b'{"currency": "KES", "opening": 0}\n'
+        tail = json.dumps({"closing": moved, "count": len(above)}).encode()
+        return super().read_statement(BytesIO(head + b"".join(above) + tail))
 
 
 class BelievesAnyBalance(SandboxAdapter):
