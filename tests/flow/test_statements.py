@@ -17,7 +17,6 @@ from adapters.sandbox.client import SandboxProvider
 from cbi import clock, db, offices
 from cbi.access.actor import Actor, NotPermitted
 from cbi.fsp.errors import AdapterUnavailable, UnreadableStatement
-from cbi.fsp.statements import LineIds
 from cbi.money import Money
 from cbi.payments.models import Discrepancy, Payment
 from cbi.payments.outcomes import outcomes
@@ -187,23 +186,29 @@ def test_a_file_is_read_in_pieces_and_left_open(session: Session) -> None:
     assert not file.closed
 
 
+def parsed_as(monkeypatch: pytest.MonkeyPatch, *names: str) -> bytes:
+    """A statement for an adapter that reads no files, checks nothing, and calls its two lines by these names."""
+    content = movements({"id": "a", "minor": -500}, {"id": "b", "minor": -500})
+    read = SandboxAdapter(SandboxProvider()).parse_statement(content)
+    called = zip(read.lines, names, strict=True)
+    held = replace(read, lines=tuple(replace(line, line_id=name) for line, name in called))
+    monkeypatch.delattr(SandboxAdapter, "read_statement", raising=False)
+    monkeypatch.setattr(SandboxAdapter, "parse_statement", lambda self, content: held)
+    return content
+
+
 def test_an_adapter_that_reads_no_files_is_given_the_bytes(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    content = movements({"id": "a", "minor": -500}, {"id": "b", "minor": -500})
-    parsed = SandboxAdapter(SandboxProvider()).parse_statement(content)
-    held = replace(parsed, lines=tuple(parsed.lines))
-    monkeypatch.delattr(SandboxAdapter, "read_statement")
-    monkeypatch.setattr(SandboxAdapter, "parse_statement", lambda self, read: held)
-    taken = take_in(session, TREASURER, "sandbox", BytesIO(content), "statement.jsonl")
+    content = BytesIO(parsed_as(monkeypatch, "a", "b"))
+    taken = take_in(session, TREASURER, "sandbox", content, "statement.jsonl")
     assert (taken.lines, taken.new_lines) == (2, 2)
 
 
 def test_lines_that_an_adapter_names_alike_are_refused_never_merged(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(LineIds, "name", lambda self, natural: "the same")
-    content = movements({"id": "a", "minor": -500}, {"id": "b", "minor": -500})
+    content = parsed_as(monkeypatch, "a", "a")
     with pytest.raises(UnreadableStatement, match=r"Line 3 .* name of its own"):
         take_in(session, TREASURER, "sandbox", content, "statement.jsonl")
     assert (count(session, StatementFile), count(session, StatementLine)) == (0, 0)
