@@ -16,7 +16,7 @@ NOT_DISTINCT = "it has no name of its own within the statement."
 
 
 class _Names:
-    """Which names there were before, in some ten bytes for each, for a statement may have millions.
+    """Which names there were before, in some fifteen bytes for each, for a statement may have millions.
 
     Kept are their 64-bit hashes, which nobody outside this process can foresee. That two of a million names have the same
     happens once in forty million statements.
