@@ -19,6 +19,7 @@ from cbi.programmes.opening import Opening
 from cbi.programmes.periods import Period
 from cbi.programmes.top_up_lists import UnusableTopUp
 from cbi.programmes.top_up_models import TopUp, TopUpRow
+from cbi.registry.linkage import staff
 from cbi.registry.naming import by_number
 
 
@@ -40,7 +41,7 @@ def propose(
     """Propose what households of a stipend's cycle would be owed more, decided by its rules with today's facts.
 
     `households`: only these (registration numbers); none named means all that the cycle owes something. Whoever would be
-    owed less keeps what it is owed. Raises as `top_ups.propose`, and NothingMore.
+    owed less keeps what it is owed. Raises as `top_ups.propose`, OwnRecord and NothingMore.
     """
     cycle, programme, definition = top_ups.begin(session, actor, cycle_id)
     if definition.stipend is None:
@@ -48,6 +49,7 @@ def propose(
             "Only a stipend is worked out anew by its rules.",
             next_step="Name the households in a list, with what each is owed on top.",
         )
+    chosen = _named(session, actor, households)
     opening = Opening(cycle.id, programme.id, Period.parse(cycle.period), cycle.version, definition)
     taking = observed(opening).into("observed_again", temporary=True)
     with db.planned_for_sets(session):
@@ -94,7 +96,7 @@ def propose(
         .where(owed.c.component == definition.stipend.component, owed.c.amount_minor > before.c.minor)
     )  # fmt: skip
     if households:
-        rows = rows.where(facts.c.household_id.in_(_named(session, households)))
+        rows = rows.where(facts.c.household_id.in_(chosen))
     with db.planned_for_sets(session):
         session.execute(
             insert(TopUpRow).from_select(
@@ -109,13 +111,19 @@ def propose(
             next_step="Record first what became known, such as a need of a household.",
         )
     return top_ups.finish(
-        session, actor, cycle, programme, definition, top_up_id, "rules", reason, reference
+        session, actor, cycle, programme, definition, top_up_id, top_ups.RULES, reason, reference
     )
 
 
-def _named(session: Session, households: Collection[str]) -> list[UUID]:
+def _named(session: Session, actor: Actor, households: Collection[str]) -> list[UUID]:
     known = by_number(session, households)
-    problems = [("", each) for each in known.values() if isinstance(each, str)]
+    homes = [each.id for each in known.values() if not isinstance(each, str)]
+    own = staff.own_among(session, actor, homes)
+    problems = [
+        ("", each if isinstance(each, str) else f"{number} may be your own household.")
+        for number, each in known.items()
+        if isinstance(each, str) or each.id in own
+    ]
     if problems:
         raise UnusableTopUp(problems)
-    return [each.id for each in known.values() if not isinstance(each, str)]
+    return homes

@@ -4,7 +4,7 @@ What the cycle decided stands as it is. A top-up is owed beside it, under a comp
 its own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -36,6 +36,8 @@ from cbi.registry.naming import by_number
 from cbi.registry.text import clean, plain_digits
 
 ACCEPTED, REFUSED = "accepted", "refused"
+LIST, RULES = "list", "rules"
+"""What a top-up rests on: amounts of named households, or what the cycle's rules make of today's facts."""
 
 
 class UnknownTopUp(NotFound):
@@ -92,9 +94,7 @@ def propose(
     top_up_id = uuid4()
     rows = _checked(session, actor, cycle, programme, lines)
     session.execute(insert(TopUpRow), [{"top_up_id": top_up_id, **row} for row in rows])
-    return finish(
-        session, actor, cycle, programme, definition, top_up_id, "list", reason, reference
-    )
+    return finish(session, actor, cycle, programme, definition, top_up_id, LIST, reason, reference)
 
 
 def begin(session: Session, actor: Actor, cycle_id: UUID) -> tuple[Cycle, Programme, Definition]:
@@ -160,7 +160,8 @@ def finish(
     session: Session, actor: Actor, cycle: Cycle, programme: Programme, definition: Definition, top_up_id: UUID,
     basis: str, reason: str, reference: str,
 ) -> TopUp:  # fmt: skip
-    """Write down the proposal over the rows that are there."""
+    """Write down the proposal over the rows that are there. Raises OwnRecord and what `propose` raises."""
+    _check_not_own(session, actor, top_up_id, basis)
     check_ceilings(session, definition, top_up_id)
     count, minor, digest = session.execute(
         select(func.count(), func.sum(TopUpRow.amount_minor), rows_digest()).where(
@@ -202,7 +203,7 @@ def accept(session: Session, actor: Actor, top_up_id: UUID, code: str) -> TopUp:
     top_up, cycle, programme = _to_decide(session, actor, top_up_id)
     totp.step_up(session, actor, code)
     _check_other(actor, top_up)
-    _check_not_own(session, actor, top_up)
+    _check_not_own(session, actor, top_up.id, top_up.basis)
     # Whatever else counts towards the same ceiling waits until this is owed.
     cycles.settled(session, programme)
     definition = queries.definition(session, programme, cycle.version)
@@ -271,12 +272,18 @@ def _to_decide(
     return top_up, cycle, programme
 
 
-def _check_not_own(session: Session, actor: Actor, top_up: TopUp) -> None:
-    own = staff.own_households(session, actor)
-    mine = select(TopUpRow).where(TopUpRow.top_up_id == top_up.id, TopUpRow.household_id.in_(own))
-    if own and session.scalar(select(mine.exists())):
+def _check_not_own(session: Session, actor: Actor, top_up_id: UUID, basis: str) -> None:
+    """Raise OwnRecord where it pays a household of whoever acts; on a list, which somebody chose, also one that may be.
+
+    What the rules make of every household of a cycle waits for nobody's namesakes, as the signatures on its run do not.
+    """
+    rows = select(TopUpRow.household_id).where(TopUpRow.top_up_id == top_up_id)
+    own: Collection[UUID] = staff.own_households(session, actor)
+    mine = own and session.scalar(select(rows.where(TopUpRow.household_id.in_(own)).exists()))
+    if mine or (basis == LIST and staff.own_among(session, actor, rows)):
         raise staff.OwnRecord(
-            "Your own household is on this list.", next_step="Somebody else accepts it."
+            "It may pay your own household.",
+            next_step="Somebody else must do this; they decide whether it is yours, too.",
         )
 
 

@@ -6,7 +6,7 @@ from itertools import combinations
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, any_, bindparam, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, any_, bindparam, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import QueryableAttribute, Session, aliased
@@ -215,7 +215,9 @@ def refuse_own(session: Session, actor: Actor, household: UUID) -> None:
         raise _own()
 
 
-def own_among(session: Session, actor: Actor, households: Collection[UUID]) -> set[UUID]:
+def own_among(
+    session: Session, actor: Actor, households: Collection[UUID] | Select[UUID]
+) -> set[UUID]:
     """Which of these households may be that of whoever acts."""
     if actor.id is None:
         return set()
