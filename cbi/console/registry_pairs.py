@@ -37,7 +37,7 @@ Word = Annotated[str, Form(max_length=100)]
 def pairs(visit: ThisVisit, session: OfficeSession, actor: Decider) -> Response:
     """The pairs that wait, the likeliest first."""
     found = session.scalars(
-        queries.open_pairs().order_by(Pair.per_mille.desc(), Pair.found_at, Pair.id).limit(_SHOWN)
+        queries.to_decide().order_by(Pair.per_mille.desc(), Pair.found_at, Pair.id).limit(_SHOWN)
     ).all()
     sides = queries.sides(session, found)
     return visit.show(
@@ -79,6 +79,7 @@ def _shown(visit: ThisVisit, session: OfficeSession, pair: Pair, *, opened: obje
         why=because(visit, pair.levels),
         state=state_of(visit, pair.state),
         is_open=pair.state is PairState.OPEN,
+        nothing_to_merge=not queries.mergeable(sides.values()),
         is_asked_back=deciding.undo_asked(session, pair) is not None,
         certain=thresholds.in_force(session).certain,
         because_of=inherited.because_of(session, pair),

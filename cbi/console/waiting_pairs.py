@@ -44,7 +44,7 @@ def _last_said(*findings: Finding) -> Select[Any]:
 
 def _said(_: date) -> Select[Any]:
     found = _last_said(Finding.SAME, Finding.DIFFERENT)
-    return found.where(Pair.id.in_(queries.standing(PairState.OPEN)))
+    return found.where(Pair.id.in_(queries.asked_about()))
 
 
 def _asked_back(_: date) -> Select[Any]:

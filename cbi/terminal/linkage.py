@@ -72,7 +72,7 @@ def list_pairs(
     def work(session: "Session", actor: "Actor") -> list[dict[str, object]]:
         actor.require(Permission.REGISTRY_READ)
         pairs = session.scalars(
-            queries.open_pairs().order_by(Pair.found_at, Pair.id).limit(limit)
+            queries.to_decide().order_by(Pair.found_at, Pair.id).limit(limit)
         ).all()
         sides = queries.sides(session, pairs)
         return [

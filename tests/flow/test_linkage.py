@@ -19,6 +19,7 @@ from cbi.payments.signing import recall
 from cbi.programmes import applying, cycles
 from cbi.programmes.models import EligibilityDecision
 from cbi.proofs.linkage import on_record_once
+from cbi.protection import erasing, obstacles
 from cbi.refusals import refusing
 from cbi.registry.intake.importing import import_file
 from cbi.registry.linkage import candidates, deciding, finding, queries, thresholds
@@ -230,6 +231,29 @@ def test_two_people_make_one_of_two_records_and_it_can_be_taken_back(
     session.expire_all()
     assert (other.gone, status_of(session, "A2")) == (None, "active")
     assert len(open_pairs(session)) == 1, "and is asked about again"
+    assert not breaches(session)
+
+
+def test_whoever_left_is_still_asked_about_and_their_data_may_be_destroyed_once_it_is_decided(
+    session: Session, pair: Pair
+) -> None:
+    kept, left = person_of(session, "A1"), person_of(session, "A2")
+    change(session, "departed", left.household_id)
+    assert not open_pairs(session), "it holds nobody's payment"
+    assert session.scalars(queries.to_decide()).one().id == pair.id
+    asked = erasing.ask(session, officer(session), ["A2"], "They asked for it.")
+    assert [each.why for each in erasing.obstacles(session, asked)] == [
+        "they may be the same person as somebody else"
+    ]
+    for who in (officer(session), officer(session)):
+        done = deciding.say(session, who, pair.id, "same", "One person", kept=kept.id)
+    assert (done.state, done.change_id) == (PairState.SAME, None)
+    assert not session.scalars(queries.to_decide()).all()
+    obstacles.note(session, asked.id)
+    assert erasing.obstacles(session, asked) == []
+    change(session, "returned", left.household_id)
+    assert session.scalars(queries.to_decide()).one().id == pair.id
+    assert left.household_id in session.scalars(queries.blocked_households()).all()
     assert not breaches(session)
 
 

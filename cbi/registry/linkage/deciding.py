@@ -64,7 +64,8 @@ def say(
     """Say what was found out about an open pair; where enough people have said so, it is done.
 
     `kept`: for `same`, the person whose record stays; the other household becomes part of that one's, or within one
-    household the other record is used no more. Both can be taken back. Raises UnknownPair, PairSettled, SaidAlready,
+    household the other record is used no more. Both can be taken back. Where one of them has left, nothing is merged: both
+    would be paid nothing, and are asked about, if they came back. Raises UnknownPair, PairSettled, SaidAlready,
     UnusableFinding, UnusableReason, and what a merge raises.
     """
     actor.require(Permission.REGISTRY_DECIDE)
@@ -94,7 +95,7 @@ def say(
         )
     settles = rules.enough(now, queries.registrars(sides.values()))
     change = None
-    if settles and found is Finding.SAME and kept is not None:
+    if settles and found is Finding.SAME and kept is not None and queries.mergeable(sides.values()):
         change = _make_one(session, actor, pair, kept, sides, rules.running(now)[0].who, why)
     _add(session, actor, pair, found, why, kept=kept, settles=settles)
     if settles:

@@ -44,7 +44,7 @@ def list_pairs(
 ) -> Page[PairOut]:
     found = page(
         session,
-        queries.open_pairs() if open_only else select(Pair),
+        queries.to_decide() if open_only else select(Pair),
         lambda pair: pair,
         by=[Pair.found_at, Pair.id],
         limit=limit,

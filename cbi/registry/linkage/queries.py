@@ -1,6 +1,6 @@
 """Questions about pairs: which are open, whose households are not paid for it, and who has not been compared yet."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -171,6 +171,28 @@ def open_pairs() -> Select[Pair]:
     return select(Pair).where(Pair.id.in_(standing(PairState.OPEN, PairState.SAME)))
 
 
+def asked_about() -> CompoundSelect[UUID]:
+    """Open pairs that somebody has to decide about: nobody is paid in the meantime, or nobody's data may be destroyed."""
+    on_record = (
+        and_(person.data_key.is_not(None), person.gone.is_distinct_from(Gone.SAME))
+        for person in (_first, _second)
+    )
+    whoever_left = (
+        select(Pair.id)
+        .join(_first, _first.id == Pair.first_id)
+        .join(_second, _second.id == Pair.second_id)
+        .where(Pair.state == PairState.OPEN, Pair.per_mille >= ask_from(), *on_record)
+    )
+    return union(standing(PairState.OPEN), whoever_left)
+
+
+def to_decide() -> Select[Pair]:
+    """The pairs that hold payment, and those of people who left, which keep their data from being destroyed."""
+    return select(Pair).where(
+        or_(Pair.id.in_(standing(PairState.SAME)), Pair.id.in_(asked_about()))
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Side:
     """One of the two records: where it stands, and who brought it: the list, or the person alone. No name."""
@@ -183,6 +205,12 @@ class Side:
     registered_at: datetime
     brought_by: frozenset[UUID]
     gone: Gone | None
+    status: str
+
+    @property
+    def counts(self) -> bool:
+        """Whether the record could still be paid for, as `standing` has it."""
+        return self.gone is Gone.DIED or (self.gone is None and self.status == ACTIVE)
 
 
 def sides(session: Session, pairs: Sequence[Pair]) -> Mapping[UUID, Side]:
@@ -192,7 +220,7 @@ def sides(session: Session, pairs: Sequence[Pair]) -> Mapping[UUID, Side]:
     rows = session.execute(
         select(
             Person.id, Household.id, Household.source_id, Household.area, Household.size, Person.registered_at,
-            Person.gone, Import.imported_by, change.id, change.recorded_by, change.confirmed_by,
+            Person.gone, Household.status, Import.imported_by, change.id, change.recorded_by, change.confirmed_by,
         )
         .join(Household, Household.id == Person.household_id)
         .outerjoin(came_in, came_in.id == func.coalesce(Person.registered_in, Person.household_id))
@@ -203,12 +231,17 @@ def sides(session: Session, pairs: Sequence[Pair]) -> Mapping[UUID, Side]:
     )  # fmt: skip
     found = {}
     for row in rows:
-        gone, imported_by, added, by, confirmed_by = row[6:]
+        gone, status, imported_by, added, by, confirmed_by = row[6:]
         # Whoever joined a household later was not in the list that it came in.
         brought = {by, confirmed_by} if added else {imported_by}
         who = frozenset(each for each in brought if each is not None)
-        found[row[0]] = Side(*row[:6], brought_by=who, gone=gone)
+        found[row[0]] = Side(*row[:6], brought_by=who, gone=gone, status=status)
     return found
+
+
+def mergeable(sides: Collection[Side]) -> bool:
+    """Whether both records could be paid for, so that one of them has to go; whoever left is paid nothing anyway."""
+    return all(side.counts for side in sides) and any(side.gone is None for side in sides)
 
 
 def registrars(sides: Iterable[Side]) -> frozenset[UUID]:
