@@ -96,6 +96,10 @@ REFUSALS: Table = {
         N_("It was encrypted with another passphrase than its own."),
         N_("Encrypt it with the passphrase that it came with; or hand it in without encrypting it."),
     ),
+    "registry.rejected_row_destroyed": (
+        N_("What stood in this row was kept as long as it may be, and is destroyed."),
+        N_("Take the household in with a new list."),
+    ),
     "registry.unknown_import": (N_("There is no such list."), N_("Choose one from the list.")),
 }  # fmt: skip
 SHOWN = 50
@@ -124,6 +128,7 @@ def listed(
         taken=row_workbooks.of_mine(session, actor),
         chosen=queries.import_of(session, actor, import_id) if import_id else None,
         rows=[(row, _reasons(visit, row.reasons)) for row in found.items],
+        destroyed=rejected.destroyed_rows(session, actor, import_id),
         more=found.next_cursor and f"{where}cursor={found.next_cursor}",
     )
 
@@ -147,7 +152,7 @@ def mend(
         if name.strip()
     }
     row = session.get(RejectedRow, number)
-    kept = rejected.cells_of(office_of(session).keys, row) if row else {}
+    kept = rejected.cells_of(office_of(session).keys, row) if row and row.cells else {}
     changed = {name: text for name, text in typed.items() if text != kept.get(name, "")}
     try:
         with session.begin_nested():

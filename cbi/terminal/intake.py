@@ -148,9 +148,9 @@ def list_rejected(
         if why is None:
             raise typer.BadParameter(f"a purpose is one of {', '.join(Purpose)}")
 
-    def rows(session: "Session", actor: "Actor") -> list[RejectedRow]:
+    def rows(session: "Session", actor: "Actor") -> tuple[list[RejectedRow], int]:
         found = rejected.waiting_rows(actor, import_id).order_by(RejectedRow.id).limit(SHOWN)
-        return list(session.scalars(found))
+        return list(session.scalars(found)), rejected.destroyed_rows(session, actor, import_id)
 
     if row is not None:
 
@@ -174,7 +174,7 @@ def list_rejected(
         )
         say(f"Correct them, and hand them in, encrypted or not: cbi registry import {copy}")
         return
-    found = working(office, user, rows)
+    found, destroyed = working(office, user, rows)
     if json:
         as_json(
             [
@@ -197,6 +197,8 @@ def list_rejected(
             for said in [[told(Reason.of(kept), language) for kept in each.reasons]]
         ],
     )  # fmt: skip
+    if destroyed:
+        say(f"Not put right in time: {destroyed:,}. What stood in them is destroyed.")
 
 
 @registry.command("rows-passphrase")

@@ -20,10 +20,13 @@ from cbi.protection import certificates, erasing, key_files, retention, rotating
 from cbi.protection.erasing import NobodyErasable, NothingToErase, OwnErasure, UnknownErasure
 from cbi.protection.models import Erasure
 from cbi.registry import personal, viewing
+from cbi.registry.import_models import RejectedRow
 from cbi.registry.intake import correcting, importing, rejected
+from cbi.registry.intake.rejected import RowDestroyed
 from cbi.registry.linkage import finding
 from cbi.registry.linkage.models import LinkKey
 from cbi.registry.models import Household, PaymentAccount, Person
+from cbi.registry.purposes import Purpose
 from cbi.registry.referrals import deciding, receiving
 from cbi.registry.referrals.receiving import Asked
 from cbi.settings import settings
@@ -173,25 +176,34 @@ def test_cells_of_rejected_rows_go_in_their_time_and_so_does_how_they_were_corre
     header = "Registration number,Name,Phone,Language,Household size,Document type,Document number"
     good = f"R-0,{made_up.name('R-0')},0550123457,ar,2,passport,D0000001"
     bad = f"{header}\n{good}\nR-1,{made_up.name('R-1')},0550123456,ar,99,passport,D0000002"
+    bad += f"\nR-2,{made_up.name('R-2')},0550123458,ar,99,passport,D0000003"
     importing.import_file(session, EVERYTHING, io.BytesIO(bad.encode()), filename="bad.csv")
-    (row,) = session.scalars(rejected.waiting_rows(EVERYTHING))
+    row, left = session.scalars(rejected.waiting_rows(EVERYTHING).order_by(RejectedRow.id))
     correcting.correct(session, EVERYTHING, row.id, {"size": "5"})
     kept = text(
         "SELECT (SELECT count(*) FROM rejected_rows WHERE cells <> ''),"
         " (SELECT count(*) FROM rejected_row_ends WHERE cells IS NOT NULL)"
     )
-    assert session.execute(kept).one() == (1, 1)
+    assert session.execute(kept).one() == (2, 1)
     undo = session.begin_nested()
     session.execute(text("UPDATE households SET status = 'closed' WHERE source_id = 'R-1'"))
     made = erasing.ask(session, asker.actor, ["R-1"], WHY)
     erasing.confirm(session, confirmer.actor, made.number, confirmer.code())
-    assert session.execute(kept).one() == (0, 0), "what somebody erased had said stands in no row"
+    assert session.execute(kept).one() == (1, 0), "what somebody erased had said stands in no row"
     undo.rollback()
     session.expire_all()
     with clock.frozen(clock.now() + timedelta(days=91)):
         made = retention.ask_for_what_is_due(session, asker.actor, "Kept as long as it may be.")
+        assert session.scalars(rejected.waiting_rows(EVERYTHING)).one().id == left.id
         erasing.confirm(session, confirmer.actor, made.number, confirmer.code())
     assert session.execute(kept).one() == (0, 0)
+    session.expire_all()
+    assert not session.scalars(rejected.waiting_rows(EVERYTHING)).all()
+    assert rejected.destroyed_rows(session, EVERYTHING) == 1, "what was put right did end"
+    with pytest.raises(RowDestroyed):
+        rejected.opened(session, EVERYTHING, [left.id], Purpose.CORRECTION)
+    with pytest.raises(RowDestroyed):
+        correcting.correct(session, EVERYTHING, left.id, {"size": "5"})
 
 
 def test_a_look_is_written_down_and_shown_by_role_to_whoever_asks(

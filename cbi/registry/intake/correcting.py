@@ -74,7 +74,8 @@ def correct(session: Session, actor: Actor, row_id: int, values: Mapping[str, st
     """Read a household again with other values in one of its rows, by our field names or the columns' own.
 
     It lands as from the list that brought it, on the same line. The rejected row stays as it was; its end keeps what was
-    put in its place, sealed. Raises StillWrong, UnknownField, CannotBeCorrected, UnknownRow, RowEnded, NotPermitted.
+    put in its place, sealed. Raises StillWrong, UnknownField, CannotBeCorrected, UnknownRow, RowEnded, RowDestroyed,
+    NotPermitted.
     """
     actor.require(Permission.REGISTRY_IMPORT)
     rows = rejected.rows_of_household(session, row_id)

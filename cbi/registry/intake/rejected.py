@@ -5,7 +5,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Select, Uuid, any_, bindparam, exists, insert, literal, select
+from sqlalchemy import (
+    BigInteger,
+    Select,
+    Uuid,
+    any_,
+    bindparam,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as insert_unless_there
 from sqlalchemy.orm import Session
@@ -24,6 +35,9 @@ from cbi.registry.intake.taking import REJECTED_KEY, cells_place
 from cbi.registry.purposes import Purpose
 from cbi.registry.text import clean
 
+DESTROYED = b""
+"""What stands in a row whose time was over."""
+
 
 class UnknownRow(NotFound):
     """There is no such rejected row."""
@@ -37,6 +51,12 @@ class RowEnded(Conflict):
     code = "registry.rejected_row_ended"
 
 
+class RowDestroyed(Conflict):
+    """What stood in the row was kept as long as it may be, and destroyed."""
+
+    code = "registry.rejected_row_destroyed"
+
+
 @dataclass(frozen=True, slots=True)
 class OpenedRow:
     """A rejected row in clear: its filled cells by their columns' names. Never kept, never logged."""
@@ -46,7 +66,17 @@ class OpenedRow:
 
 
 def waiting_rows(actor: Actor, import_id: UUID | None = None) -> Select[RejectedRow]:
-    """Rejected rows that have not ended: of one list, or of all that were not refused as a whole."""
+    """Rejected rows that can still be put right: of one list, or of all that were not refused as a whole."""
+    return _not_ended(actor, import_id).where(RejectedRow.cells != DESTROYED)
+
+
+def destroyed_rows(session: Session, actor: Actor, import_id: UUID | None = None) -> int:
+    """How many nobody put right before what stood in them was destroyed: they wait no more."""
+    gone = _not_ended(actor, import_id).where(RejectedRow.cells == DESTROYED)
+    return session.scalar(select(func.count()).select_from(gone.subquery())) or 0
+
+
+def _not_ended(actor: Actor, import_id: UUID | None) -> Select[RejectedRow]:
     actor.require(Permission.REGISTRY_READ)
     found = select(RejectedRow).where(~exists().where(RowEnd.rejected_row_id == RejectedRow.id))
     if import_id is not None:
@@ -56,7 +86,7 @@ def waiting_rows(actor: Actor, import_id: UUID | None = None) -> Select[Rejected
 
 
 def rows_of_household(session: Session, row_id: int) -> list[RejectedRow]:
-    """The row and the others of its household, its own first. Raises UnknownRow, RowEnded."""
+    """The row and the others of its household, its own first. Raises UnknownRow, RowEnded, RowDestroyed."""
     row = session.get(RejectedRow, row_id)
     if row is None:
         raise UnknownRow(
@@ -64,6 +94,7 @@ def rows_of_household(session: Session, row_id: int) -> list[RejectedRow]:
         )
     if session.get(RowEnd, row_id) is not None:
         raise ended()
+    _refuse_destroyed([row])
     if row.household_line is None:
         return [row]
     same = (
@@ -73,6 +104,14 @@ def rows_of_household(session: Session, row_id: int) -> list[RejectedRow]:
         .order_by(RejectedRow.id)
     )
     return list(session.scalars(same))
+
+
+def _refuse_destroyed(rows: Iterable[RejectedRow]) -> None:
+    if any(row.cells == DESTROYED for row in rows):
+        raise RowDestroyed(
+            "What stood in this row was kept as long as it may be, and is destroyed.",
+            next_step="Take the household in with a new list.",
+        )
 
 
 def ended() -> RowEnded:
@@ -97,7 +136,7 @@ def opened(
 ) -> list[OpenedRow]:  # fmt: skip
     """Rows in clear, for a purpose; of each it is written down that somebody looked, or took it in that workbook.
 
-    Raises UnknownRow, NotPermitted, Unreadable.
+    Raises UnknownRow, RowDestroyed, NotPermitted, Unreadable.
     """
     actor.require(Permission.REGISTRY_IMPORT)
     keys = office_of(session).keys
@@ -109,6 +148,7 @@ def opened(
         raise UnknownRow(
             "There is no such rejected row.", next_step="See the list: cbi registry rejected"
         )
+    _refuse_destroyed(found)
     if found:
         session.execute(
             insert(RowView).from_select(
@@ -129,7 +169,9 @@ def opened(
 
 
 def drop(session: Session, actor: Actor, row_id: int, reason: str) -> int:
-    """Give up a row and the others of its household; returns how many. Raises UnknownRow, RowEnded, UnusableReason."""
+    """Give up a row and the others of its household; returns how many. Raises UnknownRow, RowEnded, RowDestroyed,
+    UnusableReason.
+    """
     actor.require(Permission.REGISTRY_IMPORT)
     why = reasons.plain(clean(reason))
     rows = rows_of_household(session, row_id)
