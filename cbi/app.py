@@ -51,6 +51,7 @@ from cbi.programmes import work_endpoints as work
 from cbi.proofs import endpoints as proofs
 from cbi.protection import endpoints as protection
 from cbi.protection.exporting import endpoints as exports
+from cbi.protection.exporting import row_endpoints as lists
 from cbi.reconciliation import endpoints as reconciliation
 from cbi.reconciliation import fee_endpoints as fees
 from cbi.reconciliation import line_endpoints as lines
@@ -71,7 +72,7 @@ from cbi.reporting import endpoints as reporting
 from cbi.settings import settings
 
 STAGES = (
-    access, registry, household_changes, intake, places, scorecards, appeals, what_if, programmes, work, households,
+    access, registry, household_changes, lists, intake, places, scorecards, appeals, what_if, programmes, work, households,
     transfer_values, top_ups, ledger, fx, funds, messages, gateway,
     payments, funding, again, signing, rates, waivers, tariffs, receivables, amounts, withdrawals, cards, callbacks,
     redemption, reconciliation, lines, fees, helpline, reporting, month_end, proofs, protection,

@@ -74,7 +74,7 @@ def take(
     """
     actor.require(Permission.REGISTRY_IMPORT)
     office, now = office_of(session), clock.now()
-    wanted = rejected.waiting_rows(actor, import_id).order_by(RejectedRow.id).limit(MOST)
+    wanted = rejected.rows_to_mend(actor, import_id).order_by(RejectedRow.id).limit(MOST)
     ids = [row.id for row in session.scalars(wanted)]
     if not ids:
         raise NothingToMend("No row waits.", next_step="See the list: cbi registry rejected")

@@ -88,3 +88,16 @@ class PassphraseOut(ShownOnce):
     """The passphrase of a list, in this answer and never again."""
 
     passphrase: str
+
+
+class TakeRows(BaseModel):
+    """Which rejected rows leave, up to 5,000 in one workbook."""
+
+    import_id: UUID | None = Field(default=None, description="Of this list only; else of all.")
+    purpose: Purpose = Purpose.CORRECTION
+
+
+class RowsPassphraseOut(ShownOnce):
+    """The passphrase of a workbook of rejected rows; it is kept nowhere, and made anew for whoever took the rows."""
+
+    passphrase: str

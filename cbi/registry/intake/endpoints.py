@@ -1,9 +1,12 @@
-"""Intake over HTTP: lists and submissions come in, at once or through the worker, and households as JSON."""
+"""Intake over HTTP: how far lists are, what of them was rejected, and households as JSON.
+
+Lists come in where encrypted ones can be opened: `protection/exporting/row_endpoints`.
+"""
 
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, File, Form, Response, UploadFile
+from fastapi import Depends, Response
 from fastapi import Path as InPath
 
 from cbi.access.actor import Actor
@@ -13,12 +16,9 @@ from cbi.http.languages import Spoken
 from cbi.http.pages import Cursor, Limit, Page, page
 from cbi.http.requests import OfficeSession
 from cbi.http.routing import LARGEST_BODY, Router
-from cbi.offices import office_of
 from cbi.registry import queries
 from cbi.registry.import_models import Import, RejectedRow
-from cbi.registry.intake import correcting, importing, rejected, sending, waiting
-from cbi.registry.intake.mapping import TEMPLATE, ColumnMapping
-from cbi.registry.intake.mapping_files import load_mapping
+from cbi.registry.intake import correcting, rejected, sending
 from cbi.registry.intake.schemas import (
     CorrectedOut,
     CorrectRow,
@@ -29,9 +29,8 @@ from cbi.registry.intake.schemas import (
     SendHouseholds,
     SentOut,
 )
-from cbi.registry.intake.xlsforms import read_form, with_form
 from cbi.registry.purposes import Purpose
-from cbi.registry.schemas import ImportedOut, ImportOut
+from cbi.registry.schemas import ImportOut
 
 router = Router(tags=["registry"])
 Importer = Annotated[Actor, Depends(may(Permission.REGISTRY_IMPORT))]
@@ -39,70 +38,6 @@ Reader = Annotated[Actor, Depends(may(Permission.REGISTRY_READ))]
 RowId = Annotated[int, InPath(ge=1, le=2**62)]
 _MANY_HOUSEHOLDS = 8_000_000
 _DRY_RUN = "Say what would come of it, and change nothing."
-
-
-@router.post(
-    "/registry/imports", status_code=201, summary="Take in a list of households (CSV or XLSX), or submissions (JSON)"
-)  # fmt: skip
-def import_list(
-    session: OfficeSession,
-    actor: Importer,
-    response: Response,
-    language: Spoken,
-    file: Annotated[UploadFile, File(description="The list, or submissions of a form as JSON.")],
-    mapping: Annotated[
-        str | None, Form(description="A mapping file (YAML) for other column names.")
-    ] = None,
-    form: Annotated[
-        UploadFile | None, File(description="The XLSForm, for the labels of choices.")
-    ] = None,
-    *,
-    dry_run: Annotated[bool, Form(description=_DRY_RUN)] = False,
-) -> ImportedOut:
-    result = importing.import_file(
-        session,
-        actor,
-        file.file,
-        filename=file.filename or "list",
-        mapping=_mapping(session, mapping, form),
-        dry_run=dry_run,
-    )
-    if result.repeated or result.dry_run:
-        response.status_code = 200
-    return ImportedOut.of(result, language)
-
-
-def _mapping(session: OfficeSession, text: str | None, form: UploadFile | None) -> ColumnMapping:
-    chosen = load_mapping(text) if text else TEMPLATE
-    if form is None:
-        return chosen
-    return with_form(chosen, read_form(form.file), office_of(session).languages[0])
-
-
-@router.post(
-    "/registry/imports/waiting",
-    status_code=202,
-    summary="Leave a long list to the worker; ask for its progress under the id that comes back",
-)
-def import_later(
-    session: OfficeSession,
-    actor: Importer,
-    file: Annotated[UploadFile, File(description="The list, or submissions of a form as JSON.")],
-    mapping: Annotated[
-        str | None, Form(description="A mapping file (YAML) for other column names.")
-    ] = None,
-    form: Annotated[
-        UploadFile | None, File(description="The XLSForm, for the labels of choices.")
-    ] = None,
-) -> ImportOut:
-    import_id = waiting.store(
-        session,
-        actor,
-        file.file,
-        filename=file.filename or "list",
-        mapping=_mapping(session, mapping, form),
-    )
-    return ImportOut.of(session.get_one(Import, import_id, populate_existing=True))
 
 
 @router.get("/registry/imports", summary="Imports, and how far they are")

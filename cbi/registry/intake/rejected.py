@@ -67,17 +67,24 @@ class OpenedRow:
 
 def waiting_rows(actor: Actor, import_id: UUID | None = None) -> Select[RejectedRow]:
     """Rejected rows that can still be put right: of one list, or of all that were not refused as a whole."""
-    return _not_ended(actor, import_id).where(RejectedRow.cells != DESTROYED)
+    actor.require(Permission.REGISTRY_READ)
+    return _not_ended(import_id).where(RejectedRow.cells != DESTROYED)
+
+
+def rows_to_mend(actor: Actor, import_id: UUID | None = None) -> Select[RejectedRow]:
+    """The same rows, for whoever brings lists in and may so open each of them."""
+    actor.require(Permission.REGISTRY_IMPORT)
+    return _not_ended(import_id).where(RejectedRow.cells != DESTROYED)
 
 
 def destroyed_rows(session: Session, actor: Actor, import_id: UUID | None = None) -> int:
     """How many nobody put right before what stood in them was destroyed: they wait no more."""
-    gone = _not_ended(actor, import_id).where(RejectedRow.cells == DESTROYED)
+    actor.require(Permission.REGISTRY_READ)
+    gone = _not_ended(import_id).where(RejectedRow.cells == DESTROYED)
     return session.scalar(select(func.count()).select_from(gone.subquery())) or 0
 
 
-def _not_ended(actor: Actor, import_id: UUID | None) -> Select[RejectedRow]:
-    actor.require(Permission.REGISTRY_READ)
+def _not_ended(import_id: UUID | None) -> Select[RejectedRow]:
     found = select(RejectedRow).where(~exists().where(RowEnd.rejected_row_id == RejectedRow.id))
     if import_id is not None:
         return found.where(RejectedRow.import_id == import_id)
