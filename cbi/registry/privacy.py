@@ -13,14 +13,18 @@ from cbi.access.permissions import Permission
 from cbi.audit.record import record
 from cbi.messaging.choices import Level
 from cbi.registry.consent.models import Scope
-from cbi.registry.consent.standing import said_no
+from cbi.registry.consent.standing import beside_no_list, said_no
 from cbi.registry.models import Gone, PaymentAccount, Person, PrivacyChoice
 from cbi.registry.personal import UnknownPerson
 
 
 def choose(session: Session, actor: Actor, person_id: UUID, level: Level) -> None:
-    """Note how much texts may tell a person from now on, also those that wait. Raises NotPermitted, UnknownPerson."""
+    """Note how much texts may tell a person from now on, also those that wait. Raises NotPermitted, UnknownPerson.
+
+    A merge of the same moment waits for this and takes it along, or is seen here, and the person is asked again.
+    """
     actor.require(Permission.PRIVACY_CHOOSE)
+    beside_no_list(session)
     one = select(Person.id).where(Person.id == person_id, Person.gone.is_distinct_from(Gone.SAME))
     if session.scalar(one) is None:
         raise UnknownPerson(

@@ -12,10 +12,14 @@ from sqlalchemy.types import Uuid
 
 from cbi import offices
 from cbi.access.actor import SYSTEM
+from cbi.messaging.choices import Level
+from cbi.registry import privacy
 from cbi.registry.consent import recording, standing
 from cbi.registry.consent.models import Answer, How, Scope
 from cbi.registry.consent.recording import UnusableWord, Word
 from cbi.registry.households import merging
+from cbi.registry.models import PrivacyChoice
+from cbi.registry.personal import UnknownPerson
 from tests.consenting import accepted, notice_file
 from tests.factories import EVERYTHING
 from tests.household_factory import ASKER, CONFIRMER, family
@@ -85,3 +89,23 @@ def test_in_either_order_the_no_stands_for_the_record_that_stays(database: URL) 
             assert session.scalar(select(standing.said_no(who, scope)))
         last = standing.latest(session, [yes_after[2]])[yes_after[2]]
         assert Scope.ASSISTANCE not in last
+
+
+def chooses(person: UUID) -> Work:
+    return lambda session: privacy.choose(session, EVERYTHING, person, Level.NO_SMS)
+
+
+def test_how_much_texts_may_tell_is_kept_or_asked_again_when_records_are_made_one(
+    database: URL,
+) -> None:
+    with offices.transaction("dz") as session:
+        pairs = [(family(session), family(session)) for _ in range(2)]
+    story = [(home, other, ours["head"], theirs["head"]) for (home, ours), (other, theirs) in pairs]
+    home, other, stays, gone = story[0]
+    while_open(chooses(gone), merges(home, other, {gone: stays}))
+    with offices.transaction("dz") as session:
+        chosen = select(PrivacyChoice.level).where(PrivacyChoice.person_id == stays)
+        assert session.scalar(chosen) is Level.NO_SMS
+    home, other, stays, gone = story[1]
+    with pytest.raises(UnknownPerson, match="another record"):
+        while_open(merges(home, other, {gone: stays}), chooses(gone))

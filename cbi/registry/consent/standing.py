@@ -108,7 +108,7 @@ def make_one(session: Session) -> None:
 
 
 def beside_no_list(session: Session) -> None:
-    """Taken by whoever records a word of any kind, so that no list of the same day and no merge misses it."""
+    """Taken by whoever records a word of any kind, or how much texts may tell: no list of the day and no merge misses it."""
     _beside_others(session, "consent-lists")
 
 
