@@ -8,6 +8,7 @@ has followed yet: soon after each, and before anybody is decided about, suspende
 was so before each change that waits, whatever the clock said.
 """
 
+from collections.abc import Collection
 from datetime import date
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from sqlalchemy import (
     Date,
     SQLColumnExpression,
     Uuid,
+    any_,
     bindparam,
     exists,
     func,
@@ -24,7 +26,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session, aliased
 
@@ -36,6 +38,7 @@ from cbi.programmes import arriving
 from cbi.programmes.household_models import Enrolment, FollowedChange, Suspension
 from cbi.registry.households.models import (
     ChangedHousehold,
+    ChangedPerson,
     ChangeKind,
     HouseholdChange,
     HouseholdStatus,
@@ -93,6 +96,55 @@ def _follow(session: Session, change: HouseholdChange) -> bool:
     return True
 
 
+def still_held(session: Session, ended: Collection[UUID]) -> None:
+    """Of these suspensions that have just ended, write down what else holds their households since.
+
+    Who came from a suspended household while theirs was suspended, too, brought a suspension along that there was no room
+    for beside the other: each of the two is looked at by itself.
+    """
+    there = any_(bindparam(None, list(ended), ARRAY(Uuid)))
+    undoing = aliased(HouseholdChange)
+    with seeing_all(session):
+        found = session.execute(
+            select(Suspension, HouseholdChange)
+            .join(ChangedPerson, ChangedPerson.household_after == Suspension.household_id)
+            .join(HouseholdChange, HouseholdChange.id == ChangedPerson.change_id)
+            .join(FollowedChange, FollowedChange.change_id == HouseholdChange.id)
+            .where(
+                Suspension.id == there, FollowedChange.followed_at >= Suspension.suspended_at,
+                ChangedPerson.household_before != ChangedPerson.household_after,
+                HouseholdChange.kind.in_((ChangeKind.MERGED, *arriving.ARRIVALS)),
+                ~exists().where(undoing.undoes_id == HouseholdChange.id),
+            )
+            .order_by(HouseholdChange.recorded_at, HouseholdChange.id)
+            .execution_options(populate_existing=True)
+        ).unique()  # fmt: skip
+        for was, change in found.all():
+            _come_after(session, change, was)
+
+
+def _come_after(session: Session, change: HouseholdChange, was: Suspension) -> None:
+    """What this change brought along holds the household where the suspension that stood in its place has ended."""
+    home, copy = was.household_id, aliased(Suspension)
+    fresh = (
+        Suspension.programme_id == was.programme_id,
+        ~exists().where(copy.carried_from == Suspension.id, copy.household_id == home),
+    )
+    since = None if was.was_wrong else was.resumes_on
+    if change.kind is ChangeKind.MERGED:
+        gone = select(ChangedHousehold.household_id).where(
+            ChangedHousehold.change_id == change.id, ChangedHousehold.household_id != home
+        )
+        for source in session.scalars(gone).all():
+            _suspend(session, change, source, home, *fresh, since=since)
+        return
+    for suspension, source, joined in arriving.along(session, change):
+        if joined == home:
+            _suspend(
+                session, change, source, home, Suspension.id == suspension, *fresh, since=since
+            )
+
+
 def _enrol(session: Session, change: HouseholdChange, old: UUID, new: UUID) -> None:
     """The household that split off takes part from and until the days that the old one does."""
     latest = (
@@ -115,14 +167,18 @@ def _enrol(session: Session, change: HouseholdChange, old: UUID, new: UUID) -> N
 
 
 def _suspend(
-    session: Session, change: HouseholdChange, source: UUID, home: UUID, *which: ColumnElement[bool]
-) -> None:
-    """A household gets nothing either where one was suspended that its people come from, until it is resumed itself."""
+    session: Session, change: HouseholdChange, source: UUID, home: UUID, *which: ColumnElement[bool],
+    since: date | None = None,
+) -> None:  # fmt: skip
+    """A household gets nothing either where one was suspended that its people come from, until it is resumed itself.
+
+    `since`: no earlier than on this day, up to which another suspension held it.
+    """
     other, day = aliased(Suspension), _day(session, change)
     lasts = or_(Suspension.resumes_on.is_(None), Suspension.resumes_on > day)
     begins_on: SQLColumnExpression[date] = Suspension.begins_on
     if change.kind is not ChangeKind.SPLIT:  # it took part itself until then
-        begins_on = func.greatest(begins_on, bindparam(None, day, Date))
+        begins_on = func.greatest(begins_on, bindparam(None, max(day, since or day), Date))
         lasts = Suspension.resumes_on.is_(None)
     row = {
         "id": ids.fresh_in_sql(), "programme_id": Suspension.programme_id, "household_id": literal(home),

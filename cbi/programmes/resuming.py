@@ -14,7 +14,7 @@ from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
 from cbi.audit.record import record
 from cbi.errors import Forbidden, NotFound
-from cbi.programmes import queries
+from cbi.programmes import following, queries
 from cbi.programmes.confirming import makes_up_for
 from cbi.programmes.household_models import Suspension
 from cbi.programmes.models import Programme
@@ -55,7 +55,10 @@ class Resumed:
 def end(
     session: Session, actor: Actor, ends: Sequence[End], at: datetime, *, was_wrong: bool
 ) -> None:
-    """End the suspensions that are open still: one that somebody else has ended stays as they ended it."""
+    """End the suspensions that are open still: one that somebody else has ended stays as they ended it.
+
+    A household that took in people of another suspended one is suspended for that from then on, and resumed once more.
+    """
     columns = (
         ("id", [each.suspension for each in ends], Uuid()), ("on", [each.on for each in ends], Date()),
         ("reason", [each.reason for each in ends], Text()), ("back", [each.reaches_back for each in ends], Boolean()),
@@ -74,6 +77,7 @@ def end(
         )
         .execution_options(synchronize_session=False)
     )  # fmt: skip
+    following.still_held(session, [each.suspension for each in ends])
 
 
 def is_waiting() -> tuple[ColumnElement[bool], ...]:

@@ -100,7 +100,9 @@ followed_people = (
         f" JOIN suspensions s ON s.household_id = m.household_before AND {_LATER}"
         " WHERE c.kind IN ('joined', 'returned') AND f.followed_at >= c.recorded_at AND NOT EXISTS ("
         " SELECT 1 FROM suspensions x WHERE x.household_id = m.household_after AND x.programme_id = s.programme_id"
-        " AND (x.resumed_at IS NULL OR x.resumed_at > c.recorded_at))",
+        # It came with them, or stood there before and had not ended: one of later is for another reason.
+        " AND (x.carried_from = s.id AND x.carried_by = c.id OR x.suspended_at <= greatest(c.recorded_at, f.followed_at)"
+        " AND (x.resumed_at IS NULL OR x.resumed_at > c.recorded_at)))",
     ),
     none_of(
         "change {id} of households was not followed by suspensions when a cycle was opened",

@@ -146,6 +146,30 @@ def test_a_suspension_follows_through_a_household_on_the_way_and_not_who_was_loo
     assert set(telling.amounts("2026-07")) == {on_the_way, other}, "looked at on the way"
 
 
+def test_a_suspended_household_that_takes_in_who_led_another_is_resumed_for_both(
+    session: Session, telling: Telling
+) -> None:
+    home, people = family(session, "Omar", "Lina 7", "Nour 5")
+    apply(session, OFFICER, kind_file(PER_MEMBER))
+    other, _ = family(session, "Zaki", "Hind 4", "Idir 2")
+    merged, _ = family(session, "Warda")
+    telling.enrol(Act.SUSPEND, home, date(2026, 1, 1))
+    telling.enrol(Act.SUSPEND, other, date(2026, 1, 1))
+    telling.enrol(Act.SUSPEND, merged, date(2026, 1, 1))
+    telling.change("joined", other, person=people["head"])
+    telling.change("merged", other, other=merged, size=7)
+    assert telling.amounts("2026-04") == {}
+    for month, left in ((5, 2), (6, 1), (7, 0)):
+        telling.enrol(Act.RESUME, other, date(2026, month, 1))
+        held = select(Suspension).where(
+            Suspension.household_id == other, Suspension.resumes_on.is_(None)
+        )
+        assert len(session.scalars(held).all()) == (left > 0)
+        assert telling.amounts(f"2026-0{month}") == ({} if left else {other: "7000"})
+    checks = itertools.chain.from_iterable(check(session) for check in proofs.followed_people)
+    assert list(checks) == []
+
+
 def test_a_suspension_and_a_last_day_follow_though_the_clock_was_set_back(
     session: Session, telling: Telling
 ) -> None:

@@ -84,6 +84,11 @@ TAMPERINGS = (
         "DELETE FROM suspensions WHERE household_id = :victim",
     ),
     Tampering(
+        8, "only a later suspension for another reason", CAME.format("joined"),
+        """UPDATE suspensions SET carried_from = NULL, carried_by = NULL, suspended_at = now() + interval '1 year'
+        WHERE household_id = :victim""",
+    ),
+    Tampering(
         8, "an arrival that nothing followed", "SELECT id FROM household_changes WHERE kind = 'joined'",
         "DELETE FROM followed_changes WHERE change_id = :victim",
     ),
