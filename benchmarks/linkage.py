@@ -8,6 +8,7 @@ does it, beside the least that any comparison must do: read and open everybody o
 import argparse
 import csv
 import sys
+import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from benchmarks.measure import Done, alone, peak_mb, watch
 from cbi import db, offices
 from cbi.registry.intake import importing
 from cbi.registry.linkage import candidates as shared_keys
-from cbi.registry.linkage import finding, queries, scoring
+from cbi.registry.linkage import finding, memory, queries
 from cbi.registry.linkage.blocking import plain_keys
 from cbi.registry.linkage.likeness import Likeness, likeness
 from cbi.registry.linkage.models import Pair
@@ -37,6 +38,10 @@ from cbi.registry.models import Household, Person
 from tests.peers.febrl import dataset
 
 SEED = 7
+MOST_ROWS = 800_000
+"""In one list: an import takes no more than a million rows, and eight million cells."""
+TOLD_EVERY = 10_000
+"""People, after whom a long run says how far it is."""
 SETS = {"FEBRL 1": ["1"], "FEBRL 2": ["2"], "FEBRL 3": ["3"], "FEBRL 4": ["4a", "4b"]}
 COLUMNS = (
     "Registration number",
@@ -118,7 +123,7 @@ def quality(likenesses: Sequence[Likeness], who: Sequence[object]) -> Quality:
         rare = rarity_of(likenesses)
         found = set()
         for some in db.chunks(pairs, 50_000):
-            for each in scoring.score(likenesses, some, rare, at_least_per_mille=ASK):
+            for each in memory.score(likenesses, some, rare, at_least_per_mille=ASK):
                 found.add((each.first, each.second))
     place = {one.person: at for at, one in enumerate(likenesses)}
     liked = {tuple(sorted((place[first], place[second]))) for first, second in found}
@@ -172,12 +177,17 @@ def febrl(names: Sequence[str]) -> tuple[list[Likeness], list[str]]:
     return likenesses, who
 
 
-def listed(made: Sequence[MadeUp], place: Path) -> None:
-    """The made-up people as a registration list, each a household."""
+def listed(made: Sequence[MadeUp], folder: Path) -> None:
+    """The made-up people as registration lists no longer than may be imported, each person a household."""
+    for some in db.chunks(enumerate(made), MOST_ROWS):
+        _listed(some, folder / f"people-{some[0][0]:07d}.csv")
+
+
+def _listed(some: Sequence[tuple[int, MadeUp]], place: Path) -> None:
     with place.open("w", newline="", encoding="utf-8") as file:
         sheet = csv.writer(file)
         sheet.writerow(COLUMNS)
-        for at, one in enumerate(made):
+        for at, one in some:
             told = one.told if one.told[:1].isdigit() else ""
             sheet.writerow(
                 (
@@ -195,12 +205,15 @@ def listed(made: Sequence[MadeUp], place: Path) -> None:
 
 
 def register(made: Ground) -> Done:
-    """Take the list in."""
-    with offices.transaction(OFFICE) as session:
-        result = importing.import_file(
-            session, made.staff["rania"].actor, made.listed, filename=made.listed.name
-        )
-    return Done(result.landed)
+    """Take the lists in."""
+    landed = 0
+    for place in sorted(made.folder.glob("people-*.csv")):
+        with offices.transaction(OFFICE) as session:
+            landed += importing.import_file(
+                session, made.staff["rania"].actor, place, filename=place.name
+            ).landed
+        Say()(f"{landed:>9,} people imported")
+    return Done(landed)
 
 
 def open_everybody(made: Ground) -> Done:
@@ -215,15 +228,25 @@ def open_everybody(made: Ground) -> Done:
 
 def compare_everybody(made: Ground) -> Done:
     """Compare everybody who waits, as the worker does, a transaction for each step."""
-    steps = finding.compare_waiting(partial(offices.transact, OFFICE))
-    return Done(sum(step.people for step in steps))
+    done, say, told = finding.NOTHING, Say(), 0
+    began = time.perf_counter()
+    for step in finding.compare_waiting(partial(offices.transact, OFFICE)):
+        done += step
+        if done.people >= told + TOLD_EVERY:
+            told = done.people
+            say(
+                f"{told:>9,} people compared  {time.perf_counter() - began:7.1f} s"
+                f"  ({time.process_time():.1f} s of this process's processor time)"
+                f"  {done.pairs:,} pairs  {done.found:,} kept  peak {peak_mb():,.0f} MB"
+            )
+    return Done(done.people)
 
 
 def in_an_office(count: int, say: "Say") -> None:
     """Register so many people in a database of their own, compare them, and say how long it took beside its floor."""
     made = people(count, SEED)
     with opened_office(count, 1, 1) as office:
-        listed(made, office.listed)
+        listed(made, office.folder)
         taken = alone(register, office, OFFICE)
         floor = alone(open_everybody, office, OFFICE)
         run = alone(compare_everybody, office, OFFICE)

@@ -24,6 +24,7 @@ from cbi.registry.import_models import RejectedRow
 from cbi.registry.intake import correcting, importing, rejected
 from cbi.registry.intake.rejected import RowDestroyed
 from cbi.registry.linkage import finding
+from cbi.registry.linkage.memory import Memory
 from cbi.registry.linkage.models import LinkKey
 from cbi.registry.models import Household, PaymentAccount, Person
 from cbi.registry.purposes import Purpose
@@ -384,8 +385,8 @@ def test_whoever_is_being_compared_when_they_are_erased_leaves_no_keys_behind(
             done.append(erasing.confirm(session, confirmer.actor, made, confirmer.code()))
 
     eraser = Thread(target=erase)
-    with offices.transaction("dz") as session:
-        finding.compare_again(session)  # its keys are written, and nobody sees them yet
+    with offices.transaction("dz") as session, Memory() as memory:
+        finding.compare_again(session, memory)  # its keys are written, and nobody sees them yet
         eraser.start()
         eraser.join(0.4)
         assert eraser.is_alive(), "it waits for who compares"

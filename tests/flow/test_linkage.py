@@ -24,6 +24,7 @@ from cbi.refusals import refusing
 from cbi.registry.intake.importing import import_file
 from cbi.registry.linkage import candidates, deciding, finding, queries, thresholds
 from cbi.registry.linkage.deciding import PairSettled, SaidAlready, UnknownPair, UnusableFinding
+from cbi.registry.linkage.memory import Memory
 from cbi.registry.linkage.models import LinkedPerson, LinkKey, Pair, PairState
 from cbi.registry.linkage.opening import opened
 from cbi.registry.linkage.telling import sentence
@@ -126,9 +127,10 @@ def test_comparing_all_again_changes_nothing_and_opens_nothing_that_was_settled(
         for each in session.scalars(select(Pair).order_by(Pair.id))
     ]
     deciding.say(session, officer(session), pair.id, "different", "Met both of them")
-    last, done = finding.compare_again(session, None)
-    assert done.people == 3
-    assert finding.compare_again(session, last)[0] is None
+    with Memory() as memory:
+        last, done = finding.compare_again(session, memory)
+        assert done.people == 3
+        assert finding.compare_again(session, memory, last)[0] is None
     session.expire_all()
     after = [
         (each.id, each.per_mille, each.levels)
@@ -376,7 +378,8 @@ def test_groups_that_are_too_large_are_split_and_what_is_still_too_large_is_coun
     done = compare(session)
     assert done.crowded > 0
     monkeypatch.setattr(candidates, "CROWDED", 3)
-    last, again = finding.compare_again(session, None)
+    with Memory() as memory:
+        last, again = finding.compare_again(session, memory)
     assert last is not None
     assert again.pairs > done.pairs
 
@@ -446,6 +449,25 @@ def test_two_people_are_asked_about_again_once_what_was_corrected_makes_them_ali
     assert session.scalars(select(Pair.state)).one() == "different", (
         "nothing is more alike than when that was said"
     )
+
+
+def test_whoever_is_corrected_or_erased_while_a_long_comparison_goes_on_is_compared_as_they_are_then(
+    session: Session,
+) -> None:
+    maker = officer(session)
+    register(session, maker, KARIM.format("A3"), KARIM.format("A4"))
+    with Memory() as memory:
+        finding.compare_next(session, memory)
+        for number in ("A3", "A4"):
+            corrected(session, number, name="Mohamed Benali", born_on="1990-05-04")
+        compare(session)
+        erased = person_of(session, "A4")
+        erased.data_key = erased.name = None
+        session.flush()
+        register(session, maker, MOHAMED.format("A1"))
+        finding.compare_next(session, memory)
+    found = [numbers(session, each) for each in open_pairs(session)]
+    assert [each for each in found if "A1" in each] == [{"A1", "A3"}]
 
 
 def test_whoever_lives_elsewhere_or_with_others_is_compared_anew_and_stays_payable(

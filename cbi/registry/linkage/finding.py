@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from uuid import UUID
 
@@ -15,21 +16,25 @@ from cbi import clock
 from cbi.db import chunks, planned_by_keys, soon
 from cbi.errors import Conflict
 from cbi.offices import office_of
-from cbi.registry.linkage import blocking, candidates, keeping, scoring
+from cbi.registry.intake.landing import copy_rows
+from cbi.registry.linkage import blocking, candidates, keeping
 from cbi.registry.linkage.blocking import Blocking
 from cbi.registry.linkage.likeness import Likeness
+from cbi.registry.linkage.memory import UNMARKED, Memory, Pairs
 from cbi.registry.linkage.models import LinkedPerson, LinkKey, LinkWord
 from cbi.registry.linkage.opening import opened
 from cbi.registry.linkage.queries import CORRECTED, DUE, comparable, members_due, waiting
-from cbi.registry.linkage.scoring import Rarity, Scored
+from cbi.registry.linkage.scoring import Rarity
 from cbi.registry.models import Person
 from cbi.scope import seeing_all
 
-CHUNK = 1_000
+CHUNK = 5_000
 """People compared in one step."""
 KEPT = 100
 """Pairs below this score (per mille) are not kept; an office may ask from any score above it."""
-_AT_ONCE = 50_000
+_AT_ONCE = 5_000
+"""People who are opened at once."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class StillComparing(Conflict):
@@ -64,20 +69,21 @@ Step = tuple[UUID | None, Compared]
 """The last who was compared, in the order of their keys, None where nobody was; and what came of it."""
 
 
-def compare_next(session: Session, after: UUID | None = None) -> Step:
+def compare_next(session: Session, memory: Memory, after: UUID | None = None) -> Step:
     """Compare the next people who wait, among those who follow `after`. Repeating it changes nothing.
 
     Whoever asks for it, they are compared with the whole registry.
     """
     _alone(session)
-    _forget_erased(session)
-    return _following(session, waiting(), after)
+    if after is None:
+        _forget_erased(session)
+    return _following(session, memory, waiting(), after)
 
 
-def compare_again(session: Session, after: UUID | None = None) -> Step:
+def compare_again(session: Session, memory: Memory, after: UUID | None = None) -> Step:
     """Compare the people who follow `after` once more, whether they wait or not."""
     _alone(session)
-    return _following(session, select(Person.id).where(*comparable()), after)
+    return _following(session, memory, select(Person.id).where(*comparable()), after)
 
 
 def compare_waiting(transact: Callable[[Callable[[Session], Step]], Step]) -> Iterator[Compared]:
@@ -87,26 +93,28 @@ def compare_waiting(transact: Callable[[Callable[[Session], Step]], Step]) -> It
     the registry. Whoever came to wait meanwhile is met in another round; a round that meets nobody is the last.
     """
     after: UUID | None = None
-    while True:
-        last, step = transact(partial(compare_next, after=after))
-        if last is not None:
-            yield step
-        elif after is None:
-            return
-        after = last
+    with Memory() as memory:
+        while True:
+            last, step = transact(partial(compare_next, memory=memory, after=after))
+            if last is not None:
+                yield step
+            elif after is None:
+                return
+            after = last
 
 
 def compare_everybody(transact: Callable[[Callable[[Session], Step]], Step]) -> Iterator[Compared]:
     """Compare everybody with everybody anew, each step by a `transact` of its own."""
     after: UUID | None = None
-    while True:
-        after, step = transact(partial(compare_again, after=after))
-        if after is None:
-            return
-        yield step
+    with Memory() as memory:
+        while True:
+            after, step = transact(partial(compare_again, memory=memory, after=after))
+            if after is None:
+                return
+            yield step
 
 
-def catch_up(session: Session, at_most: int = 20 * CHUNK) -> Compared:
+def catch_up(session: Session, at_most: int = 20_000) -> Compared:
     """Compare everybody who waits, before something rests on it. Raises StillComparing where they are too many."""
     done = NOTHING
     if not session.scalar(select(waiting().exists())):
@@ -134,8 +142,9 @@ def compare_members(session: Session, households: Select[UUID]) -> Compared:
     with planned_by_keys(session):
         people = session.scalars(due).all()
     done = NOTHING
-    for some in chunks(people, CHUNK):
-        done += _compare(session, some)
+    with Memory() as memory:
+        for some in chunks(people, CHUNK):
+            done += _compare(session, memory, some)
     return done
 
 
@@ -165,11 +174,11 @@ def forget(session: Session, person_ids: Iterable[UUID]) -> None:
     session.execute(delete(LinkedPerson).where(LinkedPerson.person_id == these))
 
 
-def _following(session: Session, people: Select[UUID], after: UUID | None) -> Step:
+def _following(session: Session, memory: Memory, people: Select[UUID], after: UUID | None) -> Step:
     if after is not None:
         people = people.where(Person.id > after)
     these = session.scalars(people.order_by(Person.id).limit(CHUNK)).all()
-    return (these[-1] if these else None), _compare(session, these)
+    return (these[-1] if these else None), _compare(session, memory, these)
 
 
 def _forget_erased(session: Session) -> None:
@@ -189,61 +198,65 @@ def _alone(session: Session) -> None:
     )
 
 
-def _compare(session: Session, person_ids: Sequence[UUID]) -> Compared:
+def _compare(session: Session, memory: Memory, person_ids: Sequence[UUID]) -> Compared:
     if not person_ids:
         return NOTHING
     with seeing_all(session):
-        return _compare_with_all(session, person_ids)
+        return _compare_with_all(session, memory, person_ids)
 
 
-def _compare_with_all(session: Session, person_ids: Sequence[UUID]) -> Compared:
+def _compare_with_all(session: Session, memory: Memory, person_ids: Sequence[UUID]) -> Compared:
     made = Blocking(office_of(session).keys)
+    memory.make_room()
     these = any_(bindparam(None, list(person_ids), ARRAY(Uuid)))
     known = set(
         session.scalars(select(LinkedPerson.person_id).where(LinkedPerson.person_id == these))
     )
     # Before they are opened: whoever changes one of them meanwhile waits for this row, and has them compared once more.
-    _mark(session, person_ids)
+    mark = _mark(session, person_ids)
     people = opened(session, person_ids)
-    _keep_keys(session, made, person_ids, people.values(), known)
-    pairs, crowded = candidates.pairs(session, list(people))
+    _keep_keys(session, made, people.values(), known)
+    memory.hold(list(people.values()), dict.fromkeys(people, mark))
+    shared = candidates.sharing(session, list(people))
     asked = keeping.open_pairs_of(session, person_ids)
-    scored = found = 0
-    for some in chunks([pair for pair in pairs if pair not in asked], _AT_ONCE):
-        kept, looked_at = _scored(session, made, some, people)
-        scored, found = scored + looked_at, found + len(kept)
-        keeping.keep(session, kept)
-    for some in chunks(sorted(asked), _AT_ONCE):
-        kept, looked_at = _scored(session, made, some, people, all_of_them=True)
-        scored, found = scored + looked_at, found + len(kept)
-        keeping.keep(session, kept)
-    return Compared(len(person_ids), scored, found, crowded)
+    asked_of = {each for pair in asked for each in pair} - people.keys()
+    others = dict(
+        memory.unknown(
+            shared.people + b"".join(each.bytes for each in asked_of),
+            shared.marks + UNMARKED * len(asked_of),
+        )
+    )
+    for some in chunks(sorted(others), _AT_ONCE):
+        memory.hold(list(opened(session, some).values()), others)
+    rarity = partial(_rarity, session, made)
+    found, compared = memory.score(
+        shared.pairs, rarity, at_least_per_mille=KEPT, but=Pairs.of(asked)
+    )
+    again, anew = memory.score(Pairs.of(asked), rarity)
+    keeping.keep(session, found)
+    keeping.keep(session, again)
+    return Compared(len(person_ids), compared + anew, len(found) + len(again), shared.crowded)
 
 
 def _keep_keys(
-    session: Session, made: Blocking, person_ids: Sequence[UUID], people: Iterable[Likeness],
-    known: Collection[UUID],
-) -> None:  # fmt: skip
-    these = any_(bindparam(None, list(person_ids), ARRAY(Uuid)))
-    session.execute(delete(LinkKey).where(LinkKey.person_id == these))
-    owners: list[UUID] = []
-    hashes: list[int] = []
-    finer: list[int] = []
+    session: Session, made: Blocking, people: Iterable[Likeness], known: Collection[UUID]
+) -> None:
+    if known:
+        session.execute(
+            delete(LinkKey).where(
+                LinkKey.person_id == any_(bindparam(None, list(known), ARRAY(Uuid)))
+            )
+        )
     words: Counter[int] = Counter()
+    keys: list[dict[str, object]] = []
     for one in people:
-        for key in made.keys(one):
-            owners.append(one.person)
-            hashes.append(key.hash)
-            finer.append(key.finer)
+        keys += (
+            {"person_id": one.person, "hash": key.hash, "finer": key.finer}
+            for key in made.keys(one)
+        )
         if one.person not in known:
             words.update(made.sounds(one))
-    session.execute(
-        text(
-            "INSERT INTO link_keys (person_id, hash, finer) SELECT * FROM unnest("
-            "CAST(:owners AS uuid[]), CAST(:hashes AS bigint[]), CAST(:finer AS bigint[]))"
-        ),
-        {"owners": owners, "hashes": hashes, "finer": finer},
-    )
+    copy_rows(session, LinkKey, keys)
     session.execute(
         text(
             "INSERT INTO link_words (hash, people) SELECT * FROM unnest("
@@ -254,45 +267,8 @@ def _keep_keys(
     )
 
 
-def _scored(
-    session: Session, made: Blocking, pairs: Sequence[tuple[UUID, UUID]], known: Mapping[UUID, Likeness],
-    *, all_of_them: bool = False,
-) -> tuple[list[Scored], int]:  # fmt: skip
-    these = {each for pair in pairs for each in pair}
-    people = opened(session, sorted(these - known.keys()))
-    people |= {each: known[each] for each in these & known.keys()}
-    listed = [people[each] for each in sorted(people)]
-    place = {one.person: at for at, one in enumerate(listed)}
-    wanted = [
-        (min(place[one], place[other]), max(place[one], place[other]))
-        for one, other in pairs
-        if one in people and other in people
-        and (all_of_them or _worth_asking(people[one], people[other]))
-    ]  # fmt: skip
-    found = scoring.score(
-        listed, wanted, _rarity(session, made, listed) if wanted else Rarity(0, {}),
-        at_least_per_mille=0 if all_of_them else KEPT,
-    )  # fmt: skip
-    return found, len(wanted)
-
-
-def _worth_asking(one: Likeness, other: Likeness) -> bool:
-    """Whether a pair is anybody's question.
-
-    Who shows the same document in another household is flagged for that (`duplicates`). In one household brothers and
-    sisters share nearly everything, so only those whose whole names sound the same are asked about.
-    """
-    if one.home == other.home:
-        return one.sound == other.sound
-    return one.document is None or other.document is None or _number(one) != _number(other)
-
-
-def _number(one: Likeness) -> str:
-    return (one.document or "").rpartition("/")[2]
-
-
-def _rarity(session: Session, made: Blocking, people: Sequence[Likeness]) -> Rarity:
-    hashes = {made.number(f"word/{word.sound}"): word.sound for one in people for word in one.words}
+def _rarity(session: Session, made: Blocking, sounds: Iterable[str]) -> Rarity:
+    hashes = {made.number(f"word/{sound}"): sound for sound in sounds}
     having = session.execute(
         select(LinkWord.hash, LinkWord.people).where(
             LinkWord.hash == any_(bindparam(None, list(hashes), ARRAY(LinkWord.hash.type)))
@@ -303,12 +279,15 @@ def _rarity(session: Session, made: Blocking, people: Sequence[Likeness]) -> Rar
     return Rarity(total, counted)
 
 
-def _mark(session: Session, person_ids: Sequence[UUID]) -> None:
+def _mark(session: Session, person_ids: Sequence[UUID]) -> bytes:
+    """Note them as compared now; returns that moment as Memory has it."""
+    now = clock.now()
     session.execute(
         text(
             "INSERT INTO linked_persons (person_id, rules, linked_at)"
             " SELECT person, :rules, :now FROM unnest(CAST(:people AS uuid[])) AS person"
             " ON CONFLICT (person_id) DO UPDATE SET rules = excluded.rules, linked_at = excluded.linked_at"
         ),
-        {"people": list(person_ids), "rules": blocking.RULES, "now": clock.now()},
+        {"people": list(person_ids), "rules": blocking.RULES, "now": now},
     )
+    return ((now - _EPOCH) // timedelta(microseconds=1)).to_bytes(8)

@@ -43,6 +43,10 @@ _ENDS = (
 """How much the first and the last part of a name resemble one of the other's, whichever of the two resembles less."""
 _BOTH_DAYS = "(day_l IS NOT NULL AND day_r IS NOT NULL)"
 _SAME_HOME = "home_l = home_r"
+SAME_SOUND = "(sound_l = sound_r OR sounds_l <> others_l OR sounds_r <> others_r)"
+"""Holds for every pair whose name is the same or sounds the same: parts that can be read in one way only sound the same in
+whole names that do.
+"""
 
 COMPARISONS = (
     Comparison(

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from cbi.registry.linkage import levels, scoring
+from cbi.registry.linkage import levels, memory, scoring
 from cbi.registry.linkage.blocking import plain_keys
 from cbi.registry.linkage.likeness import Birth, birth, likeness
 from cbi.registry.linkage.rules import ASK, CERTAIN
@@ -27,7 +27,7 @@ def judged() -> list[tuple[LabelledPair, Scored, bool]]:
     rare = Rarity(
         len(people), Counter(part for one in people for part in {word.sound for word in one.words})
     )
-    scores = scoring.score(people, [(at, at + 1) for at in range(0, len(people), 2)], rare)
+    scores = memory.score(people, [(at, at + 1) for at in range(0, len(people), 2)], rare)
     found = {(each.first, each.second): each for each in scores}
     return [
         (
@@ -46,6 +46,18 @@ def test_of_the_labelled_pairs_at_least_95_in_100_are_found_and_as_many_of_those
     assert sum(pair.same for pair, _, _ in judged()) == PAIRS == 240
     assert right / PAIRS >= RECALL
     assert right / len(asked) >= PRECISION
+
+
+def test_no_pair_that_scores_enough_is_left_out_before_it_is_scored() -> None:
+    people = [each for pair in pairs()[:60] for each in (pair.first, pair.second)]
+    rare = Rarity(100_000, {})  # the rarest names there can be: the most that they can say
+    every = [(one, other) for one in range(len(people)) for other in range(one + 1, len(people))]
+    scores = memory.score(people, every, rare)
+    assert len(scores) == len(every)
+    for least in (100, 400):
+        enough = {(each.first, each.second) for each in scores if each.per_mille >= least}
+        kept = memory.score(people, every, rare, at_least_per_mille=least)
+        assert {(each.first, each.second) for each in kept} == enough
 
 
 def test_hardly_any_pair_that_is_called_certain_is_two_people() -> None:
@@ -81,7 +93,7 @@ def test_a_pair_is_told_in_words_without_a_name() -> None:
         sex="male",
         place="oran",
     )
-    (found,) = scoring.score([one, other], [(0, 1)], Rarity(1000, {}))
+    (found,) = memory.score([one, other], [(0, 1)], Rarity(1000, {}))
     assert found.per_mille >= CERTAIN
     said = sentence(found.levels)
     assert (
