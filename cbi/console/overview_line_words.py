@@ -13,6 +13,14 @@ LINE_KINDS: Mapping[str, tuple[str, str, str]] = {
         N_("The provider says that it paid another amount than it was given."),
         N_("Ask the provider for its receipt, and the recipient what was received."),
     ),
+    "settled_not_paid": (
+        N_("Listed as paid or taken, not so in our books"),
+        N_("The provider lists that it paid, or that it took the money for the payment; our books say neither."),
+        N_(
+            "Open the payment's story. Ask the provider for its receipt before you accept that it was paid: some take the"
+            " money before they pay."
+        ),
+    ),
     "match_undone": (
         N_("A match that was wrong"),
         N_("Two people found that the line is not about the payment that it was matched with."),

@@ -25,7 +25,7 @@ from cbi.payments.outcomes import story as stories
 from cbi.payments.outcomes.story import Story
 from cbi.payments.runs.queries import run_of
 from cbi.payments.runs.runs import find, programme_of
-from cbi.payments.states import IN_DOUBT, PaymentState
+from cbi.payments.states import PaymentState
 from cbi.payments.unpaid import unpaid
 from cbi.redemption import queries as codes
 from cbi.redemption import reissuing
@@ -99,7 +99,7 @@ def one(visit: ThisVisit, session: OfficeSession, actor: Reader, payment_id: UUI
     finding = told.finding
     people = [_person(event) for event in told.events]
     names = names_of(session, [*people, *((finding.reported_by, finding.confirmed_by) if finding else ())])  # fmt: skip
-    in_doubt = told.payment.state in IN_DOUBT
+    in_doubt = unpaid.may_be_found(session, told.payment)
     may_settle = actor.may(Permission.DISCREPANCY_SETTLE, told.programme)
     may_confirm = actor.may(Permission.RUN_AUTHORISE, told.programme)
     return visit.show(
@@ -118,6 +118,7 @@ def one(visit: ThisVisit, session: OfficeSession, actor: Reader, payment_id: UUI
         may_report=in_doubt and may_settle and finding is None,
         may_confirm=in_doubt and may_confirm and finding is not None and finding.reported_by != actor.id,
         in_doubt=in_doubt,
+        accepted=told.payment.state is PaymentState.ACCEPTED,
         may_lock=code is not None
         and code.state is CodeState.ISSUED
         and actor.may(Permission.CODE_REISSUE, told.programme),

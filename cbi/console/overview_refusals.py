@@ -43,7 +43,7 @@ REFUSALS: Table = {
     ),
     "payment.too_soon": (
         N_("This payment may still be on its way, or the provider has not been asked since."),
-        N_("Try again a day after it was sent, when the provider has been asked."),
+        N_("Try again a day after it was sent (two weeks after it was accepted), when the provider has been asked."),
     ),
     "payment.nothing_reported": (
         N_("Nobody has reported this payment as unpaid."),

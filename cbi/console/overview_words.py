@@ -49,11 +49,6 @@ KINDS: Mapping[str, Kind] = {
         N_("The line names a payment, with another amount."),
         N_("Compare with the receipt. If the recipient got less, the provider owes the difference."),
     ),
-    "settled_not_paid": Kind(
-        N_("Listed as paid, not paid in our books"),
-        N_("The provider says that it paid; our books say that it did not."),
-        N_("Open the payment's story. Ask the provider for its receipt before you accept that it was paid."),
-    ),
     "return_line": Kind(
         N_("Money said to have come back"),
         N_("The provider says that the money came back; our books say that it did not."),
@@ -93,7 +88,10 @@ KINDS: Mapping[str, Kind] = {
     "not_collected": Kind(
         N_("Not collected yet"),
         N_("It was sent on or before the last day of the statements, and is not paid yet."),
-        N_("Find out whether the recipient knows of it. It goes away by itself when it is paid or expires."),
+        N_(
+            "Find out whether the recipient knows of it. It goes away by itself when it is paid or expires. If the provider"
+            " says in writing that it did not pay, report so on the payment's page."
+        ),
     ),
     "unknown_payment": Kind(
         N_("News about no payment of ours"),

@@ -30,7 +30,7 @@ from cbi.payments.outcomes.suspense_models import SuspendedLine, Withdrawal
 from cbi.payments.recovery import amounts, recovering
 from cbi.payments.recovery.amount_models import AmountFinding
 from cbi.payments.recovery.receivable_models import Receivable, WriteOff
-from cbi.payments.states import IN_DOUBT, PaymentState, ReceivableState, RunState
+from cbi.payments.states import PaymentState, ReceivableState, RunState
 from cbi.payments.unpaid import unpaid, withdrawing
 from cbi.programmes.models import Programme
 from cbi.reconciliation import line_findings
@@ -256,7 +256,7 @@ UNPAID = Kind(
         UnpaidFinding.payment_id,
     ).where(
         UnpaidFinding.confirmed_at.is_(None), UnpaidFinding.refusal_id.is_(None), UnpaidFinding.attempt == Payment.attempts,
-        Payment.state.in_(sorted(IN_DOUBT)),
+        Payment.state.in_(sorted(unpaid.MAY_BE_FOUND)),
     ),
     _unpaid,
     lambda session, actor, it, typed: unpaid.confirm(session, actor, UUID(it.key), typed.code),

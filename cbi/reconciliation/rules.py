@@ -189,7 +189,9 @@ MEANS: dict[DiscrepancyKind, str] = {
     _K.CURRENCY_DIFFERS: "The line names a payment, in another currency.",
     _K.DUPLICATE_LINE: "The line names a payment that another line has settled.",
     _K.AMOUNT_DIFFERS: "The line names a payment, with another amount.",
-    _K.SETTLED_NOT_PAID: "The provider says that it paid; our books say that it did not.",
+    _K.SETTLED_NOT_PAID: (
+        "The provider lists that it paid, or that it took the money for the payment; our books say neither."
+    ),
     _K.RETURN_LINE: "The provider says that the money came back; our books say that it did not.",
     _K.AMBIGUOUS_LINE: "Several movements of the provider claim one payment.",
     _K.FEE_LINE: "The provider took a fee that nothing here explains.",

@@ -49,7 +49,10 @@ def report_unpaid(
     office: Office = None,
     user: User = None,
 ) -> None:
-    """Report that an unknown payment was not paid. Example: cbi payment report-unpaid 5f… --proof "Letter 55" """
+    """Report that a payment was not paid: an unknown one, or one accepted two weeks ago and silent since.
+
+    Example: cbi payment report-unpaid 5f… --proof "Letter 55"
+    """
     from cbi.payments.unpaid import unpaid
     from cbi.terminal.output import say
 
