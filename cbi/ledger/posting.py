@@ -47,11 +47,15 @@ class NotCovered(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """How many transfers of the first leg were written, their sum, and the id of the first of them."""
+    """How many transfers of the first leg were written, their sum, and the id of the first of them.
+
+    `changed`: how many rows the change concerned that was made with them; more, where some were booked before.
+    """
 
     count: int
     amount: Money
     first: int | None = None
+    changed: int = 0
 
 
 _DIMENSIONS = ("fund_id", "programme_id", "run_id", "provider")
@@ -159,11 +163,14 @@ def post_each(session: Session, entry: Entry, book: Book, rows: Select[UUID, int
     return _post(session, entry, book, _transfers(each), {})
 
 
-def booking(payments: Select[*tuple[Any, ...]], *along: CTE) -> Select[int, int, int, bool]:
+def booking(
+    payments: Select[*tuple[Any, ...]], *along: CTE, changed: CTE | None = None
+) -> Select[int, int, int, bool, int]:
     """The statement for `post_payments`: it books an event for every payment that the query yields as (payment_id,
     attempt, amount_minor), and makes the changes `along` with it.
 
-    It knows neither the event nor the books, so what is done often can be built once.
+    `changed` holds the rows of the change itself, where not all of them are booked. It knows neither the event nor the
+    books, so what is done often can be built once.
     """
     payment_id, attempt, amount = payments.subquery().columns
     return _transfers(
@@ -171,7 +178,7 @@ def booking(payments: Select[*tuple[Any, ...]], *along: CTE) -> Select[int, int,
             payment_id.label("source_id"), payment_id.label("payment_id"), attempt.label("attempt"),
             amount.label("amount_minor"),
         ),
-        *along,
+        *along, changed=changed,
     )  # fmt: skip
 
 
@@ -179,7 +186,7 @@ def post_payments(
     session: Session,
     entry: Entry,
     book: Book,
-    statement: Select[int, int, int, bool],
+    statement: Select[int, int, int, bool, int],
     values: Mapping[str, object],
     *,
     totals_at_last: bool = False,
@@ -192,7 +199,9 @@ def post_payments(
     return _post(session, entry, book, statement, values, totals_at_last=totals_at_last)
 
 
-def _transfers(rows: Select[*tuple[Any, ...]], *along: CTE) -> Select[int, int, int, bool]:
+def _transfers(
+    rows: Select[*tuple[Any, ...]], *along: CTE, changed: CTE | None = None
+) -> Select[int, int, int, bool, int]:
     chosen = rows.subquery()
     legs = (
         func.unnest(
@@ -220,12 +229,18 @@ def _transfers(rows: Select[*tuple[Any, ...]], *along: CTE) -> Select[int, int, 
         .returning(Transfer.id, Transfer.leg, Transfer.amount_minor)
         .cte("written")
     )  # fmt: skip
+    every = (
+        func.count()
+        if changed is None
+        else select(func.count()).select_from(changed).scalar_subquery()
+    )
     return (
         select(
             func.count(),
             func.coalesce(func.sum(written.c.amount_minor), 0),
             func.min(written.c.id),
             closed.is_closed(),
+            every,
         )
         .where(written.c.leg == 1)
         .add_cte(*along)
@@ -236,7 +251,7 @@ def _post(
     session: Session,
     entry: Entry,
     book: Book,
-    statement: Select[int, int, int, bool],
+    statement: Select[int, int, int, bool, int],
     values: Mapping[str, object],
     *,
     totals_at_last: bool = False,
@@ -255,7 +270,7 @@ def _post(
         "books_month": closed.first_day(day),
         "booked_at": clock.now(),
     }
-    count, total, first, too_late = (
+    count, total, first, too_late, changed = (
         session.connection().execute(statement, {**values, **of_the_books}).one()
     )
     if too_late:
@@ -267,7 +282,7 @@ def _post(
             at_last(session, moving)
         else:
             moving(session)
-    return Posted(count, amount, first)
+    return Posted(count, amount, first, changed)
 
 
 def _move_totals(

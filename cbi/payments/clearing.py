@@ -91,7 +91,7 @@ def end(
 
 
 @cache
-def _ending() -> Select[int, int, int, bool]:
+def _ending() -> Select[int, int, int, bool, int]:
     """Over the transfers of the move, whose ids are the newest there are: one for each payment, or a chunk."""
     moved, taken = aliased(Transfer), aliased(Transfer)
     rows = (

@@ -184,7 +184,7 @@ def _move(
     done = post_payments(session, entry, book, statement, values, totals_at_last=totals_at_last)
     if ends_early:
         clearing.end(session, book, entry, done, after, totals_at_last=totals_at_last)
-    return done.count
+    return done.changed
 
 
 _MAY_HAVE_BEEN_ACCEPTED = ON_ITS_WAY - {PaymentState.SENDING}
@@ -233,7 +233,7 @@ def _moving(
         # Nobody knew for a while, and the provider says again that it has accepted: it took the money once.
         once = ~clearing.booked(Entry.DEBITED, moved.c.id, moved.c.attempt)
         rows = select(moved.c.id, moved.c.attempt, moved.c.amount_minor).where(once)
-        return booking(rows, events)
+        return booking(rows, events, changed=moved)
     if not any(arrow in BOOKED for arrow in pairwise(path)):
         return select(func.count()).select_from(moved).add_cte(events)
     along = (events, notices.paid(moved)) if after is PaymentState.PAID else (events,)

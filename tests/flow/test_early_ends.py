@@ -85,6 +85,16 @@ def test_what_stays_accepted_for_ever_two_people_find_unpaid_and_the_credit_is_a
         assert in_question(lines) == [KEPT, "unknown_line"]
 
 
+def test_what_a_line_says_to_be_accepted_counts_though_its_money_was_taken_before(
+    told_lines: Told,
+) -> None:
+    told_lines.tried.sent(ACCEPTED)
+    told_lines.tried.says(UNKNOWN)
+    assert told_lines.lists(out(told_lines, "one")).confirmed == 1
+    assert told_lines.tried.state is S.ACCEPTED
+    assert told_lines.books(*ACCOUNTS) == [-AMOUNT, AMOUNT, 0, 0]
+
+
 @pytest.mark.parametrize("word", [PAID, RETURNED])
 def test_what_the_provider_says_after_two_people_found_it_unpaid_is_booked(
     told_lines: Told, word: Outcome
