@@ -72,11 +72,21 @@ def asked(visit: Visit, session: Session, actor: Actor, found: Discrepancy) -> A
         ]
         return Asked(told, "line", _of_line(visit, session, actor, found.line_id), stories)
     if how is Ending.CREDIT and found.line_id is not None and whole:
-        kept = [(Verdict.UNMATCHED.value, visit.gettext(KEPT))]
+        kept = [(_kept(session, found.line_id), visit.gettext(KEPT))]
         return Asked(told, "line", _of_line(visit, session, actor, found.line_id), kept)
     if how is Ending.AMOUNT and found.payment_id is not None:
         return Asked(told, "amount", _of_amount(session, actor, found.payment_id), [])
     return Asked(told, "words" if how is Ending.WORDS else "", [], [])
+
+
+def _kept(session: Session, line_id: UUID) -> str:
+    """What the line is reported to be by which a provider took what it keeps: matched wrongly, or found wrongly by two."""
+    by_two = (
+        f"{Verdict.MISTAKEN.value}:{each.id}"
+        for each in line_findings.reported(session, line_id)
+        if each.verdict == Verdict.BOOKED and each.confirmed_by and each.taken_back_by is None
+    )
+    return next(by_two, Verdict.UNMATCHED.value)
 
 
 def _of_line(visit: Visit, session: Session, actor: Actor, line_id: UUID) -> list[Report]:
@@ -229,6 +239,7 @@ def _said(verdict: str, payment: str, attempt: str, programme: str) -> Said:
         transfer_id=transfer_id,
         other_line_id=read_id(which) if said is Verdict.OPPOSITE else None,
         programme=programme.strip() if said in {Verdict.LOST, Verdict.FEE} else None,
+        finding_id=read_id(which) if said is Verdict.MISTAKEN else None,
         discrepancy_id=read_id(which)
         if said in {Verdict.FIRST_STORY, Verdict.LATER_STORY}
         else None,

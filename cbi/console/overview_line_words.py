@@ -132,8 +132,15 @@ REFUSALS: Table = {
         N_("Look at the line and the payment again, and report what fits."),
     ),
     "line_finding.taken_already": (
-        N_("The provider took this money when it accepted the payment, and has given it back: nobody was paid with it."),
+        N_(
+            "The provider took this money, or as much, when it accepted a payment with which nobody was paid, as our books"
+            " hold."
+        ),
         N_("Report that our books hold the line by another name."),
+    ),
+    "line_finding.not_listed": (
+        N_("No line lists that the provider took this money, so none lists that it gave it back."),
+        N_("Find first by which line it was taken; until then this one stays in suspense."),
     ),
     "line_finding.explained": (
         N_("Our books explain this line, or two people have found what it is."), N_("Look at the line again."),

@@ -51,7 +51,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "return_line": Kind(
         N_("Money said to have come back"),
-        N_("The provider says that the money came back; our books say that it did not."),
+        N_("The provider says that the money came back; our books say that it did not, or no line lists that it was taken."),
         N_("Ask the provider why, and whether the money is on our account with it."),
     ),
     "ambiguous_line": Kind(

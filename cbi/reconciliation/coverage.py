@@ -27,7 +27,7 @@ from cbi.payments.outcomes.discrepancies import UNKNOWN_PAYMENT, open_set, settl
 from cbi.payments.outcomes.known import HANDED_OVER, expected_minor
 from cbi.payments.states import ON_ITS_WAY, RunState
 from cbi.reconciliation import balances, early_debits
-from cbi.reconciliation.line_candidates import is_claimed
+from cbi.reconciliation.line_candidates import is_claimed, listed_with_a_part
 from cbi.reconciliation.models import STANDS, Match, StatementFile, StatementLine
 from cbi.reconciliation.rules import DiscrepancyKind, once_more
 from cbi.reconciliation.scratch import unexplained
@@ -118,6 +118,7 @@ def open_all(session: Session, provider: str, owner_id: UUID | None) -> int:
             Payment.provider == provider, PaymentRun.state.in_([RunState.RELEASING, RunState.RELEASED]),
             unlisted, missing, ~_named_by_a_line(Payment.id, Attempt.number),
             ~is_claimed(Payment.id, Attempt.number, _PAYMENT),
+            ~(paid & case((Payment.parts_minor > 0, listed_with_a_part(Payment.id, Attempt.number)), else_=False)),
         ),
     )  # fmt: skip
 
@@ -174,6 +175,7 @@ def _open(provider: str, kind: DiscrepancyKind) -> ColumnElement[bool]:
 def _settle_listed(session: Session, provider: str) -> int:
     named = _named_by_a_line(Discrepancy.payment_id, _ATTEMPT)
     found = is_claimed(Discrepancy.payment_id, _ATTEMPT, _PAYMENT)
+    with_a_part = listed_with_a_part(Discrepancy.payment_id, _ATTEMPT)
     return settle_set(
         session,
         select(
@@ -187,6 +189,7 @@ def _settle_listed(session: Session, provider: str) -> int:
                     ),
                 ),
                 (found, "Two people have found which line lists it."),
+                (with_a_part, "The line by which an earlier part was taken lists it, too."),
                 else_="A line names it without settling it, and has a discrepancy of its own.",
             ),
         )
@@ -199,7 +202,8 @@ def _settle_listed(session: Session, provider: str) -> int:
         .outerjoin(StatementLine, StatementLine.id == Match.line_id)
         .outerjoin(StatementFile, StatementFile.id == StatementLine.statement_id)
         .where(
-            _open(provider, DiscrepancyKind.PAID_NOT_SETTLED), or_(Match.line_id.is_not(None), named, found)
+            _open(provider, DiscrepancyKind.PAID_NOT_SETTLED),
+            or_(Match.line_id.is_not(None), named, found, with_a_part),
         ),
     )  # fmt: skip
 

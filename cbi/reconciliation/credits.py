@@ -20,7 +20,7 @@ from sqlalchemy import (
     select,
     union_all,
 )
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from cbi.fsp.adapter import PaysOverCounter
 from cbi.ledger.chart import Entry
@@ -33,8 +33,8 @@ from cbi.payments.recovery.receivable_models import Receivable
 from cbi.payments.sending import providers
 from cbi.payments.states import PaymentState
 from cbi.reconciliation.coverage import covered_until
-from cbi.reconciliation.line_candidates import is_claimed
-from cbi.reconciliation.models import STANDS, Match, stands
+from cbi.reconciliation.line_candidates import claiming_line, is_listed
+from cbi.reconciliation.models import STANDS, Match
 from cbi.reconciliation.rules import once_more
 from cbi.reconciliation.scratch import unexplained
 
@@ -55,6 +55,7 @@ def open_all(
     adapter, owed = providers.adapter(provider), _owed(early)
     attempt = (owed.c.payment_id, owed.c.attempt)
     knows_better = isinstance(adapter, PaysOverCounter)
+    claimed = claiming_line(Entry.DEBITED, *attempt)
     same = and_(Discrepancy.kind == CREDIT_NOT_LISTED, owed.c.attempt == _ATTEMPT)
     return open_set(
         session,
@@ -66,7 +67,7 @@ def open_all(
             ).label("subject"),
             literal(provider).label("provider"),
             Payment.id.label("payment_id"),
-            (literal(None, Uuid) if knows_better else Match.line_id).label("line_id"),
+            (literal(None, Uuid) if knows_better else func.coalesce(Match.line_id, claimed)).label("line_id"),
             owed.c.minor.label("amount_minor"),
             Payment.currency,
             func.jsonb_build_object("attempt", owed.c.attempt).label("details"),
@@ -83,8 +84,7 @@ def open_all(
         )
         .where(
             Payment.provider == provider, owed.c.since < until - adapter.profile.gives_back_within,
-            Match.line_id.is_not(None) | _is_claimed("payment", *attempt),
-            ~_is_listed("return", *attempt), ~_was_paid(*attempt), ~_is_named(*attempt),
+            is_listed("payment", *attempt), ~is_listed("return", *attempt), ~_was_paid(*attempt), ~_is_named(*attempt),
         ),
     )  # fmt: skip
 
@@ -92,10 +92,11 @@ def open_all(
 def settle(session: Session, provider: str) -> int:
     """Settle what the credit, or what became of the payment, has explained since."""
     attempt = (Discrepancy.payment_id, _ATTEMPT)
-    taken = _is_listed("payment", *attempt)
+    taken = is_listed("payment", *attempt)
     reasons = (
-        (_is_listed("return", *attempt), "A line of a statement lists that it was given back."),
+        (is_listed("return", *attempt), "A line of a statement lists that it was given back."),
         (_was_paid(*attempt), "The payment was paid after all."),
+        (_came_back_with_the_next(*attempt), "A line lists that it was given back under the next attempt."),
         (_is_named(*attempt), "A line names it without settling it, and has a discrepancy of its own."),
         (~taken, "The line by which it was taken is explained otherwise, or has a discrepancy of its own."),
     )  # fmt: skip
@@ -131,27 +132,20 @@ def _owed(early: Collection[UUID]) -> Subquery:
         )
         .where(
             Payment.run_id.in_(early),
-            _is_listed("payment", *following) | clearing.booked(Entry.CREDITED_BACK, *following),
+            is_listed("payment", *following)
+            | (clearing.booked(Entry.CREDITED_BACK, *following) & ~_came_back_with_the_next(part.payment_id, part.attempt)),
         )
     )  # fmt: skip
     return union_all(ended, parted).subquery("owed")
 
 
-def _is_listed(
-    kind: str, payment_id: SQLColumnExpression[UUID | None], attempt: SQLColumnExpression[int]
+def _came_back_with_the_next(
+    payment_id: SQLColumnExpression[UUID | None], attempt: SQLColumnExpression[int]
 ) -> ColumnElement[bool]:
-    """Whether a line is the debit (`payment`) or the credit (`return`) of an attempt, by a rule or by two people."""
-    own = aliased(Match)
-    matched = exists().where(
-        own.payment_id == payment_id, own.attempt == attempt, own.kind == kind, stands(own)
-    )
-    return matched | _is_claimed(kind, payment_id, attempt)
-
-
-def _is_claimed(
-    kind: str, payment_id: SQLColumnExpression[UUID | None], attempt: SQLColumnExpression[int]
-) -> ColumnElement[bool]:
-    return is_claimed(payment_id, attempt, literal(kind))
+    """Whether a line gives back, under the name of the next attempt, what a part had left and was not taken anew."""
+    following = (payment_id, attempt + 1)
+    part = exists().where(PaymentPart.payment_id == payment_id, PaymentPart.attempt == attempt)
+    return part & is_listed("return", *following) & ~is_listed("payment", *following)
 
 
 def _was_paid(

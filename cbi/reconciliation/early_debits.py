@@ -9,18 +9,20 @@ from sqlalchemy.orm import Session
 
 from cbi.errors import Conflict
 from cbi.ledger.chart import Entry
+from cbi.ledger.models import Transfer
 from cbi.ledger.posting import booking, post_payments
 from cbi.payments import clearing
-from cbi.payments.models import Payment, PaymentEvent, PaymentRun
+from cbi.payments.models import Attempt, Payment, PaymentEvent, PaymentRun
 from cbi.payments.moves import book_of, move_one
 from cbi.payments.outcomes.known import HANDED_OVER, expected_minor, known_paid
+from cbi.payments.outcomes.suspense_models import SuspendedLine
 from cbi.payments.recovery.amounts import StillOpen
 from cbi.payments.recovery.receivable_models import Receivable
 from cbi.payments.runs.runs import find
 from cbi.payments.states import ON_ITS_WAY, PaymentState
 from cbi.reconciliation import early_parts
-from cbi.reconciliation.line_candidates import is_claimed
-from cbi.reconciliation.models import STANDS, Match
+from cbi.reconciliation.line_candidates import booked_alike, debit_is_listed, is_listed
+from cbi.reconciliation.models import LineFinding, StatementLine, UndoneMatch, Verdict
 from cbi.reconciliation.scratch import open_lines
 
 
@@ -28,6 +30,12 @@ class TakenAlready(Conflict):
     """Our books hold the movement, and that nobody was paid with it."""
 
     code = "line_finding.taken_already"
+
+
+class NotListed(Conflict):
+    """What is said to have come back was taken by no line."""
+
+    code = "line_finding.not_listed"
 
 
 def runs_of(session: Session, provider: str) -> list[UUID]:
@@ -116,17 +124,50 @@ def check_ended(session: Session, payment: Payment, attempt: int) -> None:
     """Refuse that a line makes an attempt paid of which our books hold that its money was taken and given back, and a line
     lists that it was: the line is what was taken then. Raises TakenAlready.
     """
-    listed = exists().where(
-        Match.payment_id == payment.id, Match.attempt == attempt, Match.kind == "return", STANDS
-    )
-    claimed = is_claimed(literal(payment.id), literal(attempt), literal("return"))
     unpaid = not known_paid(session, payment.id, attempt)
-    if (
-        unpaid
-        and credited_back(session, payment, attempt)
-        and session.scalar(select(listed | claimed))
-    ):
+    listed = select(is_listed("return", literal(payment.id), literal(attempt)))
+    if unpaid and credited_back(session, payment, attempt) and session.scalar(listed):
         raise TakenAlready(
             "The provider took this money when it accepted the payment, and has given it back: nobody was paid with it.",
             next_step="Report the line as that movement of our books: cbi statement report-line --booked",
+        )
+
+
+def check_not_another(
+    session: Session, line: StatementLine, stay: SuspendedLine, sent: Attempt
+) -> None:
+    """Refuse that a line which does not name an attempt makes it paid, while our books hold that as much was taken for one
+    that ended unpaid, and no line lists that. Raises TakenAlready.
+
+    Not where two people had found it to be that, and took it back: then they know what became of the money.
+    """
+    key = (line.idempotency_key or "").lower()
+    if key == sent.idempotency_key or (line.provider_reference or "") == sent.provider_reference:
+        return
+    looked_into = select(UndoneMatch.line_id).where(UndoneMatch.line_id == line.id)
+    taken_back = select(LineFinding.line_id).where(
+        LineFinding.line_id == line.id, LineFinding.verdict == Verdict.BOOKED.value, LineFinding.taken_back_by.is_not(None)
+    )  # fmt: skip
+    if session.scalar(looked_into.union_all(taken_back).limit(1)) is not None:
+        return
+    taken = select(Transfer.id).where(
+        Transfer.id.in_(booked_alike(stay)), Transfer.entry == Entry.DEBITED.value,
+        clearing.booked(Entry.CREDITED_BACK, Transfer.source_id, Transfer.attempt),
+    )  # fmt: skip
+    if (found := session.scalar(taken.order_by(Transfer.id).limit(1))) is not None:
+        raise TakenAlready(
+            f"The provider took as much when it accepted a payment that nobody was paid with (transfer {found}), and no line"
+            " lists that: this one may be it.",
+            next_step="Report the line as that movement of our books (cbi statement report-line --booked). If the provider"
+            " keeps the money, it is asked about then.",
+        )
+
+
+def check_taken(session: Session, payment: Payment, attempt: int) -> None:
+    """Refuse that a line gives back what no line says was taken. Raises NotListed."""
+    listed = select(debit_is_listed(literal(payment.id), literal(attempt)))
+    if credited_back(session, payment, attempt) and not session.scalar(listed):
+        raise NotListed(
+            "No line lists that the provider took this money, so none lists that it gave it back.",
+            next_step="Find first by which line it was taken; until then this one stays in suspense.",
         )

@@ -167,6 +167,7 @@ def _check_attempt(
         if early_debits.is_open(session, payment, sent.number):
             early_debits.check(payment, whole=minor == taken)
         elif not (known_paid(session, payment.id, sent.number) and taken == minor):
+            early_debits.check_not_another(session, line, stay, sent)
             amounts.check_bookable(session, payment, sent.number, minor)
         return
     if minor != taken:
@@ -174,6 +175,7 @@ def _check_attempt(
             f"The attempt took {Money(taken, line.currency)}, and another amount came back.",
             next_step="Report what stayed taken (cbi payment report-amount); then name the movement that was booked.",
         )
+    early_debits.check_taken(session, payment, sent.number)
     at_counter = isinstance(providers.adapter(payment.provider), PaysOverCounter)
     if at_counter and sent.number == payment.attempts and payment.state in ON_ITS_WAY:
         raise StillOpen(

@@ -1,4 +1,6 @@
-"""What a line in suspense may be: movements of our float that no line lists, and lines that take it back."""
+"""What a line in suspense may be: movements of our float that no line lists, and lines that take it back; and what lines
+list already.
+"""
 
 from typing import Any
 from uuid import UUID
@@ -20,10 +22,19 @@ from sqlalchemy.orm import aliased
 from cbi.ledger.chart import DELIVERING, FLOAT, Entry
 from cbi.ledger.models import Account, FundMovement, Transfer
 from cbi.payments.clearing import booked
+from cbi.payments.models import Attempt
 from cbi.payments.outcomes import suspense
+from cbi.payments.outcomes.part_models import PaymentPart
 from cbi.payments.outcomes.suspense_models import SuspendedLine
 from cbi.payments.recovery.receivable_models import Receivable, ReceivableEvent
-from cbi.reconciliation.models import FOUND, STANDS, LineFinding, Match, StatementLine
+from cbi.reconciliation.models import (
+    FOUND,
+    STANDS,
+    LineFinding,
+    Match,
+    StatementLine,
+    stands,
+)
 from cbi.reconciliation.suspending import effect
 
 
@@ -47,6 +58,9 @@ def booked_alike(stay: SuspendedLine) -> Select[int]:
     )  # fmt: skip
     whole = or_(Transfer.entry.in_(_WHOLE), owed.id.is_not(None) & owed.finding_id.is_(None))
     own = (Transfer.entry == Entry.PAID_MORE.value) & owed.finding_id.is_not(None)
+    too_early = (Transfer.entry == Entry.CREDITED_BACK.value) & ~debit_is_listed(
+        Transfer.source_id, Transfer.attempt
+    )
     return (
         select(Transfer.id)
         .join(ours, ours.id == side)
@@ -57,7 +71,7 @@ def booked_alike(stay: SuspendedLine) -> Select[int]:
         .where(
             ours.code == FLOAT.code, ours.provider == stay.provider, ours.currency == stay.currency,
             Transfer.amount_minor == abs(stay.effect_minor), Transfer.entry.not_in(_NO_MOVEMENTS), ~(whole & listed & ~anew),
-            ~_left_before(),
+            ~_left_before(), ~too_early,
             ~func.coalesce(own, literal(value=False)),
             Transfer.id.not_in(
                 select(LineFinding.transfer_id).where(FOUND, LineFinding.transfer_id.is_not(None))
@@ -134,6 +148,65 @@ def is_claimed(
     )
     # Nothing is claimed by a line that names no attempt: NULL IN (...) would be neither true nor false.
     return func.coalesce(tuple_(payment_id, attempt, kind).in_(claimed), False)
+
+
+def is_listed(
+    kind: str, payment_id: SQLColumnExpression[Any], attempt: SQLColumnExpression[Any]
+) -> ColumnElement[bool]:
+    """Whether a line is the debit (`payment`) or the credit (`return`) of an attempt, by a rule or by two people."""
+    own = aliased(Match)
+    matched = exists().where(
+        own.payment_id == payment_id, own.attempt == attempt, own.kind == kind, stands(own)
+    )
+    return matched | is_claimed(payment_id, attempt, literal(kind))
+
+
+def debit_is_listed(
+    payment_id: SQLColumnExpression[Any], attempt: SQLColumnExpression[Any]
+) -> ColumnElement[bool]:
+    """Whether a line lists what was taken early for an attempt: its own, or that of the part before it."""
+    return is_listed("payment", payment_id, attempt) | listed_with_a_part(payment_id, attempt)
+
+
+def listed_with_a_part(
+    payment_id: SQLColumnExpression[Any], attempt: SQLColumnExpression[Any]
+) -> ColumnElement[bool]:
+    """Whether the line by which an earlier part was taken early lists this attempt, too: all was taken with it, and
+    nothing of that came back since.
+    """
+    part, since = aliased(PaymentPart), aliased(Attempt)
+    of_it = (since.payment_id, since.number)
+    came_back = (
+        exists()
+        .where(
+            since.payment_id == payment_id, since.number >= part.attempt, since.number < attempt,
+            is_listed("return", *of_it) | booked(Entry.CREDITED_BACK, *of_it),
+        )
+        .correlate_except(since)
+    )  # fmt: skip
+    of_the_part = (part.payment_id, part.attempt)
+    return (
+        exists()
+        .where(
+            part.payment_id == payment_id, part.attempt < attempt, booked(Entry.DEBITED, *of_the_part),
+            is_listed("payment", *of_the_part), ~came_back,
+        )
+        .correlate_except(part)
+    )  # fmt: skip
+
+
+def claiming_line(
+    entry: Entry, payment_id: SQLColumnExpression[Any], attempt: SQLColumnExpression[Any]
+) -> ColumnElement[Any]:
+    """The line that two people found to be this movement of an attempt; NULL: none is."""
+    found = (
+        select(LineFinding.line_id)
+        .join(Transfer, Transfer.id == LineFinding.transfer_id)
+        .where(
+            FOUND, Transfer.entry == entry.value, Transfer.source_id == payment_id, Transfer.attempt == attempt
+        )
+    )  # fmt: skip
+    return found.correlate_except(LineFinding, Transfer).scalar_subquery()
 
 
 def lines_alike(stay: SuspendedLine) -> Select[UUID]:

@@ -101,6 +101,8 @@ def reconcile(session: Session, actor: Actor, provider: str) -> Reconciled:
     if not we_know_better:
         confirmed = _confirm(session, early) + _book_facts(session, provider, early)
     matched = _match(session, early)
+    if early:  # what came back is settled once the line is by which it was taken
+        matched += _match(session, early)
     charged = fees.book(session, provider)
     leftovers.judge(session, provider, early)
     suspended = suspending.book(session, provider)

@@ -25,7 +25,7 @@ from sqlalchemy import (
     or_,
     select,
 )
-from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from cbi import clock
 from cbi.ledger.chart import Entry
@@ -36,8 +36,8 @@ from cbi.payments.recovery.amount_models import AmountFinding
 from cbi.payments.recovery.receivable_models import Receivable, ReceivableEvent
 from cbi.payments.states import PaymentState, ReceivableState
 from cbi.reconciliation.early_parts import listed_minor, rest_given_back
-from cbi.reconciliation.line_candidates import is_claimed
-from cbi.reconciliation.models import Match, StatementLine, UndoneMatch, stands
+from cbi.reconciliation.line_candidates import debit_is_listed, is_claimed
+from cbi.reconciliation.models import Match, StatementLine
 from cbi.reconciliation.scratch import open_lines
 
 
@@ -132,21 +132,11 @@ def reached(line_kind: ColumnElement[str], early: Collection[UUID] = ()) -> Colu
         PaymentEvent.after == PaymentState.PAID.value,
     )  # fmt: skip
     # What came back of an attempt that was paid after all may be either of two movements.
-    # Nor is it that credit while the line of the debit stands in suspense: the two take each other back.
-    torn = exists().where(
-        UndoneMatch.payment_id == o.payment_id, UndoneMatch.attempt == o.attempt, UndoneMatch.kind == "payment"
-    ) & ~(_is_matched("payment") | is_claimed(o.payment_id, o.attempt, literal("payment")))  # fmt: skip
-    gave_back = (credited | rest_given_back(o.payment_id, o.attempt)) & ~torn
+    # Nor is it that credit before a line lists the debit: nobody would ask for that one any more.
+    given_back = credited | rest_given_back(o.payment_id, o.attempt)
+    gave_back = given_back & debit_is_listed(o.payment_id, o.attempt)
     taken = case((line_kind == "payment", debited), else_=gave_back & ~was_paid & ~twice)
     return paid | case((Payment.run_id.in_(early), taken), else_=False)
-
-
-def _is_matched(kind: str) -> ColumnElement[bool]:
-    """Whether a line of this kind settles the attempt that an open line names."""
-    o, other = open_lines.c, aliased(Match)
-    return exists().where(
-        other.payment_id == o.payment_id, other.attempt == o.attempt, other.kind == kind, stands(other)
-    )  # fmt: skip
 
 
 class DiscrepancyKind(StrEnum):
@@ -192,7 +182,9 @@ MEANS: dict[DiscrepancyKind, str] = {
     _K.SETTLED_NOT_PAID: (
         "The provider lists that it paid, or that it took the money for the payment; our books say neither."
     ),
-    _K.RETURN_LINE: "The provider says that the money came back; our books say that it did not.",
+    _K.RETURN_LINE: (
+        "The provider says that the money came back; our books say that it did not, or no line lists that it was taken."
+    ),
     _K.AMBIGUOUS_LINE: "Several movements of the provider claim one payment.",
     _K.FEE_LINE: "The provider took a fee that nothing here explains.",
     _K.FEE_ABOVE_TARIFF: "The provider took a higher fee than its tariff says.",

@@ -286,6 +286,7 @@ def test_what_was_given_back_pays_nobody_though_the_line_that_took_it_has_no_nam
     assert refused(lambda: lines.is_attempt("one")) == "line_finding.taken_already"
     lines.found("one", V.BOOKED, transfer_id=lines.transfer("debited"))
     assert tried.state is S.FAILED
+    lines.compare()
     assert lines.books(*ACCOUNTS) == [0, 0, 0, 0]
     assert breaches(session_of(lines)) == []
 

@@ -263,7 +263,7 @@ def test_two_people_name_the_debit_of_a_part_and_its_credit_for_what_they_are(
     parted.hands_over()
     parted.lists(Line("X1", parted.whole), Line("X2", 400 - parted.whole))
     assert in_question(parted.lines) == ["unknown_line", "unknown_line"]
-    for reference in ("X2", "X1"):
+    for reference in ("X1", "X2"):
         line = parted.session.scalar(
             text(f"SELECT id FROM statement_lines WHERE provider_reference = '{reference}'")
         )

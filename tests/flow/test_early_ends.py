@@ -7,12 +7,14 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import URL, create_engine, text
 
-from cbi import clock
+from cbi import clock, offices
 from cbi.app import create_app
 from cbi.fsp.messages import Outcome
+from cbi.payments.outcomes import outcomes
 from cbi.payments.states import PaymentState
 from cbi.payments.unpaid import unpaid
-from tests.factories import Colleague
+from cbi.reconciliation.models import Verdict
+from tests.factories import Colleague, office_day
 from tests.flow.browsing import Browsing
 from tests.flow.people import token_for
 from tests.flow.sending import PointAt, told
@@ -20,9 +22,10 @@ from tests.flow.suspended import PROOF, Told, refused
 from tests.flow.test_another_amount_any_order import breaches
 from tests.flow.test_clearing import ACCOUNTS, back, in_question, out, session_of, undone
 from tests.flow.test_credits import KEPT, Parted, another
-from tests.flow.two_attempts import AMOUNT, PAID, RETURNED, tried_of
+from tests.flow.two_attempts import AMOUNT, FAILED, PAID, RETURNED, tried_of
+from tests.reconciliation_factory import Line
 
-S, ACCEPTED, UNKNOWN = PaymentState, Outcome.ACCEPTED, Outcome.UNKNOWN
+S, V, ACCEPTED, UNKNOWN = PaymentState, Verdict, Outcome.ACCEPTED, Outcome.UNKNOWN
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +136,87 @@ def test_a_code_that_may_be_cashed_is_not_found_unpaid(told_lines: Told, templat
     assert said == "payment.not_in_doubt"
 
 
-def test_the_page_of_a_payment_asks_two_people_once_it_was_silent_for_two_weeks(
+def test_a_line_without_a_name_pays_nobody_while_as_much_was_taken_for_a_payment_that_failed(
+    told_lines: Told,
+) -> None:
+    lines, tried = told_lines, told_lines.tried
+    tried.sent(ACCEPTED)
+    tried.answers(FAILED)
+    tried.becomes(S.READY)
+    tried.sent()
+    tried.answers(FAILED)
+    lines.lists({"id": "one", "minor": -AMOUNT, "reference": "OURS-9"}, another("other", 9))
+    assert refused(lambda: lines.is_attempt("one", 1)) == "line_finding.taken_already"
+    assert refused(lambda: lines.is_attempt("one", 2)) == "line_finding.taken_already"
+    lines.found("one", V.BOOKED, transfer_id=lines.transfer("debited"))
+    assert lines.books(*ACCOUNTS) == [-7, 0, 0, 7]
+    lines.compare()
+    assert in_question(lines) == [KEPT, "unknown_line"]
+    tried.becomes(S.READY)
+    assert tried.state is S.FAILED, "it may have been paid, so it is not sent again"
+    lines.found("one", V.MISTAKEN, finding_id=lines.finding)
+    lines.compare()
+    assert in_question(lines) == ["finding_mistaken", "unknown_line"]
+    lines.is_attempt("one")
+    assert str(tried.state) == "paid", "they know by now that it was"
+    assert lines.books(*ACCOUNTS) == [-AMOUNT - 7, 0, AMOUNT, 7]
+    assert breaches(session_of(lines)) == []
+
+
+def test_what_is_listed_as_given_back_and_never_as_taken_is_asked_about(told_lines: Told) -> None:
+    lines, tried = told_lines, told_lines.tried
+    tried.sent(ACCEPTED)
+    tried.answers(FAILED)
+    lines.lists(back(lines, "two"))
+    assert in_question(lines) == ["return_line"]
+    assert lines.books("1100", "1900") == [AMOUNT, -AMOUNT], "as the statement says"
+    assert refused(lambda: lines.is_attempt("two")) == "line_finding.not_listed"
+    lines.lists({"id": "one", "minor": -AMOUNT, "reference": "OURS-9"})
+    lines.found("one", V.BOOKED, transfer_id=lines.transfer("debited"))
+    lines.compare()
+    assert in_question(lines) == []
+    assert lines.books(*ACCOUNTS) == [0, 0, 0, 0]
+    assert breaches(session_of(lines)) == []
+    assert not lines.compare().changed
+
+
+def test_one_debit_for_all_of_a_payment_lists_the_parts_in_which_it_was_paid(
+    told_lines: Told, template: str
+) -> None:
+    parted = Parted(told_lines, template)
+    parted.issued()
+    parted.hands_over()
+    paid = {"provider_reference": "R2", "source": "counter"}
+    outcomes.confirm_paid(parted.session, parted.payment.id, 2, **paid)
+    day = office_day() + timedelta(days=9)
+    parted.lists(Line("R9", parted.whole, day))
+    assert in_question(parted.lines) == ["paid_not_settled", "paid_not_settled", "unknown_line"]
+    parted.lists(Line("R1", parted.whole, day))
+    assert in_question(parted.lines) == ["unknown_line"]
+    parted.lists(Line("R1", 400 - parted.whole, day))
+    assert in_question(parted.lines) == ["paid_not_settled", "unknown_line"], "it was taken anew"
+    parted.lists(Line("R2", parted.whole - 400, day))
+    assert in_question(parted.lines) == ["unknown_line"]
+    assert parted.breaches() == []
+
+
+def test_what_a_part_left_may_be_given_back_under_the_name_of_the_next_attempt(
+    told_lines: Told, template: str
+) -> None:
+    parted = Parted(told_lines, template)
+    parted.issued()
+    parted.hands_over()
+    outcomes.expire(parted.session, [parted.payment.id], "clock")
+    day = office_day() + timedelta(days=9)
+    parted.lists(Line("R1", parted.whole, day))
+    assert in_question(parted.lines) == [KEPT]
+    parted.lists(Line("R2", 400 - parted.whole, day))
+    assert in_question(parted.lines) == []
+    assert parted.books() == 400
+    assert parted.breaches() == []
+
+
+def test_the_pages_ask_two_people_after_two_weeks_of_silence_and_who_keeps_what_was_taken(
     lines: Told,
 ) -> None:
     lines.tried.sent(ACCEPTED)
@@ -156,3 +239,12 @@ def test_the_page_of_a_payment_asks_two_people_once_it_was_silent_for_two_weeks(
         page.send(f"{form}/confirm", code=second.code())
         assert "The payment has failed" in page.words
         assert lines.tried.state is S.FAILED
+        lines.lists({"id": "one", "minor": -AMOUNT, "reference": "OURS-9"}, another("other", 40))
+        lines.found("one", V.BOOKED, transfer_id=lines.transfer("debited"))
+        lines.compare()
+        with offices.transaction("dz") as session:
+            kept = session.scalar(text(f"SELECT id FROM discrepancies WHERE kind = '{KEPT}'"))
+        page = Browsing(create_app(), token_for(who))
+        page.get(f"/discrepancies/{kept}")
+        page.send(f"/discrepancies/{kept}/line", verdict=f"mistaken:{lines.finding}", proof=PROOF)
+        assert "Nothing has moved yet" in page.words

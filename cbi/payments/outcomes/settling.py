@@ -161,7 +161,7 @@ _REFUSED: dict[Ending, tuple[type[Conflict], str, str]] = {
     Ending.CREDIT: (
         EndedByCredit,
         "Words do not settle this: the provider has money of ours that paid nobody.",
-        "Wait for the line that lists it as given back. If the provider keeps it, report its line (--unmatch).",
+        "Wait for the line that lists it as given back. If the provider keeps it, report its line (--unmatch, --mistaken).",
     ),
     Ending.STATEMENT: (
         EndedByStatement,
