@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Integer, Uuid, exists, func, literal, select
+from sqlalchemy import BigInteger, ColumnElement, Integer, Uuid, exists, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
@@ -14,6 +14,7 @@ from cbi.ledger.posting import booking, post_payments
 from cbi.payments import clearing
 from cbi.payments.models import Attempt, Payment, PaymentEvent, PaymentRun
 from cbi.payments.moves import book_of, move_one
+from cbi.payments.outcomes import suspense
 from cbi.payments.outcomes.known import HANDED_OVER, expected_minor, known_paid
 from cbi.payments.outcomes.suspense_models import SuspendedLine
 from cbi.payments.recovery.amounts import StillOpen
@@ -120,17 +121,28 @@ def credited_back(session: Session, payment: Payment, attempt: int) -> bool:
     return back and not known_paid(session, payment.id, attempt)
 
 
-def check_ended(session: Session, payment: Payment, attempt: int) -> None:
+def check_ended(session: Session, payment: Payment, sent: Attempt) -> None:
     """Refuse that a line makes an attempt paid of which our books hold that its money was taken and given back, and a line
-    lists that it was: the line is what was taken then. Raises TakenAlready.
+    lists that it was, or says so in suspense: the line is what was taken then. Raises TakenAlready.
     """
-    unpaid = not known_paid(session, payment.id, attempt)
-    listed = select(is_listed("return", literal(payment.id), literal(attempt)))
-    if unpaid and credited_back(session, payment, attempt) and session.scalar(listed):
+    unpaid = not known_paid(session, payment.id, sent.number)
+    listed = is_listed("return", literal(payment.id), literal(sent.number)) | _says_it_came_back(
+        sent
+    )
+    if unpaid and credited_back(session, payment, sent.number) and session.scalar(select(listed)):
         raise TakenAlready(
             "The provider took this money when it accepted the payment, and has given it back: nobody was paid with it.",
             next_step="Report the line as that movement of our books: cbi statement report-line --booked",
         )
+
+
+def _says_it_came_back(sent: Attempt) -> ColumnElement[bool]:
+    line = StatementLine
+    return exists().where(
+        SuspendedLine.line_id == line.id, suspense.OPEN, line.kind == "return", line.provider == sent.provider,
+        (func.lower(line.idempotency_key) == sent.idempotency_key)
+        | (line.provider_reference == sent.provider_reference),
+    )  # fmt: skip
 
 
 def check_not_another(

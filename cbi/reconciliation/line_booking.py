@@ -163,7 +163,7 @@ def _check_attempt(
         )
     taken = early_parts.listed(session, payment, sent.number, kind)
     if kind == "payment":
-        early_debits.check_ended(session, payment, sent.number)
+        early_debits.check_ended(session, payment, sent)
         if early_debits.is_open(session, payment, sent.number):
             early_debits.check(payment, whole=minor == taken)
         elif not (known_paid(session, payment.id, sent.number) and taken == minor):

@@ -102,7 +102,7 @@ def reconcile(session: Session, actor: Actor, provider: str) -> Reconciled:
         confirmed = _confirm(session, early) + _book_facts(session, provider, early)
     matched = _match(session, early)
     if early:  # what came back is settled once the line is by which it was taken
-        matched += _match(session, early)
+        matched += _match(session, early, open_lines.c.kind == "return")
     charged = fees.book(session, provider)
     leftovers.judge(session, provider, early)
     suspended = suspending.book(session, provider)
@@ -273,9 +273,10 @@ def _book_facts(session: Session, provider: str, early: list[UUID]) -> int:
     return len(rows)
 
 
-def _match(session: Session, early: list[UUID]) -> int:
-    """Append a match for every line that settles an attempt of which our books say the same."""
-    settling = _settling(reached(open_lines.c.kind, early), early).subquery()
+def _match(session: Session, early: list[UUID], which: ColumnElement[bool] | None = None) -> int:
+    """Append a match for every line (`which`, or all) that settles an attempt of which our books say the same."""
+    known = reached(open_lines.c.kind, early)
+    settling = _settling(known if which is None else and_(which, known), early).subquery()
     columns = ("payment_id", "attempt", "kind", "rule", "amount_minor")
     return added(
         session,

@@ -180,6 +180,17 @@ def test_what_is_listed_as_given_back_and_never_as_taken_is_asked_about(told_lin
     assert not lines.compare().changed
 
 
+def test_a_debit_of_another_amount_pays_nobody_while_a_line_says_that_it_came_back(
+    told_lines: Told,
+) -> None:
+    lines, tried = told_lines, told_lines.tried
+    tried.sent(ACCEPTED)
+    tried.answers(FAILED)
+    lines.lists(out(lines, "one", AMOUNT - 500), back(lines, "two"))
+    assert in_question(lines) == ["amount_differs", "return_line"]
+    assert refused(lambda: lines.is_attempt("one")) == "line_finding.taken_already"
+
+
 def test_one_debit_for_all_of_a_payment_lists_the_parts_in_which_it_was_paid(
     told_lines: Told, template: str
 ) -> None:
