@@ -114,6 +114,12 @@ def change(
             number=changed.waiting,
         )
         said = f"{said} {waits}"
+    if changed.suspended:
+        still = visit.gettext(
+            "Still suspended, because people of another suspended household joined them: %(number)s. Resume them once more.",
+            number=changed.suspended,
+        )  # fmt: skip
+        said = f"{said} {still}"
     return visit.go(PATH, said)
 
 

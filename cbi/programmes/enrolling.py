@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Uuid, any_, bindparam, insert, literal, select
+from sqlalchemy import Uuid, any_, bindparam, func, insert, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 from sqlalchemy.orm import Session
 
@@ -78,10 +78,14 @@ class Present:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Of how many households something was written down, and of how many of them a second person confirms it."""
+    """Of how many households something was written down, and of how many of them a second person confirms it.
+
+    `suspended`: how many of those that were resumed stay suspended, because people of another suspended one joined them.
+    """
 
     households: int
     waiting: int
+    suspended: int = 0
 
 
 def change(
@@ -132,7 +136,8 @@ def change(
     waiting = (
         held if held and session.scalar(select(confirming.makes_up_for(literal(found.id)))) else 0
     )
-    return Written(len(taken), waiting)
+    homes = [household for _, household, _ in taken] if act is Act.RESUME else []
+    return Written(len(taken), waiting, _suspended(session, found.id, homes))
 
 
 def _refusal(act: Act, line: Line, now: Present) -> str | None:
@@ -263,6 +268,15 @@ def _write(
             **({"held": True} if household in held else {}),
         )  # fmt: skip
     return len(held)
+
+
+def _suspended(session: Session, programme_id: UUID, households: Sequence[UUID]) -> int:
+    """How many of these households are suspended now."""
+    held = select(func.count()).where(
+        Suspension.programme_id == programme_id, Suspension.resumes_on.is_(None),
+        Suspension.household_id == any_(bindparam(None, list(households), ARRAY(Uuid))),
+    )  # fmt: skip
+    return session.scalar(held) or 0 if households else 0
 
 
 def _reaches_back(

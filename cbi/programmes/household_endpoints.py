@@ -42,7 +42,9 @@ def change_enrolments(
     changed = enrolling.change(
         session, actor, code, body.act, body.lines(), was_wrong=body.was_wrong
     )
-    return ChangedOut(households=changed.households, waiting=changed.waiting)
+    return ChangedOut(
+        households=changed.households, waiting=changed.waiting, suspended=changed.suspended
+    )
 
 
 @router.get(

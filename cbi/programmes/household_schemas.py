@@ -59,6 +59,10 @@ class ChangedOut(BaseModel):
         default=0,
         description="Of how many of them what they missed in cycles opened before waits for a second person.",
     )
+    suspended: int = Field(
+        default=0,
+        description="How many that were resumed stay suspended: people of another suspended household joined them.",
+    )
 
 
 class DaysOut(BaseModel):

@@ -33,6 +33,8 @@ from cbi.registry.linkage.parted import has_parted, parted_from
 from cbi.registry.models import DuplicateFlag, Gone, Household, PaymentAccount, Person
 
 ACTIVE = "active"
+ASKED_ABOUT = (ACTIVE, "departed")
+"""What a household is whose people are asked about when they are on record in another one, too."""
 
 
 class UnknownImport(NotFound):
@@ -185,8 +187,8 @@ def sharing(session: Session, flags: Sequence[DuplicateFlag]) -> Mapping[UUID, l
 def blocked_households() -> CompoundSelect[UUID]:
     """Households that may be the same people twice: no payment until a person has decided that they are different.
 
-    It is those whose current `same_document` flag is open or decided "same", while more than one of them is active; and
-    those that have split since.
+    It is those whose current `same_document` flag is open or decided "same", while one of them is active and another is,
+    too, or has departed; and those that have split since.
     """
     sharing_it = _sharing_a_document()
     return union(
@@ -195,7 +197,7 @@ def blocked_households() -> CompoundSelect[UUID]:
 
 
 def _sharing_a_document() -> ColumnElement[bool]:
-    """Whether a person has a document that more than one active household has, and nobody found them to be several."""
+    """Whether a person has a document that another household has, too; one is active, nobody found them to be several."""
     flagged = (
         current_flags()
         .where(DuplicateFlag.kind == "same_document")
@@ -205,11 +207,15 @@ def _sharing_a_document() -> ColumnElement[bool]:
     still_shared = (
         select(Person.document_index)
         .join(Household, Household.id == Person.household_id)
-        .where(Person.document_index.in_(flagged), Household.status == ACTIVE)
-        # Who left may be registered elsewhere. Who died may not: somebody else has the document then.
+        .where(Person.document_index.in_(flagged), Household.status.in_(ASKED_ABOUT))
+        # Who left may be registered elsewhere. Who died may not: somebody else has the document then; nor who departed with
+        # their household, which would else leave behind what holds it.
         .where(or_(Person.gone.is_(None), Person.gone == Gone.DIED))
         .group_by(Person.document_index)
-        .having(func.count(Person.household_id.distinct()) > 1)
+        .having(
+            func.count(Person.household_id.distinct()) > 1,
+            func.bool_or(Household.status == ACTIVE),
+        )
     )
     return Person.document_index.in_(still_shared)
 
@@ -237,7 +243,7 @@ def shares_a_document(
     here = [or_(each.gone.is_(None), each.gone == Gone.DIED) for each in (member, other)]
     here_and_there = exists().where(
         member.household_id == household, other.document_index == member.document_index,
-        other.household_id != member.household_id, *here, home.id == other.household_id, home.status == ACTIVE,
+        other.household_id != member.household_id, *here, home.id == other.household_id, home.status.in_(ASKED_ABOUT),
         flag.kind == "same_document", flag.value_index == member.document_index, is_current(flag),
         flag.decision.is_distinct_from("different"),
     )  # fmt: skip

@@ -1,5 +1,6 @@
 """Commands about a household's part in a programme: when it takes part, what it has shown to get its grant."""
 
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -53,7 +54,7 @@ def _change(
 
     changed = working(office, user, work)
     if json:
-        as_json({"act": act, "households": changed.households, "waiting": changed.waiting})
+        as_json({"act": act, **asdict(changed)})
         return
     one = changed.households == 1
     say(f"{act}: noted of {changed.households:,} {'household' if one else 'households'}.")
@@ -63,6 +64,11 @@ def _change(
             f"What {changed.waiting:,} of them missed in cycles opened before waits for a colleague's word."
         )
         say(f"See: cbi programme {see} {programme}")
+    if changed.suspended:
+        say(
+            f"Still suspended: {changed.suspended:,}. People of another suspended household joined them."
+        )
+        say("Resume them once more, if that has ended, too.")
 
 
 def _lines(

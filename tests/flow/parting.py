@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from cbi import clock
 from cbi.programmes import resuming
 from cbi.programmes.cycles import open_cycle
-from cbi.programmes.enrolling import Act, Line
+from cbi.programmes.enrolling import Act, Line, Written
 from cbi.programmes.enrolling import change as enrol
 from cbi.registry.households.models import ChangedHousehold
 from tests.household_factory import CONFIRMER, change
@@ -46,14 +46,14 @@ class Telling:
             )
         ).one()
 
-    def enrol(self, act: Act, home: UUID, on: date, *, was_wrong: bool = False) -> None:
+    def enrol(self, act: Act, home: UUID, on: date, *, was_wrong: bool = False) -> Written:
         line = Line("line 1", number_of(self.session, home), on, "as was found")
         with clock.frozen(self._next()):
-            assert (
-                enrol(self.session, OFFICER, CODE, act, [line], was_wrong=was_wrong).households == 1
-            )
+            done = enrol(self.session, OFFICER, CODE, act, [line], was_wrong=was_wrong)
+            assert done.households == 1
             for each in resuming.listed(self.session, CONFIRMER, CODE):
                 resuming.confirm(self.session, CONFIRMER, each.suspension.id)
+        return done
 
     def opened(self, period: str) -> UUID:
         with clock.frozen(self._next()):

@@ -160,7 +160,7 @@ def test_a_suspended_household_that_takes_in_who_led_another_is_resumed_for_both
     telling.change("merged", other, other=merged, size=7)
     assert telling.amounts("2026-04") == {}
     for month, left in ((5, 2), (6, 1), (7, 0)):
-        telling.enrol(Act.RESUME, other, date(2026, month, 1))
+        assert telling.enrol(Act.RESUME, other, date(2026, month, 1)).suspended == (left > 0)
         held = select(Suspension).where(
             Suspension.household_id == other, Suspension.resumes_on.is_(None)
         )

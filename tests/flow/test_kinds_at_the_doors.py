@@ -99,13 +99,13 @@ def test_programs_do_the_same_over_http(numbers: list[str]) -> None:
     path = "/programmes/winter-2026/enrolments"
     assert officer.post(path, {"act": "suspend", "households": lines}).status_code == 403
     done = manager.post(path, {"act": "suspend", "households": lines})
-    assert (done.status_code, done.json()) == (201, {"households": 2, "waiting": 0})
+    assert (done.status_code, done.json()) == (201, {"households": 2, "waiting": 0, "suspended": 0})
     again = manager.post(path, {"act": "suspend", "households": lines})
     assert (again.status_code, again.json()["code"]) == (409, "programmes.cannot_change_enrolment")
     assert again.json()["details"]["problems"][0]["place"] == f"household {numbers[0]}"
     resumed = [{**line, "on": "2026-01-09"} for line in lines]
     body = {"act": "resume", "households": resumed, "was_wrong": True}
-    assert manager.post(path, body).json() == {"households": 2, "waiting": 0}
+    assert manager.post(path, body).json() == {"households": 2, "waiting": 0, "suspended": 0}
 
     need = {
         "household": numbers[0],
@@ -236,7 +236,7 @@ def test_days_that_reach_back_are_confirmed_by_another_at_every_door(
     for act, more in (("suspend", {}), ("resume", {"was_wrong": True})):
         body = {"act": act, "households": lines, **more}
         done = manager.post(path, body).json()
-        assert done == {"households": 2, "waiting": 2 if more else 0}
+        assert done == {"households": 2, "waiting": 2 if more else 0, "suspended": 0}
     ends = "/programmes/winter-2026/resumptions"
     first, second = sorted(manager.get(f"{ends}/waiting").json(), key=lambda it: it["household"])
     assert (first["was_wrong"], first["begins_on"]) == (True, "2026-01-05")

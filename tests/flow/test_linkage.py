@@ -240,7 +240,7 @@ def test_whoever_left_is_still_asked_about_and_their_data_may_be_destroyed_once_
     session: Session, pair: Pair
 ) -> None:
     kept, left = person_of(session, "A1"), person_of(session, "A2")
-    change(session, "departed", left.household_id)
+    change(session, "left", left.household_id, person=left.id)
     assert not open_pairs(session), "it holds nobody's payment"
     assert session.scalars(queries.to_decide()).one().id == pair.id
     asked = erasing.ask(session, officer(session), ["A2"], "They asked for it.")
@@ -253,9 +253,31 @@ def test_whoever_left_is_still_asked_about_and_their_data_may_be_destroyed_once_
     assert not session.scalars(queries.to_decide()).all()
     obstacles.note(session, asked.id)
     assert erasing.obstacles(session, asked) == []
-    change(session, "returned", left.household_id)
+    change(session, "joined", left.household_id, person=left.id)
     assert session.scalars(queries.to_decide()).one().id == pair.id
     assert left.household_id in session.scalars(queries.blocked_households()).all()
+    assert not breaches(session)
+
+
+def test_whoever_departs_and_is_registered_anew_is_paid_nothing_until_the_two_are_one_again(
+    session: Session, pair: Pair
+) -> None:
+    gone, anew = person_of(session, "A1"), person_of(session, "A2")
+    change(session, "departed", gone.household_id)
+    assert open_pairs(session) == [pair]
+    assert anew.household_id in session.scalars(queries.blocked_households()).all()
+    here = select(queries.in_question(Household.id)).where(Household.id == anew.household_id)
+    assert session.scalar(here), "at a counter, too"
+    one, other = officer(session), officer(session)
+    deciding.say(session, one, pair.id, "same", "One person", kept=anew.id)
+    done = deciding.say(session, other, pair.id, "same", "One person", kept=anew.id)
+    assert (status_of(session, "A1"), status_of(session, "A2")) == ("merged", "active")
+    assert (done.state, open_pairs(session)) == (PairState.SAME, [])
+    for who in (one, other):
+        deciding.take_back(session, who, pair.id, "Two after all")
+    assert (status_of(session, "A1"), open_pairs(session)) == ("departed", [pair])
+    change(session, "departed", anew.household_id)
+    assert not open_pairs(session), "nobody is paid"
     assert not breaches(session)
 
 

@@ -73,6 +73,25 @@ def test_that_two_were_different_says_nothing_of_who_shows_the_same_document_lat
     assert session.scalars(current_flags(open_only=True)).all() != []
 
 
+def test_whoever_departs_and_shows_their_document_in_a_new_household_is_asked_about(
+    session: Session,
+) -> None:
+    (one, first), (anew, second) = (family(session) for _ in range(2))
+    shows(session, 1, one, first["head"], PAPER)
+    with clock.frozen(clock.now() + timedelta(hours=2)):
+        change(session, "departed", one)
+    assert blocked(session) == set()
+    shows(session, 3, anew, second["head"], PAPER)
+    assert anew in blocked(session)
+    assert session.scalar(select(shares_a_document(Household.id)).where(Household.id == anew))
+    with clock.frozen(clock.now() + timedelta(hours=4)):
+        change(session, "departed", anew)
+        assert blocked(session) == set(), "nobody is paid"
+        change(session, "returned", anew)
+    decided(session, 5, "different")
+    assert blocked(session) == set()
+
+
 def test_who_turned_out_to_be_one_person_after_the_cycle_was_opened_is_in_no_run(
     session: Session,
 ) -> None:

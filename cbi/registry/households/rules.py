@@ -225,10 +225,13 @@ def merged(
 
     `same`: people of the other who are on record in the kept one too; they are not counted again. Without a `size` it
     is the larger of the two, or as many as are listed then: households that were registered twice do not grow by it.
+    The other may have departed: its people are here, under the record that is kept.
     """
     if kept == other:
         raise CannotChange("A household is not merged with itself.")
-    home, gone = active(picture, kept), active(picture, other)
+    home, gone = active(picture, kept), picture.homes[other]
+    if gone.status != HouseholdStatus.DEPARTED.value:
+        gone = active(picture, other)
     for one, stays in same.items():
         member(picture, one, other)
         member(picture, stays, kept)

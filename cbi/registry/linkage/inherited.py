@@ -30,7 +30,7 @@ from cbi.registry.linkage import scoring, staff
 from cbi.registry.linkage.models import Pair, PairState, StaffMatch
 from cbi.registry.linkage.staff import Colleague
 from cbi.registry.models import DuplicateFlag, Gone, Household, Person
-from cbi.registry.queries import ACTIVE, is_current
+from cbi.registry.queries import ASKED_ABOUT, is_current
 from cbi.scope import seeing_all
 
 _CERTAIN = 1000
@@ -120,9 +120,9 @@ def _one_document(change: UUID) -> Select[Any]:
         .join(flag, flag.value_index == record.document_index)
         .where(
             _retired(change, record.id), stays.document_index.is_distinct_from(record.document_index),
-            third.id.not_in([record.id, stays.id]), third.household_id != stays.household_id, home.status == ACTIVE,
-            or_(third.gone.is_(None), third.gone == Gone.DIED), flag.kind == "same_document", is_current(flag),
-            flag.decision.is_distinct_from("different"),
+            third.id.not_in([record.id, stays.id]), third.household_id != stays.household_id,
+            home.status.in_(ASKED_ABOUT), or_(third.gone.is_(None), third.gone == Gone.DIED),
+            flag.kind == "same_document", is_current(flag), flag.decision.is_distinct_from("different"),
         )
     )  # fmt: skip
 

@@ -33,7 +33,7 @@ from cbi.registry.linkage.models import LinkedPerson, Pair, PairState, Threshold
 from cbi.registry.linkage.parted import has_parted, parted_from
 from cbi.registry.models import Gone, Household, Person
 
-ACTIVE = "active"
+ACTIVE, DEPARTED = "active", "departed"
 DUE, CORRECTED = 0, -1
 """Instead of the rules somebody was compared by: they are to be compared anew, as they live elsewhere or with others; or
 because they are on record otherwise.
@@ -69,23 +69,29 @@ _one, _other = aliased(Household, name="one_home"), aliased(Household, name="oth
 
 
 def standing(*states: PairState) -> Select[UUID]:
-    """Pairs in these states that are anybody's question: they score enough, and both could still be paid for.
-
-    Somebody who died counts: a second record of a dead person is what has to be looked at.
-    """
-    counts = [
-        or_(person.gone == Gone.DIED, and_(person.gone.is_(None), home.status == ACTIVE))
-        for person, home in ((_first, _one), (_second, _other))
-    ]
+    """Pairs in these states that are anybody's question: they score enough, and one of them could be paid."""
+    both = ((_first, _one), (_second, _other))
+    counts = [_counts(person, home) for person, home in both]
+    paid = [and_(person.gone.is_(None), home.status == ACTIVE) for person, home in both]
     return (
         select(Pair.id)
         .join(_first, _first.id == Pair.first_id)
         .join(_second, _second.id == Pair.second_id)
         .join(_one, _one.id == _first.household_id)
         .join(_other, _other.id == _second.household_id)
-        .where(Pair.state.in_(states), Pair.per_mille >= ask_from(), *counts)
-        .where(or_(_first.gone.is_(None), _second.gone.is_(None)))
+        .where(Pair.state.in_(states), Pair.per_mille >= ask_from(), *counts, or_(*paid))
     )
+
+
+def _counts(person: type[Person], home: type[Household]) -> ColumnElement[bool]:
+    """Whether a record is one that somebody else's is compared with, so that who is on record twice is paid once.
+
+    A second record of a dead person is what has to be looked at. Whoever departs with their household and is registered
+    anew would else leave behind what holds the household: a suspension, a ceiling.
+    """
+    departed = and_(home.status == DEPARTED, person.data_key.is_not(None))
+    there = and_(person.gone.is_(None), or_(home.status == ACTIVE, departed))
+    return or_(person.gone == Gone.DIED, there)
 
 
 def paired_households(*states: PairState) -> CompoundSelect[UUID]:
@@ -127,7 +133,7 @@ def in_question(household: ColumnElement[UUID] | QueryableAttribute[UUID]) -> Co
         return exists().where(
             member.household_id == household, member.gone.is_(None), mine == member.id, theirs == other.id,
             Pair.state != PairState.DIFFERENT, Pair.per_mille >= ask_from(), home.id == other.household_id,
-            or_(other.gone == Gone.DIED, and_(other.gone.is_(None), home.status == ACTIVE)),
+            _counts(other, home),
         )  # fmt: skip
 
     return or_(
@@ -209,8 +215,13 @@ class Side:
 
     @property
     def counts(self) -> bool:
-        """Whether the record could still be paid for, as `standing` has it."""
-        return self.gone is Gone.DIED or (self.gone is None and self.status == ACTIVE)
+        """Whether others are compared with the record, as `standing` has it."""
+        return self.gone is Gone.DIED or (self.gone is None and self.status in (ACTIVE, DEPARTED))
+
+    @property
+    def is_paid(self) -> bool:
+        """Whether the record is one of a household that could be paid."""
+        return self.gone is None and self.status == ACTIVE
 
 
 def sides(session: Session, pairs: Sequence[Pair]) -> Mapping[UUID, Side]:
@@ -240,8 +251,8 @@ def sides(session: Session, pairs: Sequence[Pair]) -> Mapping[UUID, Side]:
 
 
 def mergeable(sides: Collection[Side]) -> bool:
-    """Whether both records could be paid for, so that one of them has to go; whoever left is paid nothing anyway."""
-    return all(side.counts for side in sides) and any(side.gone is None for side in sides)
+    """Whether one of them has to go, so that they are paid once; where both have left, nobody is paid anyway."""
+    return all(side.counts for side in sides) and any(side.is_paid for side in sides)
 
 
 def registrars(sides: Iterable[Side]) -> frozenset[UUID]:
