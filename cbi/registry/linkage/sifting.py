@@ -1,4 +1,4 @@
-"""Leaves out pairs that cannot come to a score that is kept, by what is cheap to look at, before names are compared."""
+"""Leaves out pairs that cannot come to a score that is kept: first by what is cheap to look at, then by the names."""
 
 from collections.abc import Mapping, Sequence
 from math import ceil, log2
@@ -13,16 +13,18 @@ _WEIGHT = 1_000
 def may_reach(model: Mapping[str, Any], per_mille: int) -> str:
     """A condition in DuckDB's SQL that every pair meets which the model gives so much; most others do not.
 
-    Everything but the name is weighed as Splink weighs it. Of the name it counts the most that it can come to: a whole name
-    that sounds the same, as if nobody else had it, or the most of what else there is.
+    Pairs are weighed as Splink weighs them, as if nobody else had a name that is the same. Before the names are looked at,
+    they count by the most they can come to: that of a whole name that sounds the same, or the most of what else there is.
     """
-    weighed = [
-        _most_of_name(compared, found) if compared.name == "name" else _weight(compared, found)
-        for compared, found in zip(COMPARISONS, model["comparisons"], strict=True)
-    ]
+    compared = list(zip(COMPARISONS, model["comparisons"], strict=True))
+    but_name = " + ".join(_weight(one, found) for one, found in compared if one.name != "name")
+    (name,) = (each for each in compared if each[0].name == "name")
     before, wanted = model["probability_two_random_records_match"], per_mille / 1000
-    needed = log2(wanted / (1 - wanted)) - log2(before / (1 - before))
-    return f"{' + '.join(weighed)} >= {ceil(needed * _WEIGHT) - 1}"
+    needed = ceil((log2(wanted / (1 - wanted)) - log2(before / (1 - before))) * _WEIGHT) - 1
+    return (
+        f"CASE WHEN {but_name} + {_most(*name)} >= {needed}"
+        f" THEN {but_name} + {_weight(*name)} >= {needed} ELSE false END"
+    )
 
 
 def _weight(compared: Comparison, found: Mapping[str, Any]) -> str:
@@ -34,25 +36,23 @@ def _weight(compared: Comparison, found: Mapping[str, Any]) -> str:
     return f"(CASE WHEN {compared.unknown} THEN 0{whens} ELSE {otherwise} END)"
 
 
-def _most_of_name(compared: Comparison, found: Mapping[str, Any]) -> str:
+def _most(name: Comparison, found: Mapping[str, Any]) -> str:
     weights = _weights(found)
-    rare = [level.rare_counts for level in compared.levels] + [False]
-    least_common = max(
-        ceil(log2(level["m_probability"] / level["tf_minimum_u_value"]) * _WEIGHT)
-        for level in _levels(found)
-        if "tf_minimum_u_value" in level
+    rare_counts = [level.rare_counts for level in name.levels] + [False]
+    part = max(w for w, counts in zip(weights, rare_counts, strict=True) if not counts)
+    return (
+        f"(CASE WHEN {name.unknown} THEN 0 WHEN {SAME_SOUND} THEN {max(weights)} ELSE {part} END)"
     )
-    whole = max(least_common, *weights)
-    part = max(weight for weight, counts in zip(weights, rare, strict=True) if not counts)
-    return f"(CASE WHEN {compared.unknown} THEN 0 WHEN {SAME_SOUND} THEN {whole} ELSE {part} END)"
 
 
-def _levels(found: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    return [level for level in found["comparison_levels"] if not level.get("is_null_level")]
-
-
-def _weights(found: Mapping[str, Any]) -> list[int]:
+def _weights(found: Mapping[str, Any]) -> Sequence[int]:
+    """What each level weighs, from the closest; where it matters how common a name is, as much as the rarest can."""
     return [
-        ceil(log2(level["m_probability"] / level["u_probability"]) * _WEIGHT)
-        for level in _levels(found)
+        ceil(log2(level["m_probability"] / _by_chance(level)) * _WEIGHT)
+        for level in found["comparison_levels"]
+        if not level.get("is_null_level")
     ]
+
+
+def _by_chance(level: Mapping[str, Any]) -> Any:
+    return min(level["u_probability"], level.get("tf_minimum_u_value", 1))
