@@ -44,6 +44,7 @@ ROUTES = {
     "POST /registry/rows/of/{import_id}/rows.zip": (
         Sort.WORK, "rows that did not land, encrypted, for mending; each is noted as seen"
     ),
+    "POST /api/v1/registry/rejected/workbooks": (Sort.WORK, "the same, for programs"),
     "POST /registry/assessing/forms": (Sort.NOBODY, "registration numbers and empty boxes, with row tokens"),
     "POST /registry/assessing/forms/copy": (Sort.WORK, "a copy of the file that its sender handed in, with reasons"),
     "POST /registry/consent/list/copy": (Sort.WORK, "the same"),
