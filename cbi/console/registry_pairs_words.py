@@ -60,7 +60,10 @@ REFUSALS: Table = {
     ),
     "registry.unusable_finding": (
         N_("This cannot be said of the pair as it stands."),
-        N_("If both are one person, choose which record stays: the one that was chosen before you, if there is one."),
+        N_(
+            "If both are one person, choose which record stays: the one that was chosen before you, if there is one, and not"
+            " that of a household that has departed."
+        ),
     ),
     "registry.own_record": (N_("This record may be your own."), N_("Somebody else must do this.")),
     "registry.still_comparing": (

@@ -48,7 +48,12 @@ def made_up(
     opening = Opening(uuid4(), programme.id, period, programme.version, definition)
     household = observed(opening).where(Household.id == household_id).subquery("household")
     facts = as_facts(session, household, definition)
-    row = session.execute(select(*(each for each in facts.c if each.name != "household_id"))).one()
+    row = session.execute(
+        select(*(each for each in facts.c if each.name != "household_id"))
+    ).one_or_none()
+    zero = Money.zero(definition.currency)
+    if row is None:  # the clock was set back to before it was registered
+        return MadeUp(period, zero, zero, "", is_in=False)
     then = missed(
         programme.id, period.starts_before(definition.stipend.arrears), period.starts_on,
         by_day=definition.stipend.by_day, confirmed=confirmed,
@@ -57,7 +62,7 @@ def made_up(
     now = dict(row._mapping)
     both = {1: Facts.of(now), 2: Facts.of(now | {"missed": told or []})}
     before, after = (each.judgement for each in deciding.combined(session, opening, both))
-    nothing = Owed(ARREARS, Money.zero(definition.currency), "")
+    nothing = Owed(ARREARS, zero, "")
     was, then_owed = (
         next((owed for owed in each.owed if owed.component == ARREARS), nothing)
         for each in (before, after)

@@ -1,19 +1,15 @@
 """A provider that takes a payment's money when it accepts it: our float is its balance at every moment (account 1200)."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import URL, create_engine, text
+from sqlalchemy import URL, text
 from sqlalchemy.orm import Session
 
-from cbi import offices
 from cbi.fsp.messages import Outcome
 from cbi.ledger.queries import floats
 from cbi.payments.outcomes import outcomes, parts
@@ -23,11 +19,20 @@ from cbi.proofs.clearing import in_the_air
 from cbi.proofs.verify import PROMISES
 from cbi.reconciliation.models import Verdict
 from tests.factories import office_day
+from tests.flow.early_provider import (
+    ACCOUNTS,
+    back,
+    in_question,
+    out,
+    session_of,
+    taken_early,
+    undone,
+)
 from tests.flow.sending import STORIES, PointAt, payments, told
 from tests.flow.suspended import Told, refused
 from tests.flow.tampering import intruding
 from tests.flow.test_another_amount_any_order import breaches
-from tests.flow.two_attempts import AMOUNT, FAILED, PAID, RETURNED, Tried, tried_of
+from tests.flow.two_attempts import AMOUNT, FAILED, PAID, RETURNED, Tried
 
 S, V = PaymentState, Verdict
 ACCEPTED, UNKNOWN = Outcome.ACCEPTED, Outcome.UNKNOWN
@@ -40,61 +45,13 @@ def template(server: URL, template: str, point_at: PointAt) -> str:
 
 @pytest.fixture(scope="module")
 def lines(own_database: URL, template: str) -> Told:
-    """A payment by a provider that debits at acceptance; what tests do with it is undone."""
-    owner = create_engine(own_database)
-    with owner.begin() as connection:
-        connection.execute(text("UPDATE dz.payment_runs SET debits_early = providers"))
-    owner.dispose()
-    return Told(tried_of(template), colleagues=2)
-
-
-class _Undone(Exception):
-    pass
-
-
-@contextmanager
-def undone(lines: Told) -> Iterator[Told]:
-    """The story in one transaction, which leaves nothing."""
-    with suppress(_Undone), offices.transaction("dz") as session:
-        tried = replace(lines.tried, session=session)
-        yield _within(lines, tried)
-        raise _Undone
-
-
-def _within(lines: Told, tried: Tried) -> Told:
-    inside = Told.__new__(Told)
-    vars(inside).update(vars(lines))
-    inside.tried, inside.authorisers = tried, list(lines.authorisers)
-    return inside
+    return taken_early(own_database, template, colleagues=2)
 
 
 @pytest.fixture
 def told_lines(lines: Told) -> Iterator[Told]:
     with undone(lines) as inside:
         yield inside
-
-
-def session_of(lines: Told) -> Session:
-    assert lines.tried.session is not None
-    return lines.tried.session
-
-
-def out(lines: Told, name: str, minor: int = AMOUNT, attempt: int = 1) -> dict[str, Any]:
-    return {"id": name, "minor": -minor, "reference": lines.key(attempt)}
-
-
-def back(lines: Told, name: str, minor: int = AMOUNT, attempt: int = 1) -> dict[str, Any]:
-    return {"id": name, "minor": minor, "type": "REVERSAL", "reference": lines.key(attempt)}
-
-
-def in_question(lines: Told) -> list[str]:
-    found = session_of(lines).scalars(
-        text("SELECT kind FROM discrepancies WHERE settled_at IS NULL ORDER BY 1")
-    )
-    return list(found)
-
-
-ACCOUNTS = ("1100", "1200", "5000", "1900")
 
 
 def test_what_was_accepted_has_left_the_float_and_is_in_the_air_until_it_is_paid(

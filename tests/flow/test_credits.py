@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 import pytest
-from sqlalchemy import URL, create_engine, text
+from sqlalchemy import URL, text
 from sqlalchemy.orm import Session
 
 from cbi import offices
@@ -25,13 +25,13 @@ from cbi.reconciliation.queries import settled_by_run
 from cbi.reconciliation.statements import take_in
 from tests.factories import EVERYTHING, office_day
 from tests.flow.browsing import Browsing
+from tests.flow.early_provider import back, in_question, out, session_of, taken_early, undone
 from tests.flow.people import token_for
 from tests.flow.sending import STORIES, PointAt, payments, told
 from tests.flow.suspended import PROOF, Told, refused
 from tests.flow.tampering import intruding
 from tests.flow.test_another_amount_any_order import breaches
-from tests.flow.test_clearing import back, in_question, out, session_of, undone
-from tests.flow.two_attempts import AMOUNT, FAILED, PAID, tried_of
+from tests.flow.two_attempts import AMOUNT, FAILED, PAID
 from tests.reconciliation_factory import Line, settlement
 
 S, V, ACCEPTED = PaymentState, Verdict, Outcome.ACCEPTED
@@ -45,12 +45,7 @@ def template(server: URL, template: str, point_at: PointAt) -> str:
 
 @pytest.fixture(scope="module")
 def lines(own_database: URL, template: str) -> Told:
-    """A payment by a provider that debits at acceptance; what tests do with it is undone."""
-    owner = create_engine(own_database)
-    with owner.begin() as connection:
-        connection.execute(text("UPDATE dz.payment_runs SET debits_early = providers"))
-    owner.dispose()
-    return Told(tried_of(template), colleagues=3)
+    return taken_early(own_database, template, colleagues=3)
 
 
 @pytest.fixture

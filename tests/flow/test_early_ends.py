@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import URL, create_engine, text
+from sqlalchemy import URL, text
 
 from cbi import clock, offices
 from cbi.app import create_app
@@ -16,13 +16,21 @@ from cbi.payments.unpaid import unpaid
 from cbi.reconciliation.models import Verdict
 from tests.factories import Colleague, office_day
 from tests.flow.browsing import Browsing
+from tests.flow.early_provider import (
+    ACCOUNTS,
+    back,
+    in_question,
+    out,
+    session_of,
+    taken_early,
+    undone,
+)
 from tests.flow.people import token_for
 from tests.flow.sending import PointAt, told
 from tests.flow.suspended import PROOF, Told, refused
 from tests.flow.test_another_amount_any_order import breaches
-from tests.flow.test_clearing import ACCOUNTS, back, in_question, out, session_of, undone
 from tests.flow.test_credits import KEPT, Parted, another
-from tests.flow.two_attempts import AMOUNT, FAILED, PAID, RETURNED, tried_of
+from tests.flow.two_attempts import AMOUNT, FAILED, PAID, RETURNED
 from tests.reconciliation_factory import Line
 
 S, V, ACCEPTED, UNKNOWN = PaymentState, Verdict, Outcome.ACCEPTED, Outcome.UNKNOWN
@@ -35,12 +43,7 @@ def template(server: URL, template: str, point_at: PointAt) -> str:
 
 @pytest.fixture(scope="module")
 def lines(own_database: URL, template: str) -> Told:
-    """A payment by a provider that debits at acceptance; what tests do with it is undone."""
-    owner = create_engine(own_database)
-    with owner.begin() as connection:
-        connection.execute(text("UPDATE dz.payment_runs SET debits_early = providers"))
-    owner.dispose()
-    return Told(tried_of(template), colleagues=3)
+    return taken_early(own_database, template, colleagues=3)
 
 
 @pytest.fixture

@@ -269,6 +269,8 @@ def test_whoever_departs_and_is_registered_anew_is_paid_nothing_until_the_two_ar
     here = select(queries.in_question(Household.id)).where(Household.id == anew.household_id)
     assert session.scalar(here), "at a counter, too"
     one, other = officer(session), officer(session)
+    with pytest.raises(UnusableFinding, match="has departed"):
+        deciding.say(session, one, pair.id, "same", "One person", kept=gone.id)
     deciding.say(session, one, pair.id, "same", "One person", kept=anew.id)
     done = deciding.say(session, other, pair.id, "same", "One person", kept=anew.id)
     assert (status_of(session, "A1"), status_of(session, "A2")) == ("merged", "active")

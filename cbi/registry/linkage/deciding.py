@@ -88,6 +88,11 @@ def say(
     if found is Finding.SAME and kept is None:
         kept = said[-1].kept if said and said[-1].finding is Finding.SAME else None
     _check_kept(pair, found, said, kept)
+    if found is Finding.SAME and kept is not None and queries.has_departed(sides, kept):
+        raise UnusableFinding(
+            "The household of the record that would stay has departed.",
+            next_step="Keep the other record; or note first that the household is back (cbi household returned).",
+        )
     now = [*said, Said(found, actor.id, kept)]
     if actor.id in {each.who for each in rules.running(said)} and said[-1].finding is found:
         raise SaidAlready(

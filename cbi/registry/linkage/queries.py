@@ -255,6 +255,12 @@ def mergeable(sides: Collection[Side]) -> bool:
     return all(side.counts for side in sides) and any(side.is_paid for side in sides)
 
 
+def has_departed(sides: Mapping[UUID, Side], kept: UUID) -> bool:
+    """Whether the record that would stay is of a household that has departed, and the other of one that is paid."""
+    others = (side for person, side in sides.items() if person != kept)
+    return sides[kept].status == DEPARTED and any(other.is_paid for other in others)
+
+
 def registrars(sides: Iterable[Side]) -> frozenset[UUID]:
     """Everybody who brought one of these records in."""
     return frozenset(who for side in sides for who in side.brought_by)
