@@ -42,6 +42,8 @@ MOST_ROWS = 800_000
 """In one list: an import takes no more than a million rows, and eight million cells."""
 TOLD_EVERY = 10_000
 """People, after whom a long run says how far it is."""
+ASKED_FROM = (400, 500, 600, 700, 800, 900, 950, 990)
+"""Per mille from which an office may ask: what it would find, and how much of that is one person."""
 SETS = {"FEBRL 1": ["1"], "FEBRL 2": ["2"], "FEBRL 3": ["3"], "FEBRL 4": ["4a", "4b"]}
 COLUMNS = (
     "Registration number",
@@ -259,15 +261,21 @@ def in_an_office(count: int, say: "Say") -> None:
                 each.person_id: int(each.number[2:])
                 for each in queries.sides(session, pairs).values()
             }
-    right = sum(
-        made[number[pair.first_id]].who == made[number[pair.second_id]].who for pair in pairs
-    )
+    same = {
+        pair: made[number[pair.first_id]].who == made[number[pair.second_id]].who for pair in pairs
+    }
     there = _to_find([made[int(each[2:])] for each in landed])
     say(
         f"{run.rows:>9,} people  import {taken.seconds:7.1f} s  compare {run.seconds:7.1f} s"
         f" = {run.seconds / floor.seconds:5.1f} × opening everybody ({floor.seconds:.1f} s)  peak {run.peak_mb:,.0f} MB"
-        f"  recall {right / there:.3f}  precision {right / max(len(pairs), 1):.3f}  ({there:,} pairs)"
+        f"  ({there:,} pairs to find)"
     )
+    for score in ASKED_FROM:
+        asked = [right for pair, right in same.items() if pair.per_mille >= score]
+        say(
+            f"  asked from {score:>3}  {len(asked):>8,} pairs"
+            f"  recall {sum(asked) / there:.3f}  precision {sum(asked) / max(len(asked), 1):.3f}"
+        )
 
 
 def _to_find(those: Sequence[MadeUp]) -> int:
