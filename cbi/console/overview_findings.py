@@ -32,6 +32,10 @@ Short = Annotated[str, Form(max_length=64)]
 Proof = Annotated[str, Form(max_length=1000)]
 Code = Annotated[str, Form(max_length=20)]
 
+_OF_AN_ATTEMPT = frozenset({Verdict.ATTEMPT, Verdict.MORE})
+_BORNE = frozenset({Verdict.LOST, Verdict.FEE})
+"""What names an attempt, and what a programme bears: the form asks for no more than what it offers needs."""
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -53,6 +57,16 @@ class Asked:
     """`words`, or where the forms lead: `line`, `amount`; else nothing is asked here."""
     reports: list[Report]
     verdicts: list[tuple[str, str]]
+
+    @property
+    def asks_attempt(self) -> bool:
+        """Whether anything that the line may be names an attempt."""
+        return any(value in _OF_AN_ATTEMPT for value, _ in self.verdicts)
+
+    @property
+    def asks_programme(self) -> bool:
+        """Whether anything that the line may be is borne by a programme."""
+        return any(value in _BORNE for value, _ in self.verdicts)
 
 
 def asked(visit: Visit, session: Session, actor: Actor, found: Discrepancy) -> Asked:
@@ -234,11 +248,11 @@ def _said(verdict: str, payment: str, attempt: str, programme: str) -> Said:
         raise _too_little() from None
     return Said(
         said,
-        payment_id=read_id(payment) if said in {Verdict.ATTEMPT, Verdict.MORE} else None,
-        attempt=number if said in {Verdict.ATTEMPT, Verdict.MORE} else None,
+        payment_id=read_id(payment) if said in _OF_AN_ATTEMPT else None,
+        attempt=number if said in _OF_AN_ATTEMPT else None,
         transfer_id=transfer_id,
         other_line_id=read_id(which) if said is Verdict.OPPOSITE else None,
-        programme=programme.strip() if said in {Verdict.LOST, Verdict.FEE} else None,
+        programme=programme.strip() if said in _BORNE else None,
         finding_id=read_id(which) if said is Verdict.MISTAKEN else None,
         discrepancy_id=read_id(which)
         if said in {Verdict.FIRST_STORY, Verdict.LATER_STORY}

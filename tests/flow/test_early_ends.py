@@ -260,5 +260,7 @@ def test_the_pages_ask_two_people_after_two_weeks_of_silence_and_who_keeps_what_
             kept = session.scalar(text(f"SELECT id FROM discrepancies WHERE kind = '{KEPT}'"))
         page = Browsing(create_app(), token_for(who))
         page.get(f"/discrepancies/{kept}")
+        [report] = [each for each in page.forms if each.action.endswith("/line")]
+        assert not {"payment", "attempt", "programme"} & set(report.fields)
         page.send(f"/discrepancies/{kept}/line", verdict=f"mistaken:{lines.finding}", proof=PROOF)
         assert "Nothing has moved yet" in page.words
