@@ -28,7 +28,7 @@ from cbi.fsp.messages import LineKind, Statement
 from cbi.fsp.statement_files import from_the_start
 from cbi.fsp.statements import NOT_DISTINCT, lines_adding_up
 from cbi.money import Money
-from cbi.offices import office_of
+from cbi.offices import office_of, transact
 from cbi.payments.outcomes.discrepancies import open_set
 from cbi.payments.sending import providers
 from cbi.reconciliation import balances
@@ -96,11 +96,12 @@ def take_in(
 
 
 def fetch(
-    session: Session, actor: Actor, provider: str, first: date, last: date, currency: str = ""
+    office: str, actor: Actor, provider: str, first: date, last: date, currency: str = ""
 ) -> TakenIn:
     """Ask the provider for its statement of these days (both included), and take it in. Without `currency` it is the
     office's.
 
+    The provider, who may be slow, is asked while no transaction is open.
     Raises as `take_in`, and NoStatements where somebody must bring the file.
     """
     actor.require(Permission.STATEMENT_IMPORT)
@@ -110,8 +111,12 @@ def fetch(
             f"{provider} gives no statements to whoever asks.",
             next_step="Take in the file that it sends you: cbi statement import",
         )
-    content = source.fetch_statement(first, last, currency or office_of(session).currency)
-    return take_in(session, actor, provider, content, f"{provider} {first} to {last}")
+    held_in = currency or transact(office, lambda session: office_of(session).currency)
+    content = source.fetch_statement(first, last, held_in)
+    name = f"{provider} {first} to {last}"
+    return transact(
+        office, lambda session: take_in(session, actor, provider, content, name), seen_by=actor
+    )
 
 
 def one_at_a_time(session: Session, provider: str) -> None:

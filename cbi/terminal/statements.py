@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cbi.terminal.office import Json, Office, User, working
+from cbi.terminal.office import Json, Office, User, chosen, working
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,12 +59,8 @@ def fetch_statement(
     """Ask a provider for its statement, and take it in. Example: cbi statement fetch 2026-11-01 2026-11-30"""
     from cbi.reconciliation import statements
 
-    taken = working(
-        office, user,
-        lambda session, actor: statements.fetch(
-            session, actor, provider, first.date(), last.date(), currency
-        ),
-    )  # fmt: skip
+    actor = working(office, user, lambda _, actor: actor)
+    taken = statements.fetch(chosen(office), actor, provider, first.date(), last.date(), currency)
     _print_taken(taken, json=json)
 
 

@@ -205,8 +205,8 @@ def _reconcile(rails: Rails) -> None:
         for _ in range(2):
             with offices.transaction("dz") as session:
                 statements.take_in(session, EVERYTHING, POST_OFFICE, rails.settlement(), "week.csv")
-                for rail in (MOBILE_MONEY, CARDS):
-                    statements.fetch(session, EVERYTHING, rail, first, last)
+            for rail in (MOBILE_MONEY, CARDS):
+                statements.fetch("dz", EVERYTHING, rail, first, last)
             with offices.transaction("dz") as session:
                 for rail in RAILS:
                     matching.reconcile(session, EVERYTHING, rail)
