@@ -91,7 +91,8 @@ VERDICTS: Mapping[Verdict, str] = {
     Verdict.LOST: N_("It is lost; the programme that is named below bears it"),
     Verdict.UNMATCHED: N_("It was matched with the wrong payment"),
     Verdict.MORE: N_(
-        "It is more of the payment that is named below, which another line lists; it is owed back"
+        "It is more of the payment that is named below, which another line lists: what was missing of it has come, and what"
+        " goes beyond is owed back"
     ),
     Verdict.FEE: N_(
         "It is a fee that names no payment, or one given back, of the programme that is named below"

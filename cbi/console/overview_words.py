@@ -121,7 +121,10 @@ KINDS: Mapping[str, Kind] = {
     PAID_LESS: Kind(
         N_("Less was paid than was sent"),
         N_("Two people found that the provider took less than was sent. The rest is the programme's again."),
-        N_("The household is still owed the rest: see that it gets it, and say how."),
+        N_(
+            "The household is still owed the rest: see that it gets it, and say how. A later line that lists the rest is"
+            " reported as more of the payment."
+        ),
     ),
     PAID_MORE: Kind(
         N_("More was paid than was sent"),

@@ -157,6 +157,8 @@ class Entry(StrEnum):
     PAID_MORE = "paid_more"
     PAID_LESS = "paid_less"
     REST_TAKEN_BACK = "rest_taken_back"
+    REST_DELIVERED = "rest_delivered"
+    REST_MISTAKEN = "rest_mistaken"
     ADOPT = "adopt"
     RECOVER = "recover"
     RECOVER_BANK = "recover_bank"
@@ -232,6 +234,9 @@ LEGS: dict[Entry, tuple[tuple[AccountKind, AccountKind], ...]] = {
         (BUDGET, DELIVERED),
         (ASSISTANCE, FLOAT),
     ),  # before all of it comes back
+    # It was taken after all, as a line of its own lists; and what two people take back of that.
+    Entry.REST_DELIVERED: ((BUDGET, DELIVERED), (ASSISTANCE, FLOAT)),
+    Entry.REST_MISTAKEN: ((DELIVERED, BUDGET), (FLOAT, ASSISTANCE)),
     Entry.ADOPT: (
         (FLOAT, RECEIVABLE),
     ),  # and a late entry beside it: it was the only payment after all
@@ -281,7 +286,8 @@ LEGS: dict[Entry, tuple[tuple[AccountKind, AccountKind], ...]] = {
 DELIVERING = tuple(
     entry
     for entry, legs in LEGS.items()
-    if any(credit is DELIVERED for _, credit in legs) and entry is not Entry.REST_TAKEN_BACK
+    if any(credit is DELIVERED for _, credit in legs)
+    and entry not in {Entry.REST_TAKEN_BACK, Entry.REST_DELIVERED}
 )
 """The entries by which an attempt counts as the one that paid; each attempt has at most one of them."""
 

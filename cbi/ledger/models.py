@@ -141,6 +141,12 @@ class Transfer(Base):
             "attempt",
             postgresql_where=text("entry = 'credited_back'"),
         ),
+        Index(
+            "ix_transfers_rests",
+            "payment_id",
+            "attempt",
+            postgresql_where=text("entry IN ('rest_delivered', 'rest_mistaken')"),
+        ),
     )
 
     id: Mapped[Ordinal]

@@ -138,12 +138,15 @@ def _empty(book: Book, kind: AccountKind) -> dict[str, object]:
     }  # fmt: skip
 
 
-def post(session: Session, entry: Entry, book: Book, amount: Money, source_id: UUID) -> None:
-    """Book one event that is not about a single payment. Raises NotCovered, MonthClosed."""
+def post(
+    session: Session, entry: Entry, book: Book, amount: Money, source_id: UUID, *, of: tuple[UUID, int] | None = None
+) -> None:  # fmt: skip
+    """Book one event, `of` this attempt of a payment if it is about one. Raises NotCovered, MonthClosed."""
+    payment_id, attempt = of or (None, 0)
     row = select(
         literal(source_id).label("source_id"),
-        literal(None, Transfer.payment_id.type).label("payment_id"),
-        literal(0, SmallInteger).label("attempt"),
+        literal(payment_id, Transfer.payment_id.type).label("payment_id"),
+        literal(attempt, SmallInteger).label("attempt"),
         literal(amount.minor, BigInteger).label("amount_minor"),
     )
     _post(session, entry, book, _transfers(row), {})

@@ -205,25 +205,29 @@ def paid_by_day(
 def _paid_less_by_day(
     since: date, programmes: Collection[UUID] | None
 ) -> Select[date, str, str, int, int]:
-    """What was sent and never taken, below zero, by the day on which its payment was booked as paid."""
+    """What was sent and never taken, below zero, and what of that was taken after all, by the day on which its payment was
+    booked as paid.
+    """
     paid_from, delivered, whole = aliased(Account), aliased(Account), aliased(Transfer)
     day = (
         select(whole.effective_on)
         .where(
-            whole.source_id == Transfer.source_id, whole.attempt == Transfer.attempt, whole.leg == 1,
+            whole.source_id == Transfer.payment_id, whole.attempt == Transfer.attempt, whole.leg == 1,
             whole.entry.in_([entry.value for entry in DELIVERING]),
         )
         .scalar_subquery()
     )  # fmt: skip
+    after_all = Transfer.entry == Entry.REST_DELIVERED.value
+    sides = (Transfer.debit_account_id, Transfer.credit_account_id)
+    less = [entry.value for entry in (Entry.PAID_LESS, Entry.REST_DELIVERED, Entry.REST_MISTAKEN)]
     found = (
         select(
-            day, func.coalesce(paid_from.provider, ""), Transfer.currency, literal(0), -func.sum(Transfer.amount_minor)
+            day, func.coalesce(paid_from.provider, ""), Transfer.currency, literal(0),
+            func.sum(case((after_all, Transfer.amount_minor), else_=-Transfer.amount_minor)),
         )
-        .join(paid_from, paid_from.id == Transfer.debit_account_id)
-        .join(delivered, delivered.id == Transfer.credit_account_id)
-        .where(
-            Transfer.entry == Entry.PAID_LESS.value, paid_from.code == FLOAT.code, Transfer.effective_on >= since
-        )
+        .join(paid_from, paid_from.id == case((after_all, sides[1]), else_=sides[0]))
+        .join(delivered, delivered.id == case((after_all, sides[0]), else_=sides[1]))
+        .where(Transfer.entry.in_(less), paid_from.code == FLOAT.code, Transfer.effective_on >= since)
         .group_by(day, paid_from.provider, Transfer.currency)
     )  # fmt: skip
     if programmes is not None:

@@ -13,12 +13,27 @@ _DELIVERED_BY = (
 )
 _SENT = sent("f.attempt")
 
+
+def _came(payment: str, attempt: str) -> str:
+    """SQL for how much of what an attempt had taken less two people have found in lines of its own."""
+    return (
+        "(SELECT coalesce(sum(abs(l.amount_minor) - coalesce(r.amount_minor, 0)), 0)::bigint FROM line_findings g"
+        " JOIN statement_lines l ON l.id = g.line_id LEFT JOIN receivables r ON r.finding_id = g.id"
+        " WHERE g.verdict = 'more' AND g.confirmed_by IS NOT NULL AND g.taken_back_by IS NULL"
+        f" AND g.payment_id = {payment} AND g.attempt = {attempt})"
+    )
+
+
+_RESTS = "entry IN ('rest_delivered', 'rest_mistaken')"
+_REST = "CASE t.entry WHEN 'rest_delivered' THEN t.amount_minor ELSE -t.amount_minor END"
+
 LESS = (
-    f"SELECT p.id, {_SENT} - f.paid_minor AS less FROM amount_findings f JOIN payments p ON p.id = f.payment_id"
+    f"SELECT p.id, {_SENT} - f.paid_minor - {_came('p.id', 'f.attempt')} AS less FROM amount_findings f"
+    " JOIN payments p ON p.id = f.payment_id"
     f" WHERE {_FOUND} AND f.paid_minor BETWEEN 1 AND {_SENT} AND p.state = 'paid'"
     f" AND f.attempt = {_DELIVERED_BY}"
 )
-"""The payments that took less than was sent, and by how much: as two people found, not as the books say."""
+"""The payments that took less than was sent, and what is missing of it: as two people found, not as the books say."""
 
 not_settled_by_words = (
     none_of(
@@ -93,12 +108,31 @@ taken_as_booked = (
         "SELECT b.payment_id, b.attempt FROM transfers b WHERE b.entry = 'rest_taken_back' AND b.leg = 1 AND NOT EXISTS"
         " (SELECT 1 FROM transfers t JOIN transfers r ON r.source_id = t.source_id AND r.entry = 'return'"
         " WHERE t.source_id = b.source_id AND t.attempt = b.attempt AND t.entry = 'paid_less'"
-        " AND t.amount_minor = b.amount_minor)",
+        f" AND t.amount_minor - {_came('b.payment_id', 'b.attempt')} = b.amount_minor)",
     ),
     none_of(
         "payment {payment_id}: attempt {attempt} took less than was sent, and nobody was told",
         "SELECT t.payment_id, t.attempt FROM transfers t WHERE t.entry = 'paid_less' AND t.leg = 1 AND NOT EXISTS"
         " (SELECT 1 FROM discrepancies d WHERE d.kind = 'paid_less'"
         " AND d.subject = concat('payment:', t.payment_id, ':', t.attempt))",
+    ),
+    none_of(
+        "payment {payment_id}: {came} of what attempt {attempt} had taken less came after all, and {less} was missing",
+        f"SELECT t.payment_id, t.attempt, sum({_REST}) AS came, coalesce(l.amount_minor, 0) AS less FROM transfers t"
+        " LEFT JOIN transfers l ON l.source_id = t.payment_id AND l.entry = 'paid_less' AND l.attempt = t.attempt"
+        f" AND l.leg = 1 WHERE t.{_RESTS} AND t.leg = 1 GROUP BY t.payment_id, t.attempt, l.amount_minor"
+        f" HAVING NOT sum({_REST}) BETWEEN 0 AND coalesce(l.amount_minor, 0)",
+    ),
+    none_of(
+        "payment {payment_id}: what attempt {attempt} had taken less came after all, and no two people found that",
+        f"SELECT t.payment_id, t.attempt FROM transfers t WHERE t.{_RESTS} AND NOT EXISTS (SELECT 1 FROM line_findings f"
+        " WHERE f.id = t.source_id AND f.verdict = 'more' AND f.confirmed_by <> f.reported_by"
+        " AND f.payment_id = t.payment_id AND f.attempt = t.attempt)",
+    ),
+    none_of(
+        "payment {payment_id}: what attempt {attempt} had taken less is missing once more, and nobody was told",
+        "SELECT t.payment_id, t.attempt FROM transfers t WHERE t.entry = 'rest_mistaken' AND t.leg = 1 AND NOT EXISTS"
+        " (SELECT 1 FROM discrepancies d WHERE d.kind = 'paid_less' AND d.payment_id = t.payment_id"
+        " AND d.details ->> 'attempt' = t.attempt::text AND (d.settled_at IS NULL OR d.settled_at >= t.recorded_at))",
     ),
 )

@@ -57,13 +57,19 @@ owed_as_booked = (
         "SELECT r.id FROM receivables r WHERE r.finding_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM line_findings f"
         " JOIN statement_lines l ON l.id = f.line_id WHERE f.id = r.finding_id AND f.verdict = 'more' AND r.excess"
         " AND f.confirmed_by <> f.reported_by AND (f.payment_id, f.attempt, l.currency, l.provider)"
-        " = (r.payment_id, r.attempt, r.currency, r.provider) AND abs(l.amount_minor) = r.amount_minor"
+        " = (r.payment_id, r.attempt, r.currency, r.provider)"
         " AND (f.taken_back_by IS NOT NULL) = (r.state = 'unfounded'))",
     ),
     none_of(
-        "two people found that line {line_id} is more of payment {payment_id}, and nobody owes it",
-        "SELECT f.line_id, f.payment_id FROM line_findings f WHERE f.verdict = 'more' AND f.confirmed_by IS NOT NULL"
-        " AND NOT EXISTS (SELECT 1 FROM receivables r WHERE r.finding_id = f.id)",
+        "two people found that line {line_id} is more of payment {payment_id}, and neither is it owed back, nor was as much"
+        " missing",
+        "SELECT f.line_id, f.payment_id FROM line_findings f JOIN statement_lines l ON l.id = f.line_id"
+        " LEFT JOIN receivables r ON r.finding_id = f.id LEFT JOIN LATERAL (SELECT"
+        " coalesce(sum(amount_minor) FILTER (WHERE entry = 'rest_delivered'), 0) AS came,"
+        " coalesce(sum(amount_minor) FILTER (WHERE entry = 'rest_mistaken'), 0) AS undone FROM transfers"
+        " WHERE source_id = f.id AND leg = 1) t ON true WHERE f.verdict = 'more' AND f.confirmed_by IS NOT NULL"
+        " AND (abs(l.amount_minor) <> coalesce(r.amount_minor, 0) + t.came"
+        " OR t.undone <> CASE WHEN f.taken_back_by IS NULL THEN 0 ELSE t.came END)",
     ),
     none_of(
         "receivable {receivable_id} was written off, and no two people decided so",

@@ -25,7 +25,7 @@ def listed_minor(
     """What a line of this kind should say of this attempt of a payment; in the runs `early` of a part: what was taken for
     it, or what of that comes back.
     """
-    told = expected_minor(attempt)
+    told = expected_minor(attempt, line_kind)
     if not early:
         return told
     of_it = (PaymentPart.payment_id == Payment.id, PaymentPart.attempt == attempt)

@@ -68,8 +68,8 @@ def open_all(session: Session, provider: str, owner_id: UUID | None) -> int:
         func.jsonb_build_object(
             "statement_id", cast(StatementLine.statement_id, String), "file", StatementFile.filename,
             "line", StatementLine.number, "reference", StatementLine.provider_reference, "office", StatementLine.office,
-            "attempt", u.attempt, "our_amount_minor", expected_minor(u.attempt), "our_currency", Payment.currency,
-            "our_state", Payment.state, "settled_by", cast(Match.line_id, String),
+            "attempt", u.attempt, "our_amount_minor", expected_minor(u.attempt, u.line_kind),
+            "our_currency", Payment.currency, "our_state", Payment.state, "settled_by", cast(Match.line_id, String),
         )
     )  # fmt: skip
     return open_set(

@@ -5,30 +5,25 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from cbi import clock
-from cbi.errors import Conflict
 from cbi.fsp.adapter import PaysOverCounter
 from cbi.ledger.chart import Entry
 from cbi.ledger.models import Transfer
 from cbi.ledger.posting import Book
 from cbi.money import Money
-from cbi.payments.models import Attempt, Discrepancy, Payment
+from cbi.payments.models import Discrepancy, Payment
 from cbi.payments.moves import move_one
 from cbi.payments.outcomes import late, suspense
-from cbi.payments.outcomes.discrepancies import (
-    LINE_CHANGED,
-    PAID_MORE,
-    open_discrepancy,
-    settle_set,
-)
-from cbi.payments.outcomes.known import known_paid, known_returned, sent_minor
+from cbi.payments.outcomes.discrepancies import LINE_CHANGED, open_discrepancy, settle_set
+from cbi.payments.outcomes.known import known_paid, known_returned
 from cbi.payments.outcomes.suspense_models import SuspendedLine
-from cbi.payments.recovery import amounts, receivables
+from cbi.payments.recovery import amounts
 from cbi.payments.recovery.amounts import StillOpen
 from cbi.payments.recovery.receivables import note_paid_twice
 from cbi.payments.runs.runs import find
 from cbi.payments.sending import providers
 from cbi.payments.states import ON_ITS_WAY, PaymentState
-from cbi.reconciliation import early_debits, early_parts
+from cbi.reconciliation import early_debits, early_parts, line_more
+from cbi.reconciliation.line_attempts import SOURCE, DoesNotFit, given, locked
 from cbi.reconciliation.line_candidates import booked_alike, is_claimed
 from cbi.reconciliation.models import (
     STANDS,
@@ -43,15 +38,6 @@ from cbi.reconciliation.suspending import effect
 
 RULE = "P1.1"
 """Two people named the attempt, by the provider's written word."""
-
-SOURCE = "line_finding"
-"""What the payment's event names as whoever said so: the finding of a line."""
-
-
-class DoesNotFit(Conflict):
-    """The line cannot be what it is said to be."""
-
-    code = "line_finding.does_not_fit"
 
 
 def check(session: Session, line: StatementLine, stay: SuspendedLine, found: LineFinding) -> None:
@@ -72,7 +58,7 @@ def check(session: Session, line: StatementLine, stay: SuspendedLine, found: Lin
         case Verdict.OPPOSITE:
             _check_opposite(session, stay, found)
         case Verdict.MORE:
-            _check_more(session, line, stay, found)
+            line_more.check(session, line, stay, found)
         case Verdict.FEE:
             if line.kind in {"payment", "top_up"}:
                 raise DoesNotFit(
@@ -97,8 +83,8 @@ def book(session: Session, line: StatementLine, found: LineFinding) -> None:
             _undo(session, line, found)
             return
         case Verdict.MORE:
+            line_more.book(session, line, found)
             suspense.explain(session, line.provider, own, by)
-            _book_more(session, line, found)
         case Verdict.ATTEMPT:
             _book_attempt(session, line, found)
             suspense.explain(session, line.provider, own, by)
@@ -145,12 +131,7 @@ def _check_opposite(session: Session, stay: SuspendedLine, found: LineFinding) -
 def _check_attempt(
     session: Session, line: StatementLine, stay: SuspendedLine, found: LineFinding
 ) -> None:
-    payment, sent = _locked(session, found)
-    if sent is None or sent.provider != line.provider or payment.currency != line.currency:
-        raise DoesNotFit(
-            f"{line.provider} was given no such attempt in {line.currency}.",
-            next_step="Look at the payment's attempts: cbi payment show",
-        )
+    payment, sent = given(session, line, found)
     kind, minor = _kind(stay), abs(stay.effect_minor)
     settled = select(Match.line_id).where(
         Match.payment_id == payment.id, Match.attempt == sent.number, Match.kind == kind, STANDS
@@ -184,65 +165,13 @@ def _check_attempt(
         )
 
 
-def _check_more(
-    session: Session, line: StatementLine, stay: SuspendedLine, found: LineFinding
-) -> None:
-    payment, sent = _locked(session, found)
-    if sent is None or sent.provider != line.provider or payment.currency != line.currency:
-        raise DoesNotFit(
-            f"{line.provider} was given no such attempt in {line.currency}.",
-            next_step="Look at the payment's attempts: cbi payment show",
-        )
-    listed = select(Match.line_id).where(
-        Match.payment_id == payment.id, Match.attempt == sent.number, Match.kind == "payment", STANDS
-    )  # fmt: skip
-    claimed = select(is_claimed(literal(payment.id), literal(sent.number), literal("payment")))
-    if session.scalar(listed) is None and not session.scalar(claimed):
-        raise DoesNotFit(
-            "No other line lists this attempt, so this one is not more of it.",
-            next_step="Report the line as the payment itself; if it took another amount, that is found with it.",
-        )
-    taken = early_parts.listed(session, payment, sent.number, "payment")
-    less = sent_minor(session, payment, sent.number) - taken
-    if stay.effect_minor > 0 or less > 0:
-        raise DoesNotFit(
-            "This line brought money in, or the attempt took less than was sent, so nothing is owed back.",
-            next_step="Report what came back as what it is; what was missing as lost to the programme that bears it.",
-        )
-
-
-def _book_more(session: Session, line: StatementLine, found: LineFinding) -> None:
-    """What an attempt took in a line of its own, after another had listed it, is owed back."""
-    payment, _ = _locked(session, found)
-    assert found.attempt is not None
-    receivables.open_excess(session, payment, found.attempt, SOURCE, line_minor(line), found.id)
-    open_discrepancy(
-        session, PAID_MORE, f"payment:{payment.id}:{found.attempt}:{found.id}", provider=line.provider,
-        payment_id=payment.id, amount=Money(line_minor(line), line.currency), attempt=found.attempt,
-        state=payment.state.value, claimed=PaymentState.PAID.value, source=SOURCE,
-        provider_reference=line.provider_reference,
-    )  # fmt: skip
-
-
-def line_minor(line: StatementLine) -> int:
-    """How much a line moved, whichever way."""
-    return abs(line.amount_minor)
-
-
-def _locked(session: Session, found: LineFinding) -> tuple[Payment, Attempt | None]:
-    payment = session.get(Payment, found.payment_id, with_for_update=True, populate_existing=True)
-    if payment is None:
-        raise DoesNotFit("There is no such payment.", next_step="Name it by its id.")
-    return payment, session.get(Attempt, (payment.id, found.attempt))
-
-
 def _kind(stay: SuspendedLine) -> str:
     return "payment" if stay.effect_minor < 0 else "return"
 
 
 def _book_attempt(session: Session, line: StatementLine, found: LineFinding) -> None:
     stay = suspense.stay(session, line.id)
-    payment, _ = _locked(session, found)
+    payment, _ = locked(session, found)
     assert stay is not None
     assert found.attempt is not None
     assert found.confirmed_by is not None
@@ -330,6 +259,6 @@ _WORDS = {
     Verdict.NOT_OURS: "not ours; it stays in suspense until the provider takes it back",
     Verdict.REFUNDED: "refunded to our bank",
     Verdict.LOST: "lost, and a programme bears it",
-    Verdict.MORE: "more of a payment that another line lists; it is owed back",
+    Verdict.MORE: "more of a payment that another line lists: what was missing of it, or is owed back",
     Verdict.FEE: "a fee that names no payment, or one given back",
 }

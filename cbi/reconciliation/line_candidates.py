@@ -100,7 +100,7 @@ _NO_MOVEMENTS = [
     entry.value
     for entry in (
         Entry.SUSPEND_DEBIT, Entry.SUSPEND_CREDIT, Entry.EXPLAIN_DEBIT, Entry.EXPLAIN_CREDIT, Entry.FEE,
-        Entry.FEE_UNRESERVED, Entry.OWED_MISTAKEN, Entry.CLEARED,
+        Entry.FEE_UNRESERVED, Entry.OWED_MISTAKEN, Entry.CLEARED, Entry.REST_DELIVERED, Entry.REST_MISTAKEN,
     )
 ]  # fmt: skip
 """Entries that are made from a line, of which each has its own; and one with which nothing moved."""

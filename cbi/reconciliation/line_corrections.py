@@ -19,10 +19,10 @@ from cbi.payments.outcomes.discrepancies import (
 )
 from cbi.payments.outcomes.disputes import dispute
 from cbi.payments.outcomes.endings import told_apart
-from cbi.payments.recovery import receivables
-from cbi.payments.recovery.receivable_models import Receivable
-from cbi.payments.states import PaymentState, ReceivableState
-from cbi.reconciliation.line_booking import SOURCE, DoesNotFit, bearer, came_in
+from cbi.payments.states import PaymentState
+from cbi.reconciliation import line_more
+from cbi.reconciliation.line_attempts import SOURCE, DoesNotFit
+from cbi.reconciliation.line_booking import bearer, came_in
 from cbi.reconciliation.models import STANDS, LineFinding, Match, StatementLine, Verdict
 from cbi.reconciliation.rules import DiscrepancyKind
 from cbi.reconciliation.suspending import effect
@@ -96,26 +96,15 @@ def _check_mistaken(session: Session, line: StatementLine, found: LineFinding) -
             "There is nothing to take back of this finding.",
             next_step="Find anew what the line is.",
         )
-    if old.verdict == Verdict.MORE and _owed(session, old).state is not ReceivableState.OPEN:
-        raise DoesNotFit(
-            "What was owed back by this finding has come back or was written off.",
-            next_step="What came back of it is found as a line of its own: cbi receivable list --all",
-        )
-
-
-def _owed(session: Session, old: LineFinding) -> Receivable:
-    owed = select(Receivable).where(Receivable.finding_id == old.id)
-    return session.scalars(owed.execution_options(populate_existing=True)).one()
+    if old.verdict == Verdict.MORE:
+        line_more.check_mistaken(session, old)
 
 
 def _take_back(session: Session, line: StatementLine, found: LineFinding) -> None:
     old = _mistaken(session, found)
     assert old is not None
     if old.verdict == Verdict.MORE:
-        session.get_one(Payment, old.payment_id, with_for_update=True)
-        receivables.end(
-            session, _owed(session, old), ReceivableState.UNFOUNDED, Entry.OWED_MISTAKEN, source=SOURCE
-        )  # fmt: skip
+        line_more.take_back(session, old)
     session.execute(
         update(LineFinding)
         .where(LineFinding.id == old.id, LineFinding.taken_back_by.is_(None))

@@ -24,7 +24,7 @@ from cbi.payments.unpaid.unpaid import OwnReport
 from cbi.programmes.budget import fund_of
 from cbi.programmes.models import Programme
 from cbi.reconciliation import line_booking, line_corrections
-from cbi.reconciliation.line_booking import DoesNotFit
+from cbi.reconciliation.line_attempts import DoesNotFit
 from cbi.reconciliation.line_corrections import CORRECTIONS
 from cbi.reconciliation.models import STANDS, LineFinding, Match, StatementLine, Verdict
 from cbi.reconciliation.statements import one_at_a_time

@@ -105,7 +105,7 @@ def report_line(
     lost_to: Annotated[str | None, typer.Option(help="Lost: this programme bears it.")] = None,
     fund: Annotated[str | None, typer.Option(help="With --lost-to, --fee-of: this fund's.")] = None,
     unmatch: Annotated[bool, typer.Option("--unmatch", help="Its match is wrong.")] = False,
-    more_of: Annotated[UUID | None, typer.Option(help="More of this payment: owed back.")] = None,
+    more_of: Annotated[UUID | None, typer.Option(help="More of this payment.")] = None,
     fee_of: Annotated[
         str | None, typer.Option(help="A fee of this programme, or given back.")
     ] = None,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import URL, text
 from sqlalchemy.orm import Session
@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from cbi import offices
 from cbi.errors import CbiError
 from cbi.payments.outcomes import late
-from cbi.payments.outcomes.known import known_paid, known_returned
+from cbi.payments.outcomes.known import came_since, known_paid, known_returned
 from cbi.payments.states import PaymentState
 from cbi.reconciliation.models import Verdict
 from tests.flow.sending import PointAt, told
@@ -58,6 +58,13 @@ WORDS = st.one_of(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.lists(WORDS, min_size=4, max_size=12))
+@example(
+    [
+        ("sent", None, 0), ("says", PAID, 1), ("lists", -40_000, 1), ("finds", V.ATTEMPT, 1), ("lists", -40_000, 0),
+        ("finds", V.MORE, 1), ("finds", V.MISTAKEN, 1), ("finds", V.MORE, 1), ("says", RETURNED, 1),
+        ("finds", V.MISTAKEN, 1),
+    ]
+)  # fmt: skip
 def test_our_float_is_what_the_statements_say_and_the_rest_stands_in_suspense(
     lines: Told, story: list[tuple[str, object, int]]
 ) -> None:
@@ -140,9 +147,10 @@ class Telling:
                 {"id": self.tried.id, "attempt": attempt, "sent": AMOUNT},
             )
             assert taken is not None
+            whole = taken + came_since(self.session, self.tried.id, attempt)
             facts = (
                 ("payment", known_paid(self.session, self.tried.id, attempt), -taken),
-                ("return", known_returned(self.session, self.tried.id, attempt), taken),
+                ("return", known_returned(self.session, self.tried.id, attempt), whole),
             )
             for kind, known, minor in facts:
                 listed = self.session.scalar(

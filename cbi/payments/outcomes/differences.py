@@ -1,7 +1,7 @@
 """What a payment took more or less than was sent, once two people have found how much: booked beside the payment.
 
 The payment itself stays whole: one state, and its whole amount through the books. What it took less was never spent and
-is the programme's again; what it took more is owed back.
+is the programme's again, until a line of its own lists it after all; what it took more is owed back.
 """
 
 from sqlalchemy import bindparam, literal, select
@@ -16,7 +16,7 @@ from cbi.payments.models import Payment
 from cbi.payments.moves import book_of
 from cbi.payments.outcomes.discrepancies import PAID_LESS, PAID_MORE
 from cbi.payments.outcomes.disputes import dispute
-from cbi.payments.outcomes.known import found_minor, sent_minor
+from cbi.payments.outcomes.known import came_since, found_minor, sent_minor
 from cbi.payments.recovery import receivables
 from cbi.payments.runs.runs import find
 from cbi.payments.states import PaymentState
@@ -51,7 +51,8 @@ def take_back_rest(session: Session, payment: Payment) -> None:
         Transfer.entry == Entry.PAID_LESS.value, Transfer.attempt.not_in(taken_back)
     )
     for attempt, minor in session.execute(less).all():
-        _post(session, Entry.REST_TAKEN_BACK, payment, attempt, minor)
+        if rest := minor - came_since(session, payment.id, attempt):
+            _post(session, Entry.REST_TAKEN_BACK, payment, attempt, rest)
 
 
 def _post(session: Session, entry: Entry, payment: Payment, attempt: int, minor: int) -> None:

@@ -15,6 +15,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from cbi.ledger.chart import Entry
+from cbi.ledger.models import Transfer
 from cbi.payments.models import Payment, PaymentEvent
 from cbi.payments.outcomes.part_models import PaymentPart
 from cbi.payments.recovery.amount_models import AmountFinding
@@ -69,6 +71,30 @@ def found_minor(session: Session, payment_id: UUID, attempt: int) -> int | None:
     )
 
 
+def rest_since(
+    payment_id: SQLColumnExpression[UUID], attempt: SQLColumnExpression[int]
+) -> ColumnElement[int]:
+    """How much of what an attempt had taken less was taken after all, in lines of its own, in minor units."""
+    rest = Transfer.entry == Entry.REST_DELIVERED.value
+    minor = func.sum(case((rest, Transfer.amount_minor), else_=-Transfer.amount_minor))
+    found = select(cast(func.coalesce(minor, 0), BigInteger)).where(
+        Transfer.payment_id == payment_id, Transfer.attempt == attempt, Transfer.leg == 1,
+        Transfer.entry.in_([Entry.REST_DELIVERED.value, Entry.REST_MISTAKEN.value]),
+    )  # fmt: skip
+    return found.correlate_except(Transfer).scalar_subquery()
+
+
+def taken_minor(session: Session, payment_id: UUID, attempt: int) -> int | None:
+    """`found_minor`, with what came of the rest since."""
+    found = found_minor(session, payment_id, attempt)
+    return None if found is None else found + came_since(session, payment_id, attempt)
+
+
+def came_since(session: Session, payment_id: UUID, attempt: int) -> int:
+    """`rest_since` of one attempt."""
+    return session.scalar(select(rest_since(literal(payment_id), literal(attempt)))) or 0
+
+
 def took_part(session: Session, payment: Payment, attempt: int) -> bool:
     """Whether this attempt took a part of the payment only."""
     return bool(payment.parts_minor) and session.get(PaymentPart, (payment.id, attempt)) is not None
@@ -96,9 +122,18 @@ def _sent(attempt: SQLColumnExpression[int]) -> ColumnElement[int]:
     )
 
 
-def expected_minor(attempt: SQLColumnExpression[int]) -> ColumnElement[int]:
-    """What a provider's statement should say of this attempt of a payment: what was found, else what was sent."""
-    found = select(AmountFinding.paid_minor).where(
+def expected_minor(
+    attempt: SQLColumnExpression[int], line_kind: SQLColumnExpression[str] | None = None
+) -> ColumnElement[int]:
+    """What a provider's statement should say of this attempt of a payment: what was found, else what was sent.
+
+    In a line of the kind `return`: that, and what came of the rest in lines of its own.
+    """
+    minor: SQLColumnExpression[int] = AmountFinding.paid_minor
+    if line_kind is not None:
+        later = rest_since(Payment.id, attempt)
+        minor = AmountFinding.paid_minor + case((line_kind == "return", later), else_=0)
+    found = select(minor).where(
         AmountFinding.payment_id == Payment.id, AmountFinding.attempt == attempt, _FOUND
     )
     # The few payments with a finding are read once for a whole statement; the finding itself only for them.

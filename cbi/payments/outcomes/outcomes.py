@@ -25,7 +25,13 @@ from cbi.payments.outcomes.disputes import (
     SAID_TO_HAVE_FAILED,
     dispute,
 )
-from cbi.payments.outcomes.known import found_minor, known_paid, known_returned, sent_minor
+from cbi.payments.outcomes.known import (
+    found_minor,
+    known_paid,
+    known_returned,
+    sent_minor,
+    taken_minor,
+)
 from cbi.payments.recovery import receivables
 from cbi.payments.runs.runs import find
 from cbi.payments.sending.dispatch import Chunk
@@ -215,8 +221,10 @@ def _doubt(
 ) -> str | None:
     """Why the news is not believed as it stands: the kind of discrepancy that it opens; None when it is."""
     if news.amount is not None:
-        taken = found_minor(session, payment.id, attempt) or sent_minor(session, payment, attempt)
-        if news.amount != Money(taken, payment.currency):
+        # Of one that took less and the rest later, it may tell of the first movement or of both.
+        found = {known(session, payment.id, attempt) for known in (found_minor, taken_minor)}
+        sent = sent_minor(session, payment, attempt)
+        if news.amount not in {Money(minor or sent, payment.currency) for minor in found}:
             return ANOTHER_AMOUNT
     if news.outcome is not Outcome.FAILED or source == ASKED:
         return None

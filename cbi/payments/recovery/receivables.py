@@ -14,7 +14,7 @@ from cbi.payments.models import Discrepancy, Payment
 from cbi.payments.moves import book_of
 from cbi.payments.outcomes.discrepancies import PAID_MORE, PAID_TWICE, settle_set
 from cbi.payments.outcomes.disputes import dispute
-from cbi.payments.outcomes.known import found_minor, sent_minor
+from cbi.payments.outcomes.known import found_minor, sent_minor, taken_minor
 from cbi.payments.recovery.receivable_models import Receivable, ReceivableEvent
 from cbi.payments.runs.runs import find
 from cbi.payments.states import RECEIVABLE, PaymentState, ReceivableState
@@ -87,7 +87,7 @@ def owed(session: Session, payment: Payment, attempt: int) -> Receivable | None:
     """
     states = [_OPEN, ReceivableState.WRITTEN_OFF]
     sent = sent_minor(session, payment, attempt)
-    taken = min(found_minor(session, payment.id, attempt) or sent, sent)
+    taken = min(taken_minor(session, payment.id, attempt) or sent, sent)
     return session.scalars(
         select(Receivable)
         .where(

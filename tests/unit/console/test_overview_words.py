@@ -30,7 +30,7 @@ from cbi.payments.sending.recipients import ACCOUNT_CHANGED
 from cbi.payments.states import PAYMENT, PaymentState, RunState
 from cbi.payments.unpaid.unpaid import SOURCE as FINDING
 from cbi.payments.unpaid.withdrawing import WITHDRAWN
-from cbi.reconciliation.line_booking import SOURCE as LINE_FINDING
+from cbi.reconciliation.line_attempts import SOURCE as LINE_FINDING
 from cbi.reconciliation.rules import MEANS, DiscrepancyKind
 from cbi.redemption.issuing import SOURCE as CODES_MADE
 from cbi.redemption.states import CodeState
