@@ -53,9 +53,9 @@ def holds(session: Session, entry: Entry, payment: Payment, attempt: int) -> boo
     return bool(session.scalar(select(booked(entry, literal(payment.id), literal(attempt)))))
 
 
-def take_turn(session: Session, book: Book, *, totals_at_last: bool) -> None:
-    """Lock the totals that `end` moves before the move's own, in one order: a payment that is paid and one that fails
-    would else wait for each other crosswise.
+def take_turn(session: Session, book: Book, *, totals_at_last: bool = False) -> None:
+    """Lock the totals that `end` moves before the move's own, in one order: a payment that is paid and one that fails, or a
+    chunk that is sent and accepted at once, would else wait for each other crosswise.
     """
     theirs = (
         select(Account.id)

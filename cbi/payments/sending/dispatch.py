@@ -22,9 +22,9 @@ from cbi.access.actor import SYSTEM, Actor
 from cbi.access.permissions import Permission
 from cbi.errors import Conflict
 from cbi.lifecycle import MoveNotAllowed
-from cbi.payments import attempts
+from cbi.payments import attempts, clearing
 from cbi.payments.models import Attempt, Payment, PaymentRun, RunRoute
-from cbi.payments.moves import move, move_through
+from cbi.payments.moves import book_of, move, move_through
 from cbi.payments.outcomes.holding import may_leave
 from cbi.payments.runs.runs import find, move_run, programme_of
 from cbi.payments.sending.recipients import hold_back, to_hold_back
@@ -150,6 +150,8 @@ def take_chunk(session: Session, chunk: Chunk, source: str) -> tuple[int, int]:
         begun = failed = 0
         if stopped or one_by_one:
             these = Payment.id == any_(bindparam(None, list(stopped), ARRAY(Uuid)))
+            if one_by_one:
+                clearing.take_turn(session, book_of(run, chunk.provider))
             begun = _start(session, chunk, going if one_by_one else and_(going, these))
             failed = hold_back(session, run, chunk.within, provider=chunk.provider, source=source)
             # What stood in the way of the others is gone since.
