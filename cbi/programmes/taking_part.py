@@ -14,15 +14,14 @@ from cbi.programmes.eligibility import ABSENCES
 from cbi.programmes.lived_through import LIVED_THROUGH
 
 # LEAST and GREATEST pass over NULL: no first day, no last day, not resumed yet. The day of resuming counts again.
-# A resumption that was refused is none for cycles EARLIER than it, and its suspension was not wrong.
+# A resumption that was refused is none for cycles EARLIER than it, and its suspension was not wrong. It may then last beyond
+# the beginning of the next: each day counts once.
 _DAYS = """
     SELECT known.household_id, c.id AS cycle_id, e.starts_on,
         (c.ends_on - c.starts_on + 1)::bigint AS of,
         GREATEST(0, GREATEST(0, LEAST(c.ends_on, e.ends_on) - GREATEST(c.starts_on, e.starts_on) + 1)
-            - coalesce(sum(GREATEST(0, LEAST(c.ends_on, e.ends_on,
-                CASE WHEN s.refusal_id IS NULL OR NOT EARLIER THEN s.resumes_on - 1 END)
-                - GREATEST(c.starts_on, e.starts_on, s.begins_on) + 1)) FILTER (WHERE s.id IS NOT NULL), 0))::bigint
-            AS days,
+            - (SELECT coalesce(sum(upper(away) - lower(away)), 0)
+                FROM unnest(range_agg(SUSPENDED) FILTER (WHERE s.id IS NOT NULL)) away))::bigint AS days,
         coalesce(bool_or(s.resumes_on IS NULL AND s.begins_on <= c.ends_on), false) AS is_suspended,
         coalesce(e.starts_on > c.ends_on, false) AS is_early,
         coalesce(e.ends_on < c.starts_on, false) AS is_late, e.waits_since
@@ -39,7 +38,12 @@ _DAYS = """
     LEFT JOIN suspensions s ON s.programme_id = :programme AND s.household_id = known.household_id
         AND (s.was_wrong IS NOT TRUE OR s.refusal_id IS NOT NULL) AND s.begins_on <= c.ends_on
     GROUP BY known.household_id, c.id, c.starts_on, c.ends_on, e.starts_on, e.ends_on, e.waits_since
-"""
+""".replace(
+    "SUSPENDED",
+    """daterange(GREATEST(c.starts_on, e.starts_on, s.begins_on),
+        GREATEST(c.starts_on, e.starts_on, s.begins_on, LEAST(c.ends_on, e.ends_on,
+            CASE WHEN s.refusal_id IS NULL OR NOT EARLIER THEN s.resumes_on - 1 END) + 1))""",
+)
 
 _NOW = """
     SELECT household_id, days, CASE WHEN is_suspended THEN 'suspended' WHEN days > 0 THEN 'in'

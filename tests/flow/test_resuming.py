@@ -111,6 +111,23 @@ def test_what_is_refused_gives_back_what_the_suspension_left_and_no_more(
     )
     assert breaches(session) == []
 
+def test_days_of_two_suspensions_count_once_where_the_end_of_the_first_was_refused(
+    session: Session, hours: list[datetime]
+) -> None:
+    this = household(session)
+    apply(session, OFFICER, kind_file(ARREARS))
+    said(session, hours, Act.SUSPEND, this, date(2026, 1, 11))
+    assert opened(session, hours, "2026-01") == {}
+    said(session, hours, Act.RESUME, this, date(2026, 1, 16), was_wrong=True)
+    said(session, hours, Act.SUSPEND, this, date(2026, 1, 20))
+    said(session, hours, Act.RESUME, this, date(2026, 2, 1))
+    (first,) = waits(session)
+    refusing.refuse(session, CONFIRMER, "resumption", str(first), "They were away indeed.")
+    february = opened(session, hours, "2026-02")
+    assert february[this, "arrears"] == "100.00", "ten days of January"
+    assert breaches(session) == []
+
+
 
 def test_from_a_day_to_come_one_person_resumes(session: Session, hours: list[datetime]) -> None:
     this = household(session)
