@@ -1,10 +1,10 @@
 """Promises about staff and tellers who may be recipients: no hand of theirs was on their own record, payment or approval.
 
-A finding counts from when it was made until somebody else found it to be a namesake; an approval is refused only once
-somebody else found it to be them.
+A finding counts from when it was made until somebody else found it to be a namesake; an approval, and a top-up by the rules,
+is refused only once somebody else found it to be them.
 """
 
-from cbi.proofs.promise import none_of
+from cbi.proofs.promise import Check, none_of
 
 
 def _home(at: str) -> str:
@@ -21,6 +21,20 @@ def _counted(at: str) -> str:
 
 
 _MATCHES = "staff_matches m JOIN persons p ON p.id = m.person_id"
+
+
+def _top_ups(done: str, by: str, at: str, which: str = "true") -> Check:
+    """That nobody did so with a top-up that names their own household."""
+    return none_of(
+        f"top-up {{id}} was {done} by somebody whose own household it may pay",
+        f"SELECT t.id FROM {_MATCHES} JOIN top_ups t ON m.staff_kind = 'user' AND t.{by} = m.staff_id"
+        f" AND CASE t.basis WHEN 'list' THEN {_counted(f't.{at}')}"
+        f" ELSE m.decision = 'same' AND m.decided_at < t.{at} END"
+        # One row is looked up for each, however long the list is.
+        f" WHERE {which} AND EXISTS (SELECT 1 FROM top_up_rows r WHERE r.top_up_id = t.id"
+        f" AND r.household_id = {_home(f't.{at}')} OFFSET 0)",
+    )
+
 
 no_hand_on_their_own = (
     none_of(
@@ -54,6 +68,8 @@ no_hand_on_their_own = (
         f" AND s.confirmed_by = m.staff_id WHERE s.carried_by IS NULL AND {_counted('s.confirmed_at')}"
         f" AND s.household_id = {_home('s.confirmed_at')}",
     ),
+    _top_ups("proposed", "proposed_by", "proposed_at"),
+    _top_ups("accepted", "decided_by", "decided_at", "t.decision = 'accepted'"),
     none_of(
         "pair {pair_id}: somebody who may be one of the two had a say",
         f"SELECT v.pair_id FROM {_MATCHES} JOIN link_verdicts v ON m.staff_kind = 'user' AND v.said_by = m.staff_id"

@@ -27,6 +27,7 @@ from cbi.programmes import (
 from cbi.programmes.models import Entitlement
 from cbi.programmes.replaying import replay
 from cbi.programmes.top_up_models import TopUp
+from cbi.proofs.own_records import no_hand_on_their_own
 from cbi.proofs.payments import paid_once
 from cbi.proofs.programmes import owed_once
 from cbi.registry import needs
@@ -363,3 +364,28 @@ def test_nobody_tops_up_their_own_household(session: Session, story: Story) -> N
         staff.decide(session, CONFIRMER, match.id, "same", "They said so themselves")
     with pytest.raises(staff.OwnRecord):
         story.accept(top_up)
+
+    def hands() -> list[str]:
+        told = [breach for check in no_hand_on_their_own for breach in check(session)]
+        return sorted(breach.partition(" was ")[2].partition(" by ")[0] for breach in told)
+
+    assert hands() == [], "nobody knew whose household it was when it was proposed"
+    copied = (
+        "WITH made AS (INSERT INTO top_ups SELECT (jsonb_populate_record(t, jsonb_build_object('id', gen_random_uuid(),"
+        " 'basis', CAST(:basis AS text), 'number', 9, 'reference_key', CAST(:basis AS text), 'digest', :basis,"
+        " 'proposed_at', t.proposed_at + CAST(:later AS interval)))).* FROM top_ups t RETURNING id, basis)"
+        " INSERT INTO top_up_rows SELECT made.id, r.household_id, r.before_minor, r.amount_minor, r.currency, r.reason"
+        " FROM top_up_rows r, made"
+    )
+    accepted = f"UPDATE top_ups SET decision = 'accepted', decided_by = '{authoriser}', decided_at = proposed_at + :later"
+    for forgery, basis, later, found in (
+        (copied, "list", "1 hour", ["proposed"]),
+        (copied, "rules", "1 hour", ["proposed"]),
+        (copied, "rules", "-1 hour", []),
+        (accepted, "", "1 hour", ["accepted"]),
+        (accepted, "", "-1 hour", []),
+    ):
+        with session.begin_nested() as undoing:
+            session.execute(text(forgery), {"basis": basis, "later": later})
+            assert hands() == found, (basis, later)
+            undoing.rollback()
