@@ -25,7 +25,7 @@ from cbi.registry.intake.importing import import_file
 from cbi.registry.linkage import candidates, deciding, finding, queries, thresholds
 from cbi.registry.linkage.deciding import PairSettled, SaidAlready, UnknownPair, UnusableFinding
 from cbi.registry.linkage.memory import Memory
-from cbi.registry.linkage.models import LinkedPerson, LinkKey, Pair, PairState
+from cbi.registry.linkage.models import LinkedPerson, LinkKey, LinkWord, Pair, PairState
 from cbi.registry.linkage.opening import opened
 from cbi.registry.linkage.telling import sentence
 from cbi.registry.linkage.thresholds import OwnThresholds, ThresholdsDecided, UnusableThresholds
@@ -529,3 +529,17 @@ def test_nobody_clears_alone_whom_they_added_to_a_household_that_another_had_bro
     done = deciding.say(session, officer(session), pair.id, "different", "seen with both papers")
     assert done.settled_at is not None
     assert not breaches(session)
+def test_whoever_changes_before_they_were_ever_compared_waits_and_their_name_is_counted(
+    session: Session,
+) -> None:
+    register(session, officer(session), MOHAMED.format("A1"), KARIM.format("A3"))
+    home = person_of(session, "A1").household_id
+    change(session, "moved", home, area="Bechar")
+    stands = select(Household.id).where(queries.is_uncompared(Household.id))
+    assert home in session.scalars(stands).all(), "at a counter"
+    compare(session)
+    assert not session.scalars(stands).all()
+    assert set(session.scalars(select(LinkWord.people))) == {1}
+    assert len(session.scalars(select(LinkWord)).all()) == 4
+
+

@@ -23,7 +23,7 @@ from cbi.registry.linkage.likeness import Likeness
 from cbi.registry.linkage.memory import UNMARKED, Memory, Pairs
 from cbi.registry.linkage.models import LinkedPerson, LinkKey, LinkWord
 from cbi.registry.linkage.opening import opened
-from cbi.registry.linkage.queries import CORRECTED, DUE, comparable, members_due, waiting
+from cbi.registry.linkage.queries import CORRECTED, DUE, NEVER, comparable, members_due, waiting
 from cbi.registry.linkage.scoring import Rarity
 from cbi.registry.models import Person
 from cbi.scope import seeing_all
@@ -152,17 +152,18 @@ def anew(session: Session, household_ids: Iterable[UUID], *, corrected: bool) ->
     """Have everybody of these households compared anew by the next who compares; until then no cycle counts them.
 
     `corrected`: somebody is on record otherwise than before, so no counter pays them until then, either. Else only
-    where they live or with whom has changed, and what was approved before goes on.
+    where they live or with whom has changed, and what was approved before goes on. Whoever was never compared stays so: they
+    have a row only for who is comparing them right now to wait for.
     """
     rules = CORRECTED if corrected else DUE
     with seeing_all(session):
         session.execute(
             text(
-                "INSERT INTO linked_persons (person_id, rules, linked_at) SELECT id, :rules, :now FROM persons"
+                "INSERT INTO linked_persons (person_id, rules, linked_at) SELECT id, :never, :now FROM persons"
                 " WHERE household_id = ANY(CAST(:homes AS uuid[])) AND data_key IS NOT NULL ORDER BY id"
-                " ON CONFLICT (person_id) DO UPDATE SET rules = least(linked_persons.rules, excluded.rules)"
+                " ON CONFLICT (person_id) DO UPDATE SET rules = least(linked_persons.rules, :rules)"
             ),
-            {"homes": list(household_ids), "rules": rules, "now": clock.now()},
+            {"homes": list(household_ids), "never": NEVER, "rules": rules, "now": clock.now()},
         )
     soon(session, "linking")
 
@@ -210,7 +211,11 @@ def _compare_with_all(session: Session, memory: Memory, person_ids: Sequence[UUI
     memory.make_room()
     these = any_(bindparam(None, list(person_ids), ARRAY(Uuid)))
     known = set(
-        session.scalars(select(LinkedPerson.person_id).where(LinkedPerson.person_id == these))
+        session.scalars(
+            select(LinkedPerson.person_id).where(
+                LinkedPerson.person_id == these, LinkedPerson.rules != NEVER
+            )
+        )
     )
     # Before they are opened: whoever changes one of them meanwhile waits for this row, and has them compared once more.
     mark = _mark(session, person_ids)

@@ -32,7 +32,7 @@ class LinkedPerson(Base):
 
     person_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
     rules: Mapped[int]
-    """The version of the rules for keys and sounds."""
+    """The version of the rules for keys and sounds; or what `queries` has in its place: `DUE`, `CORRECTED`, `NEVER`."""
     linked_at: Mapped[Instant]
 
 

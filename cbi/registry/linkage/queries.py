@@ -34,9 +34,9 @@ from cbi.registry.linkage.parted import has_parted, parted_from
 from cbi.registry.models import Gone, Household, Person
 
 ACTIVE, DEPARTED = "active", "departed"
-DUE, CORRECTED = 0, -1
+DUE, CORRECTED, NEVER = 0, -1, -2
 """Instead of the rules somebody was compared by: they are to be compared anew, as they live elsewhere or with others; or
-because they are on record otherwise.
+because they are on record otherwise; or something changed of somebody who was never compared.
 """
 
 
@@ -147,7 +147,7 @@ def is_uncompared(
 ) -> ColumnElement[bool]:
     """Whether a household has a member who was never compared, or not with what is right of them now."""
     member = aliased(Person)
-    compared = exists().where(LinkedPerson.person_id == member.id, LinkedPerson.rules != CORRECTED)
+    compared = exists().where(LinkedPerson.person_id == member.id, LinkedPerson.rules >= DUE)
     return exists().where(
         member.household_id == household, member.gone.is_(None), member.data_key.is_not(None),
         member.name.is_not(None), ~compared,
