@@ -62,7 +62,7 @@ REFUSALS: Table = {
         N_("This cannot be said of the pair as it stands."),
         N_(
             "If both are one person, choose which record stays: the one that was chosen before you, if there is one, and not"
-            " that of a household that has departed."
+            " that of a household that has departed or of somebody who has left."
         ),
     ),
     "registry.own_record": (N_("This record may be your own."), N_("Somebody else must do this.")),

@@ -61,6 +61,7 @@ def _of(suspension: type[Suspension] | Suspension) -> tuple[ColumnElement[bool],
     return (
         HouseholdChange.id == ChangedPerson.change_id,
         ChangedPerson.household_before == suspension.household_id,
+        ChangedPerson.gone_before.is_(None),
     )
 
 
@@ -87,10 +88,12 @@ def _led(session: Session, change: HouseholdChange, suspension: Suspension, pers
 
 def _half(session: Session, change: HouseholdChange, suspension: Suspension, home: UUID) -> bool:
     """Whether half of the suspended household's people are in the other by now, or half of the other's came of it."""
-    here = aliased(Person)
+    here, record = aliased(Person), aliased(Person)
     gone_from = select(ChangedPerson.person_id).where(*_of(suspension), _since(suspension, change))
+    # Whoever was registered anew is here under that record.
+    anew = exists().where(record.same_as == here.id, record.id.in_(gone_from))
     came, members = session.execute(
-        select(func.count().filter(here.id.in_(gone_from)), func.count()).where(
+        select(func.count().filter(or_(here.id.in_(gone_from), anew)), func.count()).where(
             here.household_id == home, here.gone.is_(None)
         )
     ).one()

@@ -33,8 +33,16 @@ from cbi.registry.linkage.parted import has_parted, parted_from
 from cbi.registry.models import DuplicateFlag, Gone, Household, PaymentAccount, Person
 
 ACTIVE = "active"
-ASKED_ABOUT = (ACTIVE, "departed")
-"""What a household is whose people are asked about when they are on record in another one, too."""
+
+
+def is_asked_about(person: type[Person], home: type[Household]) -> ColumnElement[bool]:
+    """Whether somebody is asked about whose document another household shows, too.
+
+    Whoever has departed, or left alone, may be registered anew in it, and would else leave behind what holds the household.
+    Of who died, somebody else has the document then.
+    """
+    there = or_(person.gone.is_(None), person.gone == Gone.DIED)
+    return or_(and_(there, home.status.in_((ACTIVE, "departed"))), person.gone == Gone.LEFT)
 
 
 class UnknownImport(NotFound):
@@ -188,7 +196,7 @@ def blocked_households() -> CompoundSelect[UUID]:
     """Households that may be the same people twice: no payment until a person has decided that they are different.
 
     It is those whose current `same_document` flag is open or decided "same", while one of them is active and another is,
-    too, or has departed; and those that have split since.
+    too, or has departed, or the person has left it; and those that have split since.
     """
     sharing_it = _sharing_a_document()
     return union(
@@ -207,17 +215,19 @@ def _sharing_a_document() -> ColumnElement[bool]:
     still_shared = (
         select(Person.document_index)
         .join(Household, Household.id == Person.household_id)
-        .where(Person.document_index.in_(flagged), Household.status.in_(ASKED_ABOUT))
-        # Who left may be registered elsewhere. Who died may not: somebody else has the document then; nor who departed with
-        # their household, which would else leave behind what holds it.
-        .where(or_(Person.gone.is_(None), Person.gone == Gone.DIED))
+        .where(Person.document_index.in_(flagged), is_asked_about(Person, Household))
         .group_by(Person.document_index)
         .having(
             func.count(Person.household_id.distinct()) > 1,
-            func.bool_or(Household.status == ACTIVE),
+            func.bool_or(and_(Household.status == ACTIVE, _is_there(Person))),
         )
     )
-    return Person.document_index.in_(still_shared)
+    return and_(Person.document_index.in_(still_shared), _is_there(Person))
+
+
+def _is_there(person: type[Person]) -> ColumnElement[bool]:
+    """Whether what is asked about somebody is asked about the household they stand in: not where they have left it."""
+    return person.gone.is_distinct_from(Gone.LEFT)
 
 
 def _parted(sharing_it: ColumnElement[bool]) -> Select[Any]:
@@ -240,10 +250,10 @@ def shares_a_document(
     """
     member, other, home = aliased(Person), aliased(Person), aliased(Household)
     flag = aliased(DuplicateFlag)
-    here = [or_(each.gone.is_(None), each.gone == Gone.DIED) for each in (member, other)]
     here_and_there = exists().where(
-        member.household_id == household, other.document_index == member.document_index,
-        other.household_id != member.household_id, *here, home.id == other.household_id, home.status.in_(ASKED_ABOUT),
+        member.household_id == household, or_(member.gone.is_(None), member.gone == Gone.DIED),
+        other.document_index == member.document_index, other.household_id != member.household_id,
+        home.id == other.household_id, is_asked_about(other, home),
         flag.kind == "same_document", flag.value_index == member.document_index, is_current(flag),
         flag.decision.is_distinct_from("different"),
     )  # fmt: skip

@@ -20,6 +20,8 @@ from cbi.programmes.replaying import replay
 from cbi.registry import duplicates
 from cbi.registry.households import merging
 from cbi.registry.households.models import ChangedHousehold
+from cbi.registry.linkage import deciding, scoring
+from cbi.registry.linkage.models import Pair
 from cbi.registry.models import DuplicateFlag
 from tests.factories import EVERYTHING
 from tests.household_factory import ASKER, CONFIRMER, change, family, fresh
@@ -198,11 +200,45 @@ def test_who_left_and_was_registered_anew_does_not_begin_anew(session: Session) 
         change(session, "corrected", other, person=theirs["head"], told={"document": "same-1234"})
     flag = session.scalars(select(DuplicateFlag).where(DuplicateFlag.kind == "same_document")).one()
     second = opened(session, "2026-02")
-    assert amounts(session, second) == {home: "1000.00", other: "1000.00"}
+    assert amounts(session, second) == {home: "1000.00"}
+    assert reasons(session, second.id)[other] == ["possible_duplicate"]
+    with session.begin_nested() as undoing:
+        with clock.frozen(clock.now() + timedelta(hours=2.5)):
+            change(session, "joined", other, person=people["Omar"])
+        assert amounts(session, opened(session, "2026-03")) == {other: "1000.00"}, "one record"
+        undoing.rollback()
     for officer in (ASKER, CONFIRMER):
         duplicates.decide(session, officer, flag.id, "different", "two people, both papers seen")
     third = opened(session, "2026-03")  # somebody else, who had nothing before
     assert amounts(session, third) == {other: "4000.00"}
+
+
+def test_who_left_and_is_found_registered_anew_under_another_name_does_not_begin_anew(
+    session: Session,
+) -> None:
+    home, people = family(session, "Omar")
+    apply(session, OFFICER, kind_file('{base: "4000"}', extra=ceiling("5000")))
+    opened(session, "2026-01")
+    other, theirs = family(session)
+    later(session, 1.5, "left", home, person=people["Omar"])
+    first, second = sorted((people["Omar"], theirs["head"]))
+    pair = Pair(
+        first_id=first,
+        second_id=second,
+        per_mille=990,
+        levels={},
+        model=scoring.model_version(),
+        found_at=clock.now(),
+    )
+    session.add(pair)
+    session.flush()
+    held = opened(session, "2026-02")
+    assert amounts(session, held) == {home: "1000.00"}
+    assert reasons(session, held.id)[other] == ["possible_duplicate"]
+    with clock.frozen(clock.now() + timedelta(hours=2.5)):
+        for officer in (ASKER, CONFIRMER):
+            deciding.say(session, officer, pair.id, "same", "as seen", kept=theirs["head"])
+    assert amounts(session, opened(session, "2026-03")) == {other: "1000.00"}
 
 
 def test_what_a_grant_gives_once_is_not_given_again_to_who_had_it(session: Session) -> None:

@@ -123,6 +123,33 @@ def test_a_suspended_household_does_not_escape_by_joining_another_one_by_one(
     assert list(checks) == []
 
 
+@pytest.mark.parametrize("who", ["head", "Omar"])
+def test_who_leaves_a_suspended_household_alone_does_not_escape_by_registering_anew(
+    session: Session, telling: Telling, who: str
+) -> None:
+    home, people = family(session, "Omar", "Lina 7")
+    before, was = family(session, "Sami")
+    apply(session, OFFICER, kind_file(PER_MEMBER))
+    telling.change("left", before, person=was["Sami"])
+    for each in (home, before):
+        telling.enrol(Act.SUSPEND, each, date(2026, 1, 1))
+    paper = {"document_kind": "passport", "document": "AB1234567"}
+    telling.change("corrected", home, person=people[who], told=paper)
+    telling.change("left", home, person=people[who])
+    (anew, here), (another, _) = family(session), family(session)
+    telling.change("corrected", anew, person=here["head"], told=paper)
+    assert reasons(session, telling.opened("2026-01"))[anew] == ["possible_duplicate"]
+    telling.change("joined", anew, person=people[who])
+    known = session.get_one(Person, people[who])
+    assert (known.same_as, fresh(session, anew).size) == (here["head"], 1)
+    telling.change("joined", another, person=was["Sami"])
+    assert telling.amounts("2026-05") == {another: "2000"}, "of whoever had left before"
+    telling.enrol(Act.RESUME, anew, date(2026, 6, 1))
+    assert telling.amounts("2026-06") == {another: "2000", anew: "1000"}
+    checks = (*proofs.followed_people, *proofs.as_recorded, *proofs.by_two)
+    assert [each for check in checks for each in check(session)] == []
+
+
 def test_a_suspension_follows_through_a_household_on_the_way_and_not_who_was_looked_at_there(
     session: Session, telling: Telling
 ) -> None:

@@ -18,6 +18,7 @@ from cbi.payments.sending.recipients import payee_stands
 from cbi.payments.signing import recall
 from cbi.programmes import applying, cycles
 from cbi.programmes.models import EligibilityDecision
+from cbi.proofs.households import as_recorded, by_two
 from cbi.proofs.linkage import on_record_once
 from cbi.protection import erasing, obstacles
 from cbi.refusals import refusing
@@ -32,7 +33,7 @@ from cbi.registry.linkage.thresholds import OwnThresholds, ThresholdsDecided, Un
 from cbi.registry.models import Gone, Household, Person
 from tests import made_up
 from tests.factories import EVERYTHING, START, colleague, funded_programme, locked_run, team
-from tests.household_factory import ASKER, CONFIRMER, change
+from tests.household_factory import ASKER, CONFIRMER, change, fresh
 
 HEADER = "Registration number;Name;Phone;Language;Household size;Area;Sex;Date of birth;Document number;Memorable word"
 MOHAMED = "{};Mohamed Benali;0550000001;ar;4;Oran;M;1990-05-04;;lemon"
@@ -240,6 +241,7 @@ def test_whoever_left_is_still_asked_about_and_their_data_may_be_destroyed_once_
     session: Session, pair: Pair
 ) -> None:
     kept, left = person_of(session, "A1"), person_of(session, "A2")
+    change(session, "departed", kept.household_id)
     change(session, "left", left.household_id, person=left.id)
     assert not open_pairs(session), "it holds nobody's payment"
     assert session.scalars(queries.to_decide()).one().id == pair.id
@@ -281,6 +283,36 @@ def test_whoever_departs_and_is_registered_anew_is_paid_nothing_until_the_two_ar
     change(session, "departed", anew.household_id)
     assert not open_pairs(session), "nobody is paid"
     assert not breaches(session)
+
+
+def test_whoever_leaves_alone_and_is_registered_anew_is_paid_nothing_until_the_two_are_one_again(
+    session: Session, pair: Pair
+) -> None:
+    gone, anew = person_of(session, "A1"), person_of(session, "A2")
+    old, new = gone.household_id, anew.household_id
+    change(session, "left", old, person=gone.id)
+    assert open_pairs(session) == [pair]
+    held = session.scalars(queries.blocked_households()).all()
+    assert (new in held, old in held) == (True, False), "whom they left is not asked about"
+    at_counters = select(Household.id).where(queries.in_question(Household.id))
+    assert session.scalars(at_counters).all() == [new]
+    one, other = officer(session), officer(session)
+    with pytest.raises(UnusableFinding, match="left their household"):
+        deciding.say(session, one, pair.id, "same", "One person", kept=gone.id)
+    for who in (one, other):
+        deciding.say(session, who, pair.id, "same", "One person", kept=anew.id)
+    stays = (Gone.SAME, anew.id, new)
+    assert (gone.gone, gone.same_as, gone.household_id) == stays
+    assert [fresh(session, each).size for each in (old, new)] == [3, 4], "nobody is counted again"
+    assert not session.scalars(at_counters).all()
+    assert not breaches(session)
+    for who in (one, other):
+        deciding.take_back(session, who, pair.id, "Two after all")
+    assert (gone.gone, gone.household_id, open_pairs(session)) == (Gone.LEFT, old, [pair])
+    change(session, "returned", old, person=gone.id)
+    assert set(session.scalars(at_counters)) == {old, new}
+    told = [each for check in (*as_recorded, *by_two) for each in check(session)]
+    assert [*breaches(session), *told] == []
 
 
 def test_nobody_can_tell_yet_and_what_was_said_before_counts_no_more(
@@ -509,6 +541,20 @@ def test_whoever_lives_elsewhere_or_with_others_is_compared_anew_and_stays_payab
     assert finding.compare_members(session, select(Household.id)) == finding.NOTHING
 
 
+def test_whoever_changes_before_they_were_ever_compared_waits_and_their_name_is_counted(
+    session: Session,
+) -> None:
+    register(session, officer(session), MOHAMED.format("A1"), KARIM.format("A3"))
+    home = person_of(session, "A1").household_id
+    change(session, "moved", home, area="Bechar")
+    stands = select(Household.id).where(queries.is_uncompared(Household.id))
+    assert home in session.scalars(stands).all(), "at a counter"
+    compare(session)
+    assert not session.scalars(stands).all()
+    assert set(session.scalars(select(LinkWord.people))) == {1}
+    assert len(session.scalars(select(LinkWord)).all()) == 4
+
+
 def test_nobody_clears_alone_whom_they_added_to_a_household_that_another_had_brought(
     session: Session,
 ) -> None:
@@ -529,17 +575,3 @@ def test_nobody_clears_alone_whom_they_added_to_a_household_that_another_had_bro
     done = deciding.say(session, officer(session), pair.id, "different", "seen with both papers")
     assert done.settled_at is not None
     assert not breaches(session)
-def test_whoever_changes_before_they_were_ever_compared_waits_and_their_name_is_counted(
-    session: Session,
-) -> None:
-    register(session, officer(session), MOHAMED.format("A1"), KARIM.format("A3"))
-    home = person_of(session, "A1").household_id
-    change(session, "moved", home, area="Bechar")
-    stands = select(Household.id).where(queries.is_uncompared(Household.id))
-    assert home in session.scalars(stands).all(), "at a counter"
-    compare(session)
-    assert not session.scalars(stands).all()
-    assert set(session.scalars(select(LinkWord.people))) == {1}
-    assert len(session.scalars(select(LinkWord)).all()) == 4
-
-

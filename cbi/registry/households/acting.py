@@ -84,6 +84,10 @@ def _arrive(going: Going) -> UUID:
     asked, home = going.asked, going.asked.household
     if asked.person is not None:  # somebody on record, of another household or back again
         person = asked.person
+        if (stays := merging.on_record_here(going.session, home, person)) is not None:
+            return merging.known_here(
+                going.session, going.actor, person, stays, going.story(), version=asked.version
+            )
         before = going.session.scalar(select(Person.household_id).where(Person.id == person))
         others = () if before in (None, home) else (before,)
         soon(going.session, FOLLOWING)

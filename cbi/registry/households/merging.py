@@ -1,11 +1,11 @@
-"""Two households become one because they are one, or have become one; and the way back, which restores both exactly."""
+"""Two households, or two records of one person, become one; and the way back, which restores both exactly."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import exists, select
+from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.orm import Session, aliased
 
 from cbi.access.actor import Actor
@@ -66,7 +66,8 @@ def merge(
     actor.require(Permission.HOUSEHOLD_CONFIRM)
     for home in (kept, other):
         refuse_own(session, actor, home)
-    twice = {**_same_document(session, kept, other), **(same or {})}
+    theirs = (_theirs.household_id == other, _theirs.gone.is_(None))
+    twice = {**_same_document(session, kept, *theirs), **(same or {})}
     story = Story(
         ChangeKind.MERGED, reason, happened_on, evidence,
         {"with": [str(kept), str(other)], "same": len(twice)}, asked_by, request_id,
@@ -109,6 +110,43 @@ def retire(
     return change
 
 
+def known_here(
+    session: Session,
+    actor: Actor,
+    person: UUID,
+    stays: UUID,
+    story: Story,
+    *,
+    version: int | None = None,
+) -> UUID:
+    """Somebody who had left their household joins another, where they are on record already; returns the change's id.
+
+    The record that stays is the one there, and nobody is counted once more. What goes with whoever joins a household goes
+    with them. It is undone as a merge is. Raises NotPermitted, CannotChange, ChangedMeanwhile, UnusableReason.
+    """
+    actor.require(Permission.HOUSEHOLD_CONFIRM)
+    with seeing_all(session):
+        both = select(Person.id, Person.household_id).where(Person.id.in_([person, stays]))
+        homes = dict(session.execute(both).all())
+    for each in homes.values():
+        refuse_own(session, actor, each)
+    home = homes[stays]
+    change = apply(
+        session, actor, replace(story, details={**story.details, "same": 1}), [home, homes[person]],
+        lambda picture: rules.known_here(picture, home, person, stays), version=version,
+    )  # fmt: skip
+    twins.one_person(session, change)
+    inherited.by_who_stays(session, change)
+    soon(session, FOLLOWING)
+    return change
+
+
+def on_record_here(session: Session, home: UUID, person: UUID) -> UUID | None:
+    """Under which record of this household somebody who has left another one shows the same document."""
+    left = (_theirs.id == person, _theirs.gone == Gone.LEFT, _theirs.household_id != home)
+    return _same_document(session, home, *left).get(person)
+
+
 def undo_merge(
     session: Session,
     actor: Actor,
@@ -124,7 +162,7 @@ def undo_merge(
     """
     actor.require(Permission.HOUSEHOLD_CONFIRM)
     done = session.get(HouseholdChange, change)
-    if done is None or done.kind is not ChangeKind.MERGED:
+    if done is None or (done.kind is not ChangeKind.MERGED and done.details.get("same") != 1):
         raise UnknownChange("There is no such merge.", next_step="See: cbi household show")
     homes = session.scalars(
         select(ChangedHousehold).where(ChangedHousehold.change_id == change)
@@ -177,20 +215,20 @@ def _restored(
     return after
 
 
-def _same_document(session: Session, kept: UUID, other: UUID) -> dict[UUID, UUID]:
-    """Who of the other household has the document of somebody in the kept one, unless people found it to be several's."""
-    theirs, ours, flag = aliased(Person), aliased(Person), aliased(DuplicateFlag)
+_theirs, _ours = aliased(Person, name="theirs"), aliased(Person, name="ours")
+
+
+def _same_document(session: Session, kept: UUID, *whose: ColumnElement[bool]) -> dict[UUID, UUID]:
+    """Which of these have the document of somebody in the kept household, unless people found it to be several's."""
+    flag = aliased(DuplicateFlag)
     several = exists().where(
-        flag.kind == "same_document", flag.value_index == theirs.document_index, flag.decision == "different",
+        flag.kind == "same_document", flag.value_index == _theirs.document_index, flag.decision == "different",
         is_current(flag),
     )  # fmt: skip
     found = (
-        select(theirs.id, ours.id)
-        .join(ours, ours.document_index == theirs.document_index)
-        .where(
-            theirs.household_id == other, ours.household_id == kept, theirs.gone.is_(None), ours.gone.is_(None),
-            ~several,
-        )
-    )  # fmt: skip
+        select(_theirs.id, _ours.id)
+        .join(_ours, _ours.document_index == _theirs.document_index)
+        .where(*whose, _ours.household_id == kept, _ours.gone.is_(None), ~several)
+    )
     with seeing_all(session):
         return dict(session.execute(found).all())

@@ -277,6 +277,16 @@ def retired(picture: Picture, home: UUID, person: UUID, stays: UUID, size: int |
     return checked(after, (home,))
 
 
+def known_here(picture: Picture, home: UUID, person: UUID, stays: UUID) -> Picture:
+    """Somebody who had left another household is on record in this one already: nobody is counted once more."""
+    active(picture, home)
+    member(picture, stays, home)
+    who = picture.people[person]
+    if who.gone is not Gone.LEFT:
+        raise CannotChange("This person has not left their household.")
+    return picture.with_(replace(who, home=home, gone=Gone.SAME, same_as=stays))
+
+
 def checked(picture: Picture, homes: Sequence[UUID]) -> Picture:
     """The same picture, if households may be so. Raises CannotChange."""
     for home in (picture.homes[each] for each in homes):

@@ -14,11 +14,14 @@ from cbi.audit.record import record
 from cbi.db import soon
 from cbi.errors import Conflict, Invalid, NotFound
 from cbi.registry.households import merging
+from cbi.registry.households.models import ChangeKind
+from cbi.registry.households.recording import Story
 from cbi.registry.linkage import queries, rules, staff
 from cbi.registry.linkage.finding import anew
 from cbi.registry.linkage.models import Finding, Pair, PairState, Verdict
 from cbi.registry.linkage.queries import Side
 from cbi.registry.linkage.rules import Said
+from cbi.registry.models import Gone
 from cbi.registry.text import clean
 
 
@@ -64,9 +67,9 @@ def say(
     """Say what was found out about an open pair; where enough people have said so, it is done.
 
     `kept`: for `same`, the person whose record stays; the other household becomes part of that one's, or within one
-    household the other record is used no more. Both can be taken back. Where one of them has left, nothing is merged: both
-    would be paid nothing, and are asked about, if they came back. Raises UnknownPair, PairSettled, SaidAlready,
-    UnusableFinding, UnusableReason, and what a merge raises.
+    household, and where somebody had left the other one alone, the other record is used no more. All can be taken back.
+    Where neither is paid, nothing is merged: both would be paid nothing, and are asked about, if they came back. Raises
+    UnknownPair, PairSettled, SaidAlready, UnusableFinding, UnusableReason, and what a merge raises.
     """
     actor.require(Permission.REGISTRY_DECIDE)
     why = reasons.plain(clean(reason))
@@ -88,10 +91,10 @@ def say(
     if found is Finding.SAME and kept is None:
         kept = said[-1].kept if said and said[-1].finding is Finding.SAME else None
     _check_kept(pair, found, said, kept)
-    if found is Finding.SAME and kept is not None and queries.has_departed(sides, kept):
+    if found is Finding.SAME and kept is not None and queries.would_stay_away(sides, kept):
         raise UnusableFinding(
-            "The household of the record that would stay has departed.",
-            next_step="Keep the other record; or note first that the household is back (cbi household returned).",
+            "Whoever has the record that would stay has departed, or left their household.",
+            next_step="Keep the other record; or note first that they are back (cbi household returned).",
         )
     now = [*said, Said(found, actor.id, kept)]
     if actor.id in {each.who for each in rules.running(said)} and said[-1].finding is found:
@@ -232,6 +235,9 @@ def _make_one(
     stays, goes = sides[kept], sides[other]
     if stays.household_id == goes.household_id:
         return merging.retire(session, actor, other, kept, reason=why, asked_by=asked_by)
+    if goes.gone is Gone.LEFT:
+        story = Story(ChangeKind.JOINED, why, recorded_by=asked_by)
+        return merging.known_here(session, actor, other, kept, story)
     return merging.merge(
         session, actor, stays.household_id, goes.household_id, reason=why, same={other: kept}, asked_by=asked_by,
     )  # fmt: skip

@@ -30,7 +30,7 @@ from cbi.registry.linkage import scoring, staff
 from cbi.registry.linkage.models import Pair, PairState, StaffMatch
 from cbi.registry.linkage.staff import Colleague
 from cbi.registry.models import DuplicateFlag, Gone, Household, Person
-from cbi.registry.queries import ASKED_ABOUT, is_current
+from cbi.registry.queries import is_asked_about, is_current
 from cbi.scope import seeing_all
 
 _CERTAIN = 1000
@@ -121,8 +121,8 @@ def _one_document(change: UUID) -> Select[Any]:
         .where(
             _retired(change, record.id), stays.document_index.is_distinct_from(record.document_index),
             third.id.not_in([record.id, stays.id]), third.household_id != stays.household_id,
-            home.status.in_(ASKED_ABOUT), or_(third.gone.is_(None), third.gone == Gone.DIED),
-            flag.kind == "same_document", is_current(flag), flag.decision.is_distinct_from("different"),
+            is_asked_about(third, home), flag.kind == "same_document", is_current(flag),
+            flag.decision.is_distinct_from("different"),
         )
     )  # fmt: skip
 

@@ -70,8 +70,8 @@ _one, _other = aliased(Household, name="one_home"), aliased(Household, name="oth
 
 def standing(*states: PairState) -> Select[UUID]:
     """Pairs in these states that are anybody's question: they score enough, and one of them could be paid."""
+    counts = [_counts(_first, _one, _second), _counts(_second, _other, _first)]
     both = ((_first, _one), (_second, _other))
-    counts = [_counts(person, home) for person, home in both]
     paid = [and_(person.gone.is_(None), home.status == ACTIVE) for person, home in both]
     return (
         select(Pair.id)
@@ -83,15 +83,20 @@ def standing(*states: PairState) -> Select[UUID]:
     )
 
 
-def _counts(person: type[Person], home: type[Household]) -> ColumnElement[bool]:
-    """Whether a record is one that somebody else's is compared with, so that who is on record twice is paid once.
+def _counts(
+    person: type[Person], home: type[Household], other: type[Person]
+) -> ColumnElement[bool]:
+    """Whether a record is one that the other is compared with, so that who is on record twice is paid once.
 
-    A second record of a dead person is what has to be looked at. Whoever departs with their household and is registered
-    anew would else leave behind what holds the household: a suspension, a ceiling.
+    A second record of a dead person is what has to be looked at. Whoever departs with their household, or leaves it, and is
+    registered anew elsewhere would else leave behind what holds the household: a suspension, a ceiling, what is given once.
     """
-    departed = and_(home.status == DEPARTED, person.data_key.is_not(None))
-    there = and_(person.gone.is_(None), or_(home.status == ACTIVE, departed))
-    return or_(person.gone == Gone.DIED, there)
+    elsewhere = and_(person.gone == Gone.LEFT, person.household_id != other.household_id)
+    departed = and_(person.gone.is_(None), home.status == DEPARTED)
+    return or_(
+        person.gone == Gone.DIED, and_(person.gone.is_(None), home.status == ACTIVE),
+        and_(person.data_key.is_not(None), or_(departed, elsewhere)),
+    )  # fmt: skip
 
 
 def paired_households(*states: PairState) -> CompoundSelect[UUID]:
@@ -115,7 +120,9 @@ def paired_households(*states: PairState) -> CompoundSelect[UUID]:
 def _parted(*states: PairState) -> Select[Any]:
     """The other halves of such households, where they split while the question was open."""
     asked = (
-        standing(*states).with_only_columns(
+        standing(*states)
+        .where(person.gone.is_distinct_from(Gone.LEFT))  # of those they left nothing is asked
+        .with_only_columns(
             person.id.label("person_id"), Pair.found_at.label("since"), maintain_column_froms=True
         )
         for person in (_first, _second)
@@ -133,7 +140,7 @@ def in_question(household: ColumnElement[UUID] | QueryableAttribute[UUID]) -> Co
         return exists().where(
             member.household_id == household, member.gone.is_(None), mine == member.id, theirs == other.id,
             Pair.state != PairState.DIFFERENT, Pair.per_mille >= ask_from(), home.id == other.household_id,
-            _counts(other, home),
+            _counts(other, home, member),
         )  # fmt: skip
 
     return or_(
@@ -213,10 +220,17 @@ class Side:
     gone: Gone | None
     status: str
 
+    def counts(self, other: "Side") -> bool:
+        """Whether the other is compared with the record, as `standing` has it."""
+        if self.gone is None:
+            return self.status in (ACTIVE, DEPARTED)
+        left = self.gone is Gone.LEFT and self.household_id != other.household_id
+        return left or self.gone is Gone.DIED
+
     @property
-    def counts(self) -> bool:
-        """Whether others are compared with the record, as `standing` has it."""
-        return self.gone is Gone.DIED or (self.gone is None and self.status in (ACTIVE, DEPARTED))
+    def is_away(self) -> bool:
+        """Whether the record is of somebody who departed or left, and who may be back under another one."""
+        return self.gone is Gone.LEFT or (self.gone is None and self.status == DEPARTED)
 
     @property
     def is_paid(self) -> bool:
@@ -252,13 +266,14 @@ def sides(session: Session, pairs: Sequence[Pair]) -> Mapping[UUID, Side]:
 
 def mergeable(sides: Collection[Side]) -> bool:
     """Whether one of them has to go, so that they are paid once; where both have left, nobody is paid anyway."""
-    return all(side.counts for side in sides) and any(side.is_paid for side in sides)
+    one, other = sides
+    return one.counts(other) and other.counts(one) and (one.is_paid or other.is_paid)
 
 
-def has_departed(sides: Mapping[UUID, Side], kept: UUID) -> bool:
-    """Whether the record that would stay is of a household that has departed, and the other of one that is paid."""
+def would_stay_away(sides: Mapping[UUID, Side], kept: UUID) -> bool:
+    """Whether the record that would stay is of somebody who departed or left, and the other of a household that is paid."""
     others = (side for person, side in sides.items() if person != kept)
-    return sides[kept].status == DEPARTED and any(other.is_paid for other in others)
+    return sides[kept].is_away and any(other.is_paid for other in others)
 
 
 def registrars(sides: Iterable[Side]) -> frozenset[UUID]:
