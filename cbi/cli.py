@@ -23,13 +23,13 @@ from cbi.terminal import (
     household_acts,
     lines,
     linkage_exchange,
-    money,
     months,
     moving,
     payments,
     people,
     prices,
     protection,
+    reaching_back,
     receivables,
     referrals,
     refusals,
@@ -69,7 +69,7 @@ app.add_typer(protection.keys, name="keys")
 app.add_typer(scorecards.scorecards, name="scorecard")
 app.add_typer(assessments.assessments, name="assess")
 app.add_typer(appeals.appeals, name="appeal")
-app.add_typer(money.programmes, name="programme")
+app.add_typer(reaching_back.programmes, name="programme")
 app.add_typer(enrolment.conditions, name="condition")
 app.add_typer(prices.baskets, name="basket")
 app.add_typer(prices.prices, name="prices")

@@ -39,7 +39,7 @@ def _made_up(
     """What the next cycle would make up for, as a line of the sheet, and what to know about it."""
     session, gettext = looking.session, looking.visit.gettext
     programme = session.get_one(Programme, programme_id)
-    found = making_up.made_up(session, programme, household_id, confirmed)
+    found = making_up.made_up(session, programme, [(confirmed, household_id)]).get(confirmed)
     if found is None:
         return [], [gettext("No cycle is left that could make up for it.")]
     line = gettext("Made up for in %(period)s", period=str(found.period))

@@ -38,6 +38,14 @@ class Days:
     enrolment: Enrolment
     household: str
 
+    @property
+    def key(self) -> int:
+        return self.enrolment.id
+
+    @property
+    def household_id(self) -> UUID:
+        return self.enrolment.household_id
+
 
 def waits(row: Enrolment) -> bool:
     """Whether these days wait for a second person."""

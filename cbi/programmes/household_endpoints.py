@@ -10,7 +10,15 @@ from cbi.access.guards import may
 from cbi.access.permissions import Permission
 from cbi.http.requests import OfficeSession
 from cbi.http.routing import Router
-from cbi.programmes import conditions, confirming, enrolling, queries, replaying, resuming
+from cbi.programmes import (
+    conditions,
+    confirming,
+    enrolling,
+    making_up,
+    queries,
+    replaying,
+    resuming,
+)
 from cbi.programmes.household_schemas import (
     ChangedOut,
     ChangeEnrolment,
@@ -52,7 +60,9 @@ def change_enrolments(
     summary="Days that reach back into open cycles and wait for a second person",
 )
 def waiting_days(session: OfficeSession, actor: Reader, code: str) -> list[DaysOut]:
-    return [DaysOut.of(each) for each in confirming.listed(session, actor, code)]
+    rows = confirming.listed(session, actor, code)
+    found = making_up.of_listed(session, code, rows)
+    return [DaysOut.of(each, found.get(each.key)) for each in rows]
 
 
 @router.post(
@@ -76,7 +86,9 @@ def confirm_days(
     summary="Suspensions whose end reaches back into open cycles and waits for a second person",
 )
 def waiting_resumptions(session: OfficeSession, actor: Reader, code: str) -> list[ResumedOut]:
-    return [ResumedOut.of(each) for each in resuming.listed(session, actor, code)]
+    rows = resuming.listed(session, actor, code)
+    found = making_up.of_listed(session, code, rows)
+    return [ResumedOut.of(each, found.get(each.key)) for each in rows]
 
 
 @router.post(

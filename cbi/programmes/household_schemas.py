@@ -6,9 +6,11 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from cbi.ledger.schemas import Amount
 from cbi.programmes.conditions import Noted
 from cbi.programmes.confirming import Days
 from cbi.programmes.enrolling import Act, Line
+from cbi.programmes.making_up import MadeUp
 from cbi.programmes.replaying import Replay
 from cbi.programmes.resuming import Resumed
 
@@ -65,6 +67,30 @@ class ChangedOut(BaseModel):
     )
 
 
+class MadeUpOut(BaseModel):
+    """What the next cycle owes a household for earlier ones: as things stand, and once what waits is confirmed."""
+
+    period: str
+    before: Amount
+    after: Amount
+    calculation: str
+    is_in: bool = Field(
+        description="Whether the household is in for that cycle by what is known today."
+    )
+
+    @classmethod
+    def of(cls, found: MadeUp) -> "MadeUpOut":
+        return cls(
+            period=str(found.period), before=Amount.of(found.before), after=Amount.of(found.after),
+            calculation=found.trace, is_in=found.is_in,
+        )  # fmt: skip
+
+
+MadeUpOrNone = Annotated[
+    MadeUpOut | None, Field(description="Null where no cycle is left that could make up for it.")
+]
+
+
 class DaysOut(BaseModel):
     """Days on which a household takes part that reach back into open cycles, and wait for a second person."""
 
@@ -75,13 +101,14 @@ class DaysOut(BaseModel):
     reason: str
     noted_by: UUID | None
     noted_at: datetime
+    made_up: MadeUpOrNone
 
     @classmethod
-    def of(cls, days: Days) -> "DaysOut":
+    def of(cls, days: Days, made_up: MadeUp | None) -> "DaysOut":
         row = days.enrolment
         return cls(
             number=row.id, household=days.household, starts_on=row.starts_on, ends_on=row.ends_on, reason=row.reason,
-            noted_by=row.noted_by, noted_at=row.noted_at,
+            noted_by=row.noted_by, noted_at=row.noted_at, made_up=made_up and MadeUpOut.of(made_up),
         )  # fmt: skip
 
 
@@ -102,16 +129,17 @@ class ResumedOut(BaseModel):
     reason: str
     resumed_by: UUID | None
     resumed_at: datetime
+    made_up: MadeUpOrNone
 
     @classmethod
-    def of(cls, resumed: Resumed) -> "ResumedOut":
+    def of(cls, resumed: Resumed, made_up: MadeUp | None) -> "ResumedOut":
         row = resumed.suspension
         assert row.resumes_on is not None
         assert row.resumed_at is not None
         return cls(
             id=row.id, household=resumed.household, begins_on=row.begins_on, resumes_on=row.resumes_on,
             was_wrong=row.was_wrong is True, reason=row.resumed_because or "", resumed_by=row.resumed_by,
-            resumed_at=row.resumed_at,
+            resumed_at=row.resumed_at, made_up=made_up and MadeUpOut.of(made_up),
         )  # fmt: skip
 
 

@@ -51,6 +51,14 @@ class Resumed:
     suspension: Suspension
     household: str
 
+    @property
+    def key(self) -> UUID:
+        return self.suspension.id
+
+    @property
+    def household_id(self) -> UUID:
+        return self.suspension.household_id
+
 
 def end(
     session: Session, actor: Actor, ends: Sequence[End], at: datetime, *, was_wrong: bool

@@ -4,11 +4,12 @@ Only households with a first or last day or a suspension stand here; everybody e
 """
 
 import json
+from collections.abc import Collection
 from datetime import date
 from uuid import UUID
 
 from sqlalchemy import BigInteger, Subquery, Text, Uuid, bindparam, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from cbi.programmes.eligibility import ABSENCES
 from cbi.programmes.lived_through import LIVED_THROUGH
@@ -31,7 +32,7 @@ _DAYS = """
             WHERE w.programme_id = :programme AND a.outcome = 'changed') known
     CROSS JOIN (SELECT * FROM cycles WHERE programme_id = :programme AND WHICH) c
     LEFT JOIN (SELECT DISTINCT ON (household_id) household_id, starts_on, ends_on,
-            CASE WHEN needs_second AND confirmed_by IS NULL AND id IS DISTINCT FROM :confirmed_days
+            CASE WHEN needs_second AND confirmed_by IS NULL AND id <> ALL(CAST(:confirmed_days AS bigint[]))
                 THEN noted_at END AS waits_since FROM enrolments
         WHERE programme_id = :programme AND refusal_id IS NULL ORDER BY household_id, id DESC) e
         ON e.household_id = known.household_id
@@ -68,7 +69,7 @@ _MISSED = """
             AND (d.waits_since IS NULL OR c.opened_at > d.waits_since)
             AND NOT EXISTS (SELECT 1 FROM suspensions h WHERE h.programme_id = :programme
                 AND h.household_id = d.household_id AND h.needs_second AND h.confirmed_by IS NULL
-                AND h.refusal_id IS NULL AND h.id IS DISTINCT FROM :confirmed_end
+                AND h.refusal_id IS NULL AND h.id <> ALL(CAST(:confirmed_ends AS uuid[]))
                 AND h.begins_on <= c.ends_on AND c.opened_at <= h.resumed_at)
             AND NOT EXISTS (SELECT 1 FROM arrears_paid a WHERE a.programme_id = :programme
                 AND a.household_id = d.household_id AND a.period = c.period)
@@ -98,7 +99,9 @@ def days_taken(programme_id: UUID, cycle_id: UUID) -> Subquery:
     return (
         text(_NOW)
         .bindparams(
-            bindparam("confirmed_days", None, BigInteger), programme=programme_id, cycle=cycle_id
+            bindparam("confirmed_days", [], ARRAY(BigInteger)),
+            programme=programme_id,
+            cycle=cycle_id,
         )
         .columns(household_id=Uuid, days=BigInteger, standing=Text)
         .subquery("taking_part")
@@ -111,7 +114,7 @@ def missed(
     before: date,
     *,
     by_day: bool,
-    confirmed: int | UUID | None = None,
+    confirmed: Collection[int | UUID] = (),
 ) -> Subquery:
     """The periods between these days of which households were given fewer days than they took part in, by what is known
     now, and which nothing has made up for: suspended wrongly, registered late with an earlier first day, or left out as an
@@ -119,7 +122,7 @@ def missed(
 
     Nothing is missed where another reason kept a household out, nor what its people were owed in another household, in
     that period or for it later; nor of a cycle that was opened before days were noted, or a suspension ended, which a
-    second person has yet to confirm; what is `confirmed`, days or a suspension's end, is taken to be. What was decided
+    second person has yet to confirm; what is `confirmed`, days or suspensions' ends, is taken to be. What was decided
     before a household split off is the old household's.
     """
     return (
@@ -127,9 +130,15 @@ def missed(
         .bindparams(
             bindparam("absences", json.dumps([str(reason) for reason in ABSENCES]), Text),
             bindparam(
-                "confirmed_days", confirmed if isinstance(confirmed, int) else None, BigInteger
+                "confirmed_days",
+                [each for each in confirmed if isinstance(each, int)],
+                ARRAY(BigInteger),
             ),
-            bindparam("confirmed_end", confirmed if isinstance(confirmed, UUID) else None, Uuid),
+            bindparam(
+                "confirmed_ends",
+                [each for each in confirmed if isinstance(each, UUID)],
+                ARRAY(Uuid),
+            ),
             programme=programme_id,
             since=since,
             before=before,

@@ -4,7 +4,6 @@ from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from uuid import UUID
 
 import typer
 
@@ -139,81 +138,6 @@ def resume(
     _change(
         "resume", programme, household, on, reason, listed, office, user, json=json, was_wrong=wrongly
     )  # fmt: skip
-
-
-@programmes.command("days")
-def days(programme: str, office: Office = None, user: User = None, json: Json = False) -> None:
-    """Days that reach back into cycles that were opened before, and wait for a second person.
-
-    Example: cbi programme days winter-2026
-    """
-    from cbi.programmes import confirming
-    from cbi.terminal.output import as_json, table
-
-    rows = [
-        (each.enrolment.id, each.household, each.enrolment.starts_on, each.enrolment.ends_on, each.enrolment.reason)
-        for each in working(office, user, lambda session, actor: confirming.listed(session, actor, programme))
-    ]  # fmt: skip
-    names = ("number", "household", "starts_on", "ends_on", "reason")
-    if json:
-        as_json([dict(zip(names, map(str, row), strict=True)) for row in rows])
-    else:
-        table(
-            "Days that wait for a second person", ("Number#", "Household", "First day", "Last day", "Reason"),
-            [["" if cell is None else str(cell) for cell in row] for row in rows],
-        )  # fmt: skip
-
-
-@programmes.command("confirm-days")
-def confirm_days(number: int, office: Office = None, user: User = None) -> None:
-    """Confirm days that a colleague noted: the next cycle makes up for what was missed. Refuse them with: cbi refuse days
-
-    Example: cbi programme confirm-days 17
-    """
-    from cbi.programmes import confirming
-    from cbi.terminal.output import say
-
-    working(office, user, lambda session, actor: confirming.confirm(session, actor, number))
-    say(f"Confirmed: days {number}.")
-
-
-@programmes.command("resumptions")
-def resumptions(
-    programme: str, office: Office = None, user: User = None, json: Json = False
-) -> None:
-    """Suspensions whose end reaches back into cycles that were opened before, and waits for a second person.
-
-    Example: cbi programme resumptions winter-2026
-    """
-    from cbi.programmes import resuming
-    from cbi.terminal.output import as_json, table
-
-    rows = [
-        (
-            str(each.suspension.id), each.household, str(each.suspension.begins_on), str(each.suspension.resumes_on),
-            "yes" if each.suspension.was_wrong else "no", each.suspension.resumed_because or "",
-        )
-        for each in working(office, user, lambda session, actor: resuming.listed(session, actor, programme))
-    ]  # fmt: skip
-    names = ("id", "household", "begins_on", "resumes_on", "wrongly", "reason")
-    if json:
-        as_json([dict(zip(names, row, strict=True)) for row in rows])
-    else:
-        headings = ("Id", "Household", "Suspended from", "Takes part from", "Wrongly", "Reason")
-        table("Resumptions that wait for a second person", headings, rows)
-
-
-@programmes.command("confirm-resumption")
-def confirm_resumption(suspension: UUID, office: Office = None, user: User = None) -> None:
-    """Confirm how a colleague ended a suspension: the next cycle makes up for what was missed. Else: cbi refuse resumption
-
-    Example: cbi programme confirm-resumption 01990f6e-7c1d-7d6b-a7c2-0c9d2f1b6a55
-    """
-    from cbi.programmes import resuming
-    from cbi.terminal.output import say
-
-    working(office, user, lambda session, actor: resuming.confirm(session, actor, suspension))
-    say(f"Confirmed: resumption {suspension}.")
 
 
 @conditions.command("note")

@@ -69,8 +69,7 @@ def test_one_person_alone_gives_back_nothing_of_cycles_that_were_open(
     said(session, hours, Act.RESUME, this, date(2026, 1, on), was_wrong=was_wrong)
     assert opened(session, hours, "2026-02") == {(this, "base"): "310.00"}, "it holds at once"
     (suspension,) = waits(session)
-    said_before = made_up(session, find(session, CODE), this, suspension)
-    assert said_before is not None
+    said_before = made_up(session, find(session, CODE), [(suspension, this)])[suspension]
     assert [str(each.decimal) for each in (said_before.before, said_before.after)] == ["0.00", back]
     with pytest.raises(resuming.OwnResumption):
         resuming.confirm(session, OFFICER, suspension)
@@ -111,6 +110,7 @@ def test_what_is_refused_gives_back_what_the_suspension_left_and_no_more(
     )
     assert breaches(session) == []
 
+
 def test_days_of_two_suspensions_count_once_where_the_end_of_the_first_was_refused(
     session: Session, hours: list[datetime]
 ) -> None:
@@ -126,7 +126,6 @@ def test_days_of_two_suspensions_count_once_where_the_end_of_the_first_was_refus
     february = opened(session, hours, "2026-02")
     assert february[this, "arrears"] == "100.00", "ten days of January"
     assert breaches(session) == []
-
 
 
 def test_from_a_day_to_come_one_person_resumes(session: Session, hours: list[datetime]) -> None:

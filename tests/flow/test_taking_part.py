@@ -14,13 +14,11 @@ from sqlalchemy.orm import Session
 from cbi import clock, offices
 from cbi.access.actor import Actor
 from cbi.money import Money
-from cbi.programmes import confirming, enrolling, resuming
+from cbi.programmes import confirming, enrolling, making_up, resuming
 from cbi.programmes.applying import apply
 from cbi.programmes.cycles import OpenedCycle, open_cycle
 from cbi.programmes.enrolling import Act, CannotChange, Line, change
 from cbi.programmes.household_models import ArrearsPaid, Enrolment, Suspension
-from cbi.programmes.making_up import made_up
-from cbi.programmes.queries import find
 from cbi.programmes.replaying import replay
 from cbi.programmes.transfer_value import share
 from cbi.proofs.own_records import no_hand_on_their_own
@@ -417,12 +415,11 @@ def test_one_person_alone_makes_up_for_no_cycle_that_was_open_before(session: Se
             confirming.confirm(session, OFFICER, days.enrolment.id)
         march = owed(session, opened(session, "2026-03").id)
         assert march.keys() == {(late, "base"), (other, "base")}, "nothing of January yet"
-        costs = made_up(session, find(session, "winter-2026"), late, days.enrolment.id)
+        (costs,) = making_up.of_listed(session, "winter-2026", [days]).values()
         confirmed(session)
         assert confirming.listed(session, OFFICER, "winter-2026") == []
         april = owed(session, opened(session, "2026-04").id)
         assert april[late, "arrears"] == ("100.00", "2026-01: 100.00 DZD")
-        assert costs is not None
         assert (str(costs.after.decimal), costs.trace) == april[late, "arrears"], (
             "as was shown before"
         )
