@@ -21,8 +21,8 @@ _TABLE = (
 def check_digit(digits: str) -> str:
     """The digit to write after these digits (0-9)."""
     interim = 0
-    for digit in digits:
-        interim = _TABLE[interim][ord(digit) - 48]
+    for digit in digits.encode():
+        interim = _TABLE[interim][digit - 48]
     return str(interim)
 
 

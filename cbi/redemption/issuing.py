@@ -8,7 +8,6 @@ from sqlalchemy import (
     ARRAY,
     ColumnElement,
     Date,
-    Text,
     Uuid,
     and_,
     any_,
@@ -135,7 +134,7 @@ def _issue(
             .subquery("waiting")
         )  # fmt: skip
         given = (
-            func.unnest(literal(drawn, ARRAY(Text)))
+            func.unnest(locators.in_sql(drawn))
             .table_valued("locator", with_ordinality="place")
             .render_derived(name="given")
         )
@@ -194,4 +193,4 @@ def render_codes(session: Session, issue_ids: Sequence[UUID]) -> dict[UUID, str]
         )
     ).all()
     secrets = SecretDigits(office_of(session).keys)
-    return {row.id: compose(row.locator, secrets.at(row.counter)).dotted for row in rows}
+    return {issue: compose(locator, secrets.at(counter)).dotted for issue, locator, counter in rows}

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -9,8 +10,6 @@ from sqlalchemy import (
     FromClause,
     LargeBinary,
     Select,
-    String,
-    cast,
     func,
     or_,
     select,
@@ -22,6 +21,7 @@ from cbi.payments.models import Payment, PaymentRun
 
 PAYMENTS = Payment.__table__
 FORMAT = "cbi payment run, version 1"
+SEPARATOR = "|"
 
 CONTENT = (
     # Order and content are fixed for ever for version 1. No value can hold the separator or a line break: identifiers
@@ -31,13 +31,15 @@ CONTENT = (
 )  # fmt: skip
 
 
-def content(payment: FromClause) -> ColumnElement[str]:
-    """One payment's content as one line of text, in SQL: everything that decides who gets what, and how."""
+def _parts(payment: FromClause) -> list[ColumnElement[Any]]:
+    """One payment's content, in SQL: everything that decides who gets what, and how."""
     columns = (payment.c[name] for name in CONTENT)
-    return func.concat_ws(
-        "|",
-        *(func.encode(c, "hex") if c.name == "account_index" else cast(c, String) for c in columns),
-    )
+    return [func.encode(c, "hex") if c.name == "account_index" else c for c in columns]
+
+
+def content(payment: FromClause) -> ColumnElement[str]:
+    """The same as one line of text."""
+    return func.concat_ws(SEPARATOR, *_parts(payment))
 
 
 def payment_digest(payment: FromClause = PAYMENTS) -> ColumnElement[bytes]:
@@ -62,10 +64,11 @@ def signed_text(session: Session, run: PaymentRun) -> Iterator[bytes]:
         FORMAT, str(run.id), str(run.revision), str(run.cycle_id), str(run.programme_id), str(run.fund_id),
         run.period, ",".join(run.providers), run.currency, str(run.payment_count), str(run.total_minor),
     )  # fmt: skip
-    yield "|".join(heading).encode() + b"\n"
+    yield SEPARATOR.join(heading).encode() + b"\n"
     yield from lines(
         session,
-        select(content(PAYMENTS))
+        # Not put together in SQL: what is sent is parted anyway, and short rows are read in their order, not sorted.
+        select(*_parts(PAYMENTS))
         .where(Payment.run_id == run.id, signed())
         .order_by(Payment.number),
     )
@@ -84,12 +87,15 @@ def sha256(blocks: Iterable[bytes]) -> bytes:
     return found.digest()
 
 
-def lines(session: Session, rows: Select[str]) -> Iterator[bytes]:
-    """The one column of a query as lines of text, streamed with COPY."""
+def lines(session: Session, rows: Select[*tuple[Any, ...]]) -> Iterator[bytes]:
+    """The rows of a query as lines of text, streamed with COPY. No value may be NULL, or hold the separator."""
     sql = rows.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True})  # type: ignore[no-untyped-call]
     connection = session.connection().connection.driver_connection
     assert connection is not None
-    with connection.cursor() as cursor, cursor.copy(f"COPY ({sql}) TO STDOUT") as stream:
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(f"COPY ({sql}) TO STDOUT (DELIMITER '{SEPARATOR}')") as stream,
+    ):
         for block in stream:
             yield bytes(block)
 

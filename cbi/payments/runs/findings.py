@@ -147,10 +147,10 @@ def worst(session: Session, run: PaymentRun) -> dict[str, int]:
 def fingerprint(session: Session, run: PaymentRun) -> bytes:
     """SHA-256 over what was written down for this revision, in order."""
     columns = [column for column in RunFinding.__table__.c if column.name not in {"run_id"}]
-    line = func.concat_ws("|", *(func.coalesce(cast(column, String), "") for column in columns))
+    parts = (func.coalesce(cast(column, String), "") for column in columns)
     # In the order of the bytes: that of letters is not the same on every server.
     by_kind = cast(RunFinding.kind, String).collate("C")
-    rows = select(line).where(*_of(run)).order_by(by_kind, RunFinding.place)
+    rows = select(*parts).where(*_of(run)).order_by(by_kind, RunFinding.place)
     return digest.sha256(digest.lines(session, rows))
 
 
