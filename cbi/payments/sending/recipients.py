@@ -59,19 +59,27 @@ def payee_collects() -> ColumnElement[bool]:
 
     A household that was not active when the run was locked was shown to everybody who signed, and let pass by a waiver.
     """
-    payee, home = aliased(Person), aliased(Household)
-    collects = exists().where(
+    return and_(_is_recipient(), _home_receives())
+
+
+def _is_recipient() -> ColumnElement[bool]:
+    payee = aliased(Person)
+    return exists().where(
         payee.id == Payment.person_id,
         payee.household_id == Payment.household_id,
         payee.is_recipient,
     )
+
+
+def _home_receives() -> ColumnElement[bool]:
+    home = aliased(Household)
     active = exists().where(home.id == Payment.household_id, home.status == ACTIVE)
     waived = exists().where(
         RunFinding.run_id == Payment.run_id,
         RunFinding.kind == FindingKind.INACTIVE,
         RunFinding.household_id == Payment.household_id,
     )
-    return and_(collects, or_(active, waived))
+    return or_(active, waived)
 
 
 def hold_back(
@@ -84,25 +92,28 @@ def hold_back(
     household may be on record twice does not come so far: it waits (`outcomes/holding`).
     """
     return sum(
-        _hold_back(session, run, and_(within, ~may), kind, provider=provider, source=source)
+        _hold_back(session, run, and_(within, ~and_(*may)), kind, provider=provider, source=source)
         for kind, may in _stops(run)
     )
 
 
 def to_hold_back(session: Session, run: PaymentRun, going: ColumnElement[bool]) -> Sequence[UUID]:
     """Which of these payments `hold_back` would fail if they were being sent."""
+    # Each by itself: of two together, the planner reads everybody who may collect in the registry, for each chunk again.
     each = [
-        select(Payment.id).where(Payment.run_id == run.id, going, ~may) for _, may in _stops(run)
+        select(Payment.id).where(Payment.run_id == run.id, going, ~may)
+        for _, all_of in _stops(run)
+        for may in all_of
     ]
     return session.scalars(union(*each)).all()
 
 
-def _stops(run: PaymentRun) -> Sequence[tuple[str, ColumnElement[bool]]]:
-    """Why a payment would be held back, and whether it may go all the same."""
+def _stops(run: PaymentRun) -> Sequence[tuple[str, Sequence[ColumnElement[bool]]]]:
+    """Why a payment would be held back, and all that has to hold for it to go."""
     return (
-        (ACCOUNT_CHANGED, goes_where_approved()),
-        (PAYEE_GONE, payee_collects()),
-        *consented.stops(run),
+        (ACCOUNT_CHANGED, (goes_where_approved(),)),
+        (PAYEE_GONE, (_is_recipient(), _home_receives())),
+        *((kind, (may,)) for kind, may in consented.stops(run)),
     )
 
 
