@@ -20,7 +20,6 @@ _KEPT_TEXT = (
     ("discrepancies", "details::text"),
     ("payment_events", "source"),
     ("counter_tries", "result"),
-    ("inbound_texts", "outcome::text"),
     ("complaint_events", "act"),
     ("run_events", "reason"),
     ("work_versions", "reason"),

@@ -67,7 +67,7 @@ def signed_text(session: Session, run: PaymentRun) -> Iterator[bytes]:
     yield SEPARATOR.join(heading).encode() + b"\n"
     yield from lines(
         session,
-        # Not put together in SQL: what is sent is parted anyway, and short rows are read in their order, not sorted.
+        # The lines of `content`, put together by COPY: rows that are narrow are read in their order, wide ones sorted.
         select(*_parts(PAYMENTS))
         .where(Payment.run_id == run.id, signed())
         .order_by(Payment.number),
