@@ -13,7 +13,12 @@ from cbi.money import Money
 from cbi.payments.models import Discrepancy, Payment
 from cbi.payments.moves import move_one
 from cbi.payments.outcomes import late, suspense
-from cbi.payments.outcomes.discrepancies import LINE_CHANGED, open_discrepancy, settle_set
+from cbi.payments.outcomes.discrepancies import (
+    CREDIT_NOT_LISTED,
+    LINE_CHANGED,
+    open_discrepancy,
+    settle_set,
+)
 from cbi.payments.outcomes.known import known_paid, known_returned
 from cbi.payments.outcomes.suspense_models import SuspendedLine
 from cbi.payments.recovery import amounts
@@ -244,10 +249,13 @@ def _undo(session: Session, line: StatementLine, found: LineFinding) -> None:
 def _settle(session: Session, found: LineFinding) -> None:
     lines = [each for each in (found.line_id, found.other_line_id) if each is not None]
     words = f"Two people have found what it is: {_WORDS[Verdict(found.verdict)]}."
+    stay_open = [LINE_CHANGED]
+    if found.verdict == Verdict.BOOKED:  # as what was taken, it has not been given back by that
+        stay_open.append(CREDIT_NOT_LISTED)
     settle_set(
         session,
         select(Discrepancy.id, literal(words)).where(
-            Discrepancy.line_id.in_(lines), Discrepancy.kind != LINE_CHANGED
+            Discrepancy.line_id.in_(lines), Discrepancy.kind.not_in(stay_open)
         ),
     )
 

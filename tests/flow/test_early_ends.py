@@ -43,7 +43,7 @@ def template(server: URL, template: str, point_at: PointAt) -> str:
 
 @pytest.fixture(scope="module")
 def lines(own_database: URL, template: str) -> Told:
-    return taken_early(own_database, template, colleagues=3)
+    return taken_early(own_database, template, colleagues=5)
 
 
 @pytest.fixture
@@ -157,6 +157,9 @@ def test_a_line_without_a_name_pays_nobody_while_as_much_was_taken_for_a_payment
     assert in_question(lines) == [KEPT, "unknown_line"]
     tried.becomes(S.READY)
     assert tried.state is S.FAILED, "it may have been paid, so it is not sent again"
+    lines.found("one", V.MISTAKEN, finding_id=lines.finding)
+    lines.found("one", V.BOOKED, transfer_id=lines.transfer("debited"))
+    assert in_question(lines) == [KEPT, "unknown_line"], "it is not given back by that"
     lines.found("one", V.MISTAKEN, finding_id=lines.finding)
     lines.compare()
     assert in_question(lines) == ["finding_mistaken", "unknown_line"]
