@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,7 +20,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, create_engine, make_url
 
 from cbi import clock, db, keys, offices
 from cbi.fsp import discovery
@@ -36,6 +37,8 @@ from tests.simulation.first_day import (
     told,
 )
 
+STATEMENTS = 5_000
+"""More than all lives know together, so that none is compiled twice; a process of an office has a part of the work only."""
 FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off", "jit=off")
 
 
@@ -120,6 +123,7 @@ def _in(patch: pytest.MonkeyPatch, url: URL, folder: Path) -> Iterator[Ground]:
         db, "session_options",
         lambda office: plain(office).replace(f"path={office}", f"path={office},pg_catalog") + _QUICK,
     )  # fmt: skip
+    patch.setattr(db, "create_engine", partial(create_engine, query_cache_size=STATEMENTS))
     chance = random.Random(0)
     patch.setattr(os, "urandom", chance.randbytes)
     patch.setattr(random, "_urandom", chance.randbytes)
