@@ -4,6 +4,7 @@ import argparse
 import json
 import logging
 import os
+import signal
 import sys
 import time
 
@@ -17,12 +18,14 @@ from tests.simulation.many import Outcome, Sum, many, one
 from tests.simulation.wrongs import Kind
 
 SHOWN = 3
+TOLD_EVERY = 180
+"""How often the sum so far is told, in seconds: whoever ends all processes at once loses no more than that."""
 out = Console()
 err = Console(stderr=True)
 
 
 def main() -> int:
-    """0 when every life was as it should be, 1 when one was not."""
+    """0 when every life was as it should be, 1 when one was not, or not all were lived that were to be."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--seed", type=int, help="live this one life only")
     parser.add_argument("--seeds", type=int, default=100, help="how many lives (100)")
@@ -37,29 +40,50 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="the sum as JSON")
     parser.add_argument("-v", "--verbose", action="store_true", help="every step of the one life")
     chosen = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     began = time.monotonic()
-    total = Sum()
-    if chosen.seed is not None:
-        outcome = _alone(chosen.seed)
+    total, whole = Sum(), False
+    try:
+        if chosen.seed is not None:
+            _one_life(total, chosen.seed, verbose=chosen.verbose)
+        else:
+            seeds = range(chosen.first, chosen.first + chosen.seeds)
+            _live(total, seeds, chosen.jobs, began, chosen.minutes)
+        whole = True
+    except KeyboardInterrupt:
+        err.print("Ended before its time; this is what was lived so far.")
+    finally:  # whatever ended it, what was lived is told
+        seconds = int(time.monotonic() - began)
+        if chosen.json:
+            sys.stdout.write(json.dumps(_as_json(total, seconds), indent=2) + "\n")
+        else:
+            _table(total, seconds)
+    return 1 if total.broken or not whole else 0
+
+
+def _one_life(total: Sum, seed: int, *, verbose: bool) -> None:
+    outcome = _alone(seed)
+    total.add(outcome)
+    if verbose:
+        out.print("\n".join(outcome.steps), markup=False, highlight=False, soft_wrap=True)
+
+
+def _live(total: Sum, seeds: range, jobs: int, began: float, minutes: float | None) -> None:
+    """Add what comes of each life; every few minutes say on stderr, with nothing but Python, what came of all so far."""
+    told = began
+    for outcome in track(
+        many(seeds, jobs), "lives", len(seeds), console=err, disable=not err.is_terminal
+    ):
         total.add(outcome)
-        if chosen.verbose:
-            out.print("\n".join(outcome.steps), markup=False, highlight=False, soft_wrap=True)
-    else:
-        seeds = range(chosen.first, chosen.first + chosen.seeds)
-        for outcome in track(
-            many(seeds, chosen.jobs), "lives", len(seeds), console=err, disable=not err.is_terminal
-        ):  # fmt: skip
-            total.add(outcome)
-            if outcome.wrong and len(total.broken) <= SHOWN:
-                _show(outcome)
-            if chosen.minutes and time.monotonic() > began + 60 * chosen.minutes:
-                break
-    seconds = int(time.monotonic() - began)
-    if chosen.json:
-        sys.stdout.write(json.dumps(_as_json(total, seconds), indent=2) + "\n")
-    else:
-        _table(total, seconds)
-    return 1 if total.broken else 0
+        if outcome.wrong and len(total.broken) <= SHOWN:
+            _show(outcome)
+        now = time.monotonic()
+        if now > told + TOLD_EVERY:
+            told = now
+            sys.stderr.write(f"So far: {json.dumps(_as_json(total, int(now - began)))}\n")
+            sys.stderr.flush()
+        if minutes and now > began + 60 * minutes:
+            break
 
 
 def _alone(seed: int) -> Outcome:

@@ -1,6 +1,9 @@
 """A few lives at each build, lives in which something once went wrong, and proof that the simulation notices."""
 
+import json
 import random
+from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import true
@@ -11,6 +14,7 @@ from cbi.fsp.messages import PaymentInstruction, ProviderUpdate
 from cbi.payments.outcomes import late
 from cbi.payments.sending import inbox, sending
 from cbi.payments.signing import approval
+from tests.simulation import __main__ as terminal
 from tests.simulation import (
     assistance,
     charging,
@@ -60,6 +64,23 @@ def test_a_seed_is_one_life(ground: Ground) -> None:
     first, second = one(ground, 3, everything), one(ground, 3, everything)
     assert first == second
     assert first.steps != one(ground, 4, everything, proved=False).steps
+
+
+def test_what_was_lived_is_told_though_the_rest_never_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def killed(*_: object) -> Iterator[Outcome]:
+        yield Outcome(1, Counter(lives=1, steps=20), Counter(), ())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(terminal, "many", killed)
+    monkeypatch.setattr("signal.signal", nothing)
+    monkeypatch.setattr(terminal, "TOLD_EVERY", 0)
+    monkeypatch.setattr("sys.argv", ["simulation", "--seeds", "2", "--json"])
+    assert terminal.main() == 1
+    told = capsys.readouterr()
+    assert json.loads(told.out)["lives"] == 1
+    assert told.err.startswith('So far: {"seconds": 0, "lives": 1')
 
 
 def test_a_run_is_built_though_nobody_is_left_for_one_of_its_providers(ground: Ground) -> None:
