@@ -18,6 +18,7 @@ from tests.simulation import (
     finance,
     floats,
     funding,
+    keeping,
     lines,
     months,
     pricing,
@@ -31,7 +32,7 @@ from tests.simulation.first_day import COUNTER, MODEL, OFFICE
 from tests.simulation.life import Life
 from tests.simulation.wrongs import Kind, Wrong
 
-PARTS = (assistance, charging, funding, lines, months, pricing, signing, topping, waiving)
+PARTS = (assistance, charging, funding, keeping, lines, months, pricing, signing, topping, waiving)
 """What people do in lives; each says what is wrong with it in the end."""
 
 
@@ -58,10 +59,10 @@ def check(life: Life, *, proved: bool = True) -> Found:
             for breach in verdict.breaches or (() if verdict.kept else ("not covered",))
         ]
     with offices.transaction(OFFICE) as session:
-        booked = everything(session)
+        booked, found = everything(session), keeping.found(life, session)
         wrong = [
             *breaches,
-            *(one for payment in booked for one in _of_payment(life, payment)),
+            *(one for payment in booked for one in _of_payment(life, payment, found)),
             *_sent_anew(life, booked),
             *_strangers(life, booked),
             *_beyond(booked),
@@ -90,22 +91,25 @@ def _paid_times(life: Life, payment: Booked) -> int:
     return sum(known[each].paid > 0 for each in _references(payment) if each in known)
 
 
-def _of_payment(life: Life, payment: Booked) -> Iterator[Wrong]:
+def _of_payment(life: Life, payment: Booked, found: Counter[str]) -> Iterator[Wrong]:
     who = f"payment {payment.id.hex[:6]} ({payment.state}, {payment.attempts} attempts)"
     if payment.provider == MODEL:
-        yield from ((kind, f"{who}: {words}") for kind, words in _of_model(life, payment))
+        yield from ((kind, f"{who}: {words}") for kind, words in _of_model(life, payment, found))
     if payment.state == PaymentState.SENDING:
         yield Kind.UNRESOLVED, f"{who}: nobody is sending it"
 
 
-def _of_model(life: Life, payment: Booked) -> Iterator[Wrong]:
+def _of_model(life: Life, payment: Booked, found: Counter[str]) -> Iterator[Wrong]:
     provider, references = life.provider, _references(payment)
     payouts = [provider.payouts[each] for each in references if each in provider.payouts]
-    truth = sum(payout.paid + payout.held for payout in payouts)
+    asked = {each.reference: max(each.kept - found[each.reference], 0) for each in payouts}
+    truth = sum(each.paid + each.held + asked[each.reference] for each in payouts)
     lied = any(payout.lied for payout in payouts)
     # What came back is booked on the provider's word to us; a line of a statement alone is for a person.
     muddled = any(
-        (payout.muddled or payout.status == "REVERSED") and not payout.settled for payout in payouts
+        (payout.muddled or payout.status == "REVERSED" or asked[payout.reference])
+        and not payout.settled
+        for payout in payouts
     )
     if payment.out != truth and not payment.named:
         yield (

@@ -37,7 +37,13 @@ FAULTS: dict[str, str] = {
     "F42": "the clock jumps",
     "F43": "the workers were off for days",
     "F45": "somebody signs twice over, presses twice, or cancels while it goes out",
+    "F49": "money taken at acceptance is kept, though the payment failed",
+    "F50": "money taken at acceptance is given back weeks after the payment failed",
+    "F51": "what is taken at acceptance, or given back, is listed under no name",
 }
+
+APART = frozenset({"F49", "F50", "F51"})
+"""Faults that are drawn apart from the others, so that lives without them are what they were."""
 
 RATES = {"F1": 0.01, "F3": 0.02, "F36": 0.01, "F37": 0.03}
 """How often, at each commit, where a life has this fault; power fails most often around a call of the provider."""
@@ -60,8 +66,9 @@ class Weather:
         self.chance = random.Random(self.seed)
         # Not all faults in every life: where everything goes wrong at once, most of it is never reached.
         share = self.chance.choice((0.0, 0.2, 0.5, 0.8))
-        drawn = frozenset(f for f in FAULTS if self.chance.random() < share)
-        self.enabled = drawn if self.only is None else self.only
+        drawn = {f for f in FAULTS if f not in APART and self.chance.random() < share}
+        drawn |= {f for f in APART if random.Random(f"{f} {self.seed}").random() < 0.5}
+        self.enabled = frozenset(drawn) if self.only is None else self.only
         self._often = 1 if self.only is None else 3
 
     def strikes(self, fault: str, rate: float) -> bool:

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from sqlalchemy import literal, select
 
+from cbi import jobs
+from cbi.fsp.messages import Debits
 from cbi.ledger import deals, funds
 from cbi.ledger.chart import Entry
 from cbi.money import Money
@@ -13,7 +15,7 @@ from cbi.payments.outcomes import suspense
 from cbi.payments.outcomes.suspense import end
 from cbi.payments.signing import blocking
 from cbi.programmes import fund_requests, top_ups
-from cbi.reconciliation import fees, line_booking
+from cbi.reconciliation import credits, fees, line_booking
 from cbi.reconciliation.scratch import open_lines
 from cbi.redemption import parts
 from cbi.redemption.models import Authorisation
@@ -22,6 +24,7 @@ from tests.simulation import (
     counter,
     dealing,
     funding,
+    keeping,
     lines,
     living,
     papers,
@@ -31,6 +34,8 @@ from tests.simulation import (
     waiving,
     withdrawing,
 )
+from tests.simulation.adapter import LINE
+from tests.simulation.first_day import OFFICE
 from tests.simulation.life import Life
 from tests.simulation.stories import (
     DAY,
@@ -42,7 +47,7 @@ from tests.simulation.stories import (
     one_after_the_other,
     sent,
 )
-from tests.simulation.truth import Moves
+from tests.simulation.truth import Moves, Payout
 from tests.simulation.wrongs import Kind
 
 
@@ -191,12 +196,47 @@ def taken_back(life: Life) -> None:
     assert acknowledged(life, "withdrawal confirmed"), life.steps
 
 
+def taken_early(life: Life) -> None:
+    """The provider takes money at acceptance; some payments it calls failed, and keeps the money, of others it never says
+    anything more, and two people find after two weeks that they were not paid.
+    """
+    provider = life.provider
+    provider.early, LINE.debits = True, Debits.AT_ACCEPTANCE
+
+    def keep(payout: Payout) -> None:
+        payout.kept, payout.held = payout.held, 0
+
+    provider._decide = nothing  # type: ignore[method-assign]
+    accepted = sent(life, "wallets-3")
+    end, provider.taking.end = provider.taking.end, keep  # type: ignore[method-assign]
+    for payout in accepted:
+        provider._do(payout, "decline")
+    jobs.poll(OFFICE)
+    provider.taking.end = end  # type: ignore[method-assign]
+    sent(life, "euros-3")
+    keeping.silence(life)
+
+
+def kept(life: Life) -> None:
+    """The same; of what it keeps one is the payment after all, one is refunded, one lost."""
+    taken_early(life)
+    told(life, 0.9, 0.9, 0.9, 0.2, 0.5, 0.9)
+    keeping.find(life)
+    lines.find_all(life)
+    life.pass_time(HOUR)
+    papers.whole_statement(life)
+    assert life.kept.found == {
+        "accepted in silence, and not paid": 3, "a line unmatched": 3, "a line attempt": 1, "a line refunded": 1,
+        "a line lost": 1,
+    }, life.steps  # fmt: skip
+
+
 NOTHING_FOUND: dict[str, Any] = {"policy": None, "found": {}, "opened": {}, "dwelt": 0}
 STORIES = tuple(
     one_after_the_other(*told_together)
     for told_together in (
         (fees_by_a_tariff, in_parts), (several_funds, changed_money), (given_and_moved, taken_for_nothing),
-        (undone, taken_back), (dearer_rice, on_top), (waived,),
+        (undone, taken_back), (dearer_rice, on_top), (waived,), (kept,),
     )
 )  # fmt: skip
 
@@ -226,6 +266,9 @@ BREAKS: dict[str, tuple[Story, Break, Kind]] = {
         taken_for_nothing,
         lambda p: p.setattr(suspense, "end", lambda s, _, *rest: end(s, Entry.EXPLAIN_DEBIT, *rest)),
         Kind.OTHERWISE,
+    ),
+    "nobody asks for what is kept": (
+        taken_early, lambda p: p.setattr(credits, "open_all", lambda *_: 0), Kind.OTHERWISE,
     ),
     "a match is not undone": (
         undone, lambda p: p.setattr(line_booking, "_undo", nothing), Kind.LOST,

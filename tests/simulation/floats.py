@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from tests.simulation import keeping
 from tests.simulation.booked import Booked
 from tests.simulation.first_day import COUNTER, MODEL, PREFUNDED
 from tests.simulation.life import Life
@@ -38,6 +39,7 @@ def wrong(life: Life, session: Session, booked: Sequence[Booked]) -> Iterator[Wr
     movements = life.provider.movements
     of_payments = -sum(each.minor for each in movements if each.type in OF_PAYOUTS)
     believed = sum(payment.out for payment in booked if payment.provider == MODEL)
+    believed += keeping.found(life, session).total()
     if of_payments != believed and not any(payment.named for payment in booked):
         yield (
             Kind.OTHERWISE,
@@ -64,6 +66,8 @@ _BESIDE = text(
     WHERE (a.code = '1100' AND t.entry IN ('fee', 'fee_unreserved'))
         OR (a.code = '1900' AND t.entry IN ('refund_suspense', 'lose_suspense'))
     GROUP BY a.provider
+    UNION ALL SELECT a.provider, -sum(t.amount_minor)::bigint FROM transfers t JOIN accounts a ON a.id = t.debit_account_id
+    WHERE a.code = '1900' AND t.entry IN ('refund_mistaken', 'loss_mistaken') GROUP BY a.provider
     """
 )
 """What fees took, what was refunded to our bank of what nobody could explain, and what was lost."""

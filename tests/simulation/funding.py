@@ -29,14 +29,20 @@ from tests.simulation.wrongs import Kind, Wrong
 def arrive(life: Life) -> None:
     """A donor gives more, or we place more with the provider; the treasurer books it, then or later."""
     amount = life.chance.choice((50_000, 200_000))
+    if life.chance.random() >= 0.5:
+        place(life, amount)
+        return
+    reference, fund = f"paper {life.provider.moment()}", life.chance.choice(sorted(FUNDS))
+    money = Money(amount, FUNDS[fund][1].currency)
+    life.kept.arrived[reference] = Arrived(money, fund=fund)
+    book_arrived(life)
+
+
+def place(life: Life, amount: int) -> None:
+    """We place more with the provider; the treasurer books it, then or later."""
     reference = f"paper {life.provider.moment()}"
-    if life.chance.random() < 0.5:
-        fund = life.chance.choice(sorted(FUNDS))
-        money = Money(amount, FUNDS[fund][1].currency)
-        life.kept.arrived[reference] = Arrived(money, fund=fund)
-    else:
-        life.provider.movement(Moves.TOP_UP, amount, transaction=reference)
-        life.kept.arrived[reference] = Arrived(Money(amount, "DZD"), provider=MODEL)
+    life.provider.movement(Moves.TOP_UP, amount, transaction=reference)
+    life.kept.arrived[reference] = Arrived(Money(amount, "DZD"), provider=MODEL)
     book_arrived(life)
 
 
@@ -150,7 +156,7 @@ _PAPERS = text(
     UNION ALL SELECT bought_currency, bought_minor FROM fx_deals WHERE confirmed_at IS NOT NULL AND reference <> 'FX-1'
     UNION ALL SELECT l.currency, -min(s.effect_minor) FROM line_findings f JOIN statement_lines l ON l.id = f.line_id
         JOIN suspended_lines s ON s.line_id = l.id
-        WHERE f.verdict = 'refunded' AND f.confirmed_at IS NOT NULL GROUP BY l.id, l.currency
+        WHERE f.verdict = 'refunded' AND f.confirmed_at IS NOT NULL AND f.taken_back_by IS NULL GROUP BY l.id, l.currency
     """
 )
 """Of each paper that two people stand behind, what it did to our bank."""

@@ -1,5 +1,6 @@
 """What people and programs outside the engine remember of a life, and the engine must not know less of."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date
 from uuid import UUID
@@ -76,6 +77,8 @@ class Kept:
     """Confirmations that a teller waits for: teller, authorisation, payment, and the part, where it is one."""
     told_paid: dict[str, int] = field(default_factory=dict)
     """When we first were told, and answered that we had heard, that a payment was made; by reference."""
+    found: Counter[str] = field(default_factory=Counter)
+    """What two people were told that they have found, by what it is."""
     runs: list[UUID] = field(default_factory=list)
     hands: dict[tuple[str, str], dict[str, UUID]] = field(default_factory=dict)
     """Who did which part of what takes several people: by what and which, then by part."""

@@ -56,7 +56,7 @@ class Life:
         self.weather = Weather(seed, FIRST_DAY, only)
         self.chance = self.weather.chance
         # Drawn apart, so that lives without it are what they were.
-        early = only is None and random.Random(f"early {seed}").random() < EARLY
+        early = only is None and self.apart("early") < EARLY
         self.provider = ModelProvider(self.weather, self.deliver, early=early)
         self.kept = Kept()
         self.small = only is None and self.chance.random() < 0.25
@@ -127,6 +127,10 @@ class Life:
                 meanwhile()
             finally:
                 self.meanwhile = meanwhile
+
+    def apart(self, what: str) -> float:
+        """A chance of its own, from nought to one, that changes nothing else in this life."""
+        return random.Random(f"{what} {self.seed}").random()
 
     def transact(self, work: Callable[[Session], Result]) -> Result:
         """One request: one transaction of the office."""

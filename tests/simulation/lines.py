@@ -13,6 +13,7 @@ from cbi.payments.outcomes.suspense_models import SuspendedLine
 from cbi.reconciliation import line_findings
 from cbi.reconciliation.line_findings import Said
 from cbi.reconciliation.models import STANDS, Match, StatementLine, Verdict
+from tests.simulation import early_words
 from tests.simulation.finance import FRESH
 from tests.simulation.first_day import MODEL, PROGRAMMES, drawn_on
 from tests.simulation.life import Life
@@ -56,38 +57,48 @@ def _find(life: Life, line: _Open, lines: list[_Open]) -> None:
     said = _said(life, line, lines)
     if said is None:
         return
+    movement = life.provider.moved(line.name)
+    if (
+        found_by_two(life, line.id, line.name, said)
+        and said.verdict is Verdict.ATTEMPT
+        and movement is not None
+        and movement.type == Moves.PAYOUT
+    ):
+        life.provider.payouts[movement.reference].settled = True
+
+
+def found_by_two(life: Life, line_id: UUID, name: str, said: Said) -> bool:
+    """One person reports what a line is, by the provider's written word, and another confirms it."""
     treasurer = life.who("treasurer")
     authoriser = life.who("authoriser", but=treasurer)
     made: list[UUID] = []
     if not life.step(
-        f"report that {line.name} is {said.verdict}",
+        f"report that {name} is {said.verdict}",
         lambda: made.append(
             life.transact(
                 lambda s: (
-                    line_findings.report(s, treasurer.actor, line.id, said, "letter no. 12").id
+                    line_findings.report(s, treasurer.actor, line_id, said, "letter no. 12").id
                 )
             )
         ),
     ):
-        return
+        return False
     life.acknowledge("line reported", made[-1])
     life.did("line", made[-1], "reported", treasurer)
     life.weather.now += FRESH
-    if life.step(
-        f"confirm that {line.name} is {said.verdict}",
+    if not life.step(
+        f"confirm that {name} is {said.verdict}",
         lambda: life.transact(
             lambda s: line_findings.confirm(s, authoriser.actor, made[-1], authoriser.code()).id
         ),
     ):
-        life.acknowledge("line confirmed", made[-1])
-        life.did("line", made[-1], "confirmed", authoriser)
-        movement = life.provider.moved(line.name)
-        if (
-            said.verdict is Verdict.ATTEMPT
-            and movement is not None
-            and movement.type == Moves.PAYOUT
-        ):
-            life.provider.payouts[movement.reference].settled = True
+        return False
+    life.acknowledge(
+        "match undone" if said.verdict is Verdict.UNMATCHED else "line confirmed", made[-1]
+    )
+    life.kept.found[f"a line {said.verdict}"] += 1
+    life.did("line", made[-1], "confirmed", authoriser)
+    return True
 
 
 def _said(life: Life, line: _Open, lines: list[_Open]) -> Said | None:
@@ -97,9 +108,9 @@ def _said(life: Life, line: _Open, lines: list[_Open]) -> Said | None:
     if movement is None or movement.minor != line.effect:
         # There was no such movement. Whatever takes it back may be listed as well.
         return Said(Verdict.NOT_OURS)
-    if life.provider.early and (names := life.provider.opposite(movement)) is not None:
-        pair = next((each for each in others if each.name in names), None)
-        return Said(Verdict.OPPOSITE, other_line_id=pair.id) if pair else None
+    if movement.type in OF_PAYOUTS and not early_words.is_plain(life, movement):
+        opposites = {each.name: each.id for each in others}
+        return early_words.of_line(life, line.id, movement, opposites)
     if movement.type in OF_PAYOUTS:
         life.provider.last_word(movement.reference)
         attempt = life.look(
@@ -141,32 +152,7 @@ def undo(life: Life) -> None:
     if not matched:
         return
     line_id, name = life.chance.choice(matched)
-    treasurer, authoriser = life.who("treasurer"), life.who("authoriser")
-    made: list[UUID] = []
-    if not life.step(
-        f"report that {name} was matched wrongly",
-        lambda: made.append(
-            life.transact(
-                lambda s: (
-                    line_findings.report(
-                        s, treasurer.actor, line_id, Said(Verdict.UNMATCHED), "letter no. 13"
-                    ).id
-                )
-            )
-        ),
-    ):
-        return
-    life.acknowledge("line reported", made[-1])
-    life.did("line", made[-1], "reported", treasurer)
-    life.weather.now += FRESH
-    if life.step(
-        f"confirm that {name} was matched wrongly",
-        lambda: life.transact(
-            lambda s: line_findings.confirm(s, authoriser.actor, made[-1], authoriser.code()).id
-        ),
-    ):
-        life.acknowledge("match undone", made[-1])
-        life.did("line", made[-1], "confirmed", authoriser)
+    found_by_two(life, line_id, name, Said(Verdict.UNMATCHED))
 
 
 def wrong(life: Life, session: Session) -> Iterator[Wrong]:

@@ -12,6 +12,7 @@ from tests.simulation import (
     dealing,
     finance,
     funding,
+    keeping,
     lines,
     months,
     papers,
@@ -22,6 +23,7 @@ from tests.simulation import (
     waiving,
     withdrawing,
 )
+from tests.simulation.faults import APART
 from tests.simulation.first_day import GRANTS, OFFICE, ROADS
 from tests.simulation.ground import Ground
 from tests.simulation.life import Broken, Life
@@ -71,9 +73,10 @@ def live_on(life: Life) -> None:
             for _ in range(4):
                 assistance.work(life)
         _run(life, programme)
+    acts = _ACTS | (keeping.ACTS if life.provider.early and life.weather.enabled & APART else {})
     for _ in range(life.chance.randint(*(STEPS if any_life else FEW_STEPS))):
         _time_passes(life)
-        act = life.chance.choices(list(_ACTS), list(_ACTS.values()))[0]
+        act = life.chance.choices(list(acts), list(acts.values()))[0]
         act(life)
         life.provider.deliver_post()
     life.meanwhile = None
@@ -105,6 +108,7 @@ def settle(life: Life) -> None:
     _codes_end(life)
     funding.book_arrived(life)
     papers.whole_statement(life)
+    keeping.wait_it_out(life)
     for name in ("adopt", "releases", "poll"):
         life.pass_time(2 * HOUR)
         _job(life, name)
@@ -112,6 +116,8 @@ def settle(life: Life) -> None:
         papers.whole_statement(life)  # what was tried again only now
     finance.find_amounts(life)
     lines.find_all(life)
+    if life.provider.early:
+        papers.whole_statement(life)  # compared once more, with what was found of its lines
     for _ in range(life.chance.randint(0, 4)):
         finance.owed_back(life)
     finance.book_papers(life)

@@ -78,7 +78,10 @@ def one(
         }
     )
     told = Counter(f"acknowledged: {what}" for what, _ in life.kept.acknowledged)
-    return _outcome(life, of_payments + told, found.wrong)
+    by_two = Counter(
+        {f"two people found: {what}": times for what, times in life.kept.found.items()}
+    )
+    return _outcome(life, of_payments + told + by_two, found.wrong)
 
 
 def _outcome(life: Life, found: Counter[str], wrong: tuple[Wrong, ...]) -> Outcome:

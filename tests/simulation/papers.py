@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date
 
@@ -10,7 +11,7 @@ from cbi.reconciliation import matching, statements
 from tests.reconciliation_factory import Line, settlement
 from tests.simulation.first_day import COUNTER, MODEL
 from tests.simulation.life import Life
-from tests.simulation.truth import OF_PAYOUTS, Moves
+from tests.simulation.truth import OF_PAYOUTS, Movement, Moves
 
 
 def model_statement(life: Life) -> None:
@@ -23,7 +24,7 @@ def model_statement(life: Life) -> None:
         return
     first = w.chance.randrange(len(all_of_them))
     chosen = all_of_them[first:] if w.strikes("F32", 0.5) else all_of_them
-    lines = [asdict(movement) for movement in chosen]
+    lines = _lines(life, chosen)
     if w.strikes("F33", 0.3):
         lines = _spoilt(life, lines)
     if w.strikes("F32", 0.2):
@@ -72,8 +73,13 @@ def whole_statement(life: Life) -> None:
     """The truth, whole: every movement there was, and every payout at the counter."""
     if movements := life.provider.movements:
         life.kept.listed = {each.id for each in movements}
-        take_in(life, MODEL, written([asdict(movement) for movement in movements]))
+        take_in(life, MODEL, written(_lines(life, movements)))
     counter_statement(life)
+
+
+def _lines(life: Life, movements: Sequence[Movement]) -> list[dict[str, object]]:
+    nobody, nameless = {"reference": "", "transaction": ""}, life.provider.taking.nameless
+    return [asdict(each) | (nobody if each.id in nameless else {}) for each in movements]
 
 
 def written(lines: list[dict[str, object]]) -> bytes:

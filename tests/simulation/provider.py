@@ -14,6 +14,7 @@ from typing import Any
 
 from tests.simulation.charges import Charges
 from tests.simulation.faults import Weather
+from tests.simulation.taking import GIVE_BACK, KEEPS, Taking
 from tests.simulation.truth import OF_PAYOUTS, Due, Letter, Movement, Moves, Payout
 
 Answer = dict[str, Any]
@@ -47,6 +48,7 @@ class ModelProvider:
         """Whether it takes a payment's money when it accepts it."""
         self.payouts: dict[str, Payout] = {}
         self.charges = Charges(weather)
+        self.taking = Taking(weather, self._move, self._plan)
         self.movements: list[Movement] = []
         self.heard: Counter[str] = Counter()
         """Payment messages that reached it, by reference."""
@@ -129,14 +131,14 @@ class ModelProvider:
             return False
         self._close(reference)
         payout.status, payout.said_failed = "DECLINED", True
-        self._give_up(payout)
+        self.taking.end(payout)
         return True
 
     def took(self, reference: str) -> int | None:
         """Its written word what it took for this payment, once and for all; None when it cannot give it."""
         self.live()
         payout = self.payouts.get(reference)
-        if payout is None or payout.status == "QUEUED":
+        if payout is None or payout.status == "QUEUED" or payout.kept:
             return None
         self._close(reference)
         payout.shown = ""
@@ -166,6 +168,11 @@ class ModelProvider:
             payout.shown = ""
         return payout
 
+    def pays_after_all(self, payout: Payout) -> None:
+        """It pays with what it took, although it had called the payment failed."""
+        self._close(payout.reference)
+        self._do(payout, "pay")
+
     def opposite(self, movement: Movement) -> list[str] | None:
         """What takes a movement back, where a payment's money went and came, or was only taken so far; None where it is
         simply what was paid, or what came back for good.
@@ -182,8 +189,10 @@ class ModelProvider:
         return next((each for each in self.movements if each.id == name), None)
 
     def _close(self, reference: str) -> None:
-        """Nothing more happens to it by itself."""
-        self._agenda = [due for due in self._agenda if due.reference != reference]
+        """Nothing more happens to it by itself, but that what was promised is given back."""
+        self._agenda = [
+            due for due in self._agenda if due.reference != reference or due.act == GIVE_BACK
+        ]
 
     def moment(self) -> int:
         """A number that grows with whatever happens."""
@@ -199,15 +208,8 @@ class ModelProvider:
         payout = Payout(reference, account, minor, number, self.weather.now)
         self.payouts[reference] = payout
         if self.early:
-            payout.held = minor
-            self._move(payout, Moves.PAYOUT, -minor)
+            self.taking.take(payout)
         return payout
-
-    def _give_up(self, payout: Payout) -> None:
-        """What it took for a payment that it does not make goes back to the float."""
-        if payout.held:
-            self._move(payout, Moves.REVERSAL, payout.held)
-            payout.held = 0
 
     def _decide(self, payout: Payout) -> None:
         """Pay at once, later, or not; perhaps say something else meanwhile."""
@@ -217,17 +219,18 @@ class ModelProvider:
         if w.strikes("F10", 0.15):
             payout.shown, payout.said_failed, payout.lied = "DECLINED", True, True
             if self.early:  # and takes it again later
-                self._give_up(payout)
+                self.taking.end(payout)
                 payout.muddled = True
             self._plan(payout, w.chance.choice((HOUR, DAY, 3 * DAY)), "pay")
             self._write(payout)
             return
-        kind = w.chance.random()
-        if kind < 0.5:
+        kind, keeps = w.chance.random(), self.early and w.enabled & KEEPS
+        at_once, later, never = (0.4, 0.5, 0.6) if keeps else (0.5, 0.8, 0.9)
+        if kind < at_once:
             self._do(payout, "pay")
-        elif kind < 0.8:
+        elif kind < later:
             self._plan(payout, w.chance.choice((MINUTE, HOUR, DAY)), "pay")
-        elif kind < 0.9:
+        elif kind < never:
             self._do(payout, "decline")
         else:
             self._plan(payout, w.chance.choice((MINUTE, HOUR, DAY)), "decline")
@@ -261,9 +264,7 @@ class ModelProvider:
             payout.status = "DONE"
             payout.paid += minor
             payout.paid_times += 1
-            if payout.held:
-                payout.held = 0
-            else:
+            if not self.taking.pay(payout):
                 self._move(payout, Moves.PAYOUT, -minor)
             for fee in self.charges.of(minor):
                 self._move(payout, Moves.FEE, -fee)
@@ -273,13 +274,16 @@ class ModelProvider:
             payout.status = "REVERSED"
             self._move(payout, Moves.REVERSAL, payout.paid)
             payout.paid = 0
+        elif act == GIVE_BACK:
+            self.taking.give_back(payout)
+            return
         else:
             payout.status, payout.said_failed = "DECLINED", True
-            self._give_up(payout)
+            self.taking.end(payout)
         self._write(payout)
 
-    def _move(self, payout: Payout, type_: Moves, minor: int) -> None:
-        self.movement(type_, minor, payout.reference, payout.transaction)
+    def _move(self, payout: Payout, type_: Moves, minor: int) -> str:
+        return self.movement(type_, minor, payout.reference, payout.transaction)
 
     def movement(self, type_: Moves, minor: int, reference: str = "", transaction: str = "") -> str:
         """A change of the float: one that nobody asked for, or money that we placed; what it is called."""

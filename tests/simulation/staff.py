@@ -3,19 +3,19 @@
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 
 from cbi import clock
-from cbi.payments.models import Payment, PaymentRun
+from cbi.payments.models import Attempt, Payment, PaymentRun
 from cbi.payments.runs import runs
 from cbi.payments.sending import dispatch
 from cbi.payments.signing import recall
-from cbi.payments.states import PaymentState, RunState
+from cbi.payments.states import IN_DOUBT, PaymentState, RunState
 from cbi.payments.unpaid import again, unpaid
 from cbi.programmes import cycles
 from tests.factories import Colleague
 from tests.simulation import assistance, signing
-from tests.simulation.first_day import PROGRAMMES
+from tests.simulation.first_day import MODEL, PROGRAMMES
 from tests.simulation.life import Life
 
 
@@ -105,15 +105,22 @@ def turn_back(life: Life, run_id: UUID) -> None:
 
 
 def find_unpaid(life: Life) -> None:
-    """Two people find a payment unpaid that nobody can tell anything about, on the provider's written word."""
+    """Two people find a payment unpaid that nobody can tell anything about, on the provider's written word; so also one
+    that it accepted and has been silent about for two weeks.
+    """
+    long_ago = life.weather.now - unpaid.SILENT
+    accepted = and_(Payment.provider == MODEL, Payment.state == PaymentState.ACCEPTED)
     rows = life.look(
         lambda s: s.execute(
-            select(Payment.id, Payment.attempts)
-            .where(Payment.state.in_([PaymentState.UNKNOWN, PaymentState.DISPUTED]))
+            select(Payment.id, Payment.attempts, Payment.state)
+            .join(
+                Attempt, (Attempt.payment_id == Payment.id) & (Attempt.number == Payment.attempts)
+            )
+            .where(Payment.state.in_(IN_DOUBT) | and_(accepted, Attempt.started_at < long_ago))
             .order_by(Payment.id)
         ).all()
     )
-    for payment_id, attempt in rows:
+    for payment_id, attempt, state in rows:
         reference = f"{payment_id.hex}-{attempt:02d}"
         if not life.provider.letter(reference):
             continue
@@ -135,6 +142,8 @@ def find_unpaid(life: Life) -> None:
             ),
         ):
             life.acknowledge("confirmed unpaid", f"{payment_id} {attempt}")
+            if state is PaymentState.ACCEPTED:
+                life.kept.found["accepted in silence, and not paid"] += 1
 
 
 def decide(life: Life) -> None:

@@ -33,7 +33,11 @@ class Payout:
     paid: int = 0
     """What left the float for it and did not come back."""
     held: int = 0
-    """What left the float when it was accepted, and is neither paid nor given back."""
+    """What left the float when it was accepted, while it is neither paid nor declined."""
+    kept: int = 0
+    """What left the float when it was accepted, though nobody is paid with it, and has not been given back."""
+    promised: bool = False
+    """Whether that is still to be given back, long after everybody expects it."""
     paid_times: int = 0
     said_failed: bool = False
     """Whether it was ever called failed, or not paid, in any answer, message or letter."""
