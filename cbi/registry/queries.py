@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -199,11 +200,10 @@ def blocked_households() -> CompoundSelect[UUID]:
     too, or has departed, or the person has left it; and those that have split since.
     """
     sharing_it = _sharing_a_document()
-    return union(
-        select(Person.household_id.label("household_id")).where(sharing_it), _parted(sharing_it)
-    )
+    return union(select(Person.household_id.label("household_id")).where(sharing_it), _parted())
 
 
+@cache
 def _sharing_a_document() -> ColumnElement[bool]:
     """Whether a person has a document that another household has, too; one is active, nobody found them to be several."""
     flagged = (
@@ -230,8 +230,10 @@ def _is_there(person: type[Person]) -> ColumnElement[bool]:
     return person.gone.is_distinct_from(Gone.LEFT)
 
 
-def _parted(sharing_it: ColumnElement[bool]) -> Select[Any]:
+@cache  # it is a part of what every counter and every chunk of a run asks, and takes ten milliseconds to put together
+def _parted() -> Select[Any]:
     """The households of these people, and those that have parted from them since it was asked about."""
+    sharing_it = _sharing_a_document()
     asked = (
         select(Person.id.label("person_id"), func.min(DuplicateFlag.flagged_at).label("since"))
         .join(DuplicateFlag, DuplicateFlag.value_index == Person.document_index)
@@ -257,9 +259,7 @@ def shares_a_document(
         flag.kind == "same_document", flag.value_index == member.document_index, is_current(flag),
         flag.decision.is_distinct_from("different"),
     )  # fmt: skip
-    return or_(
-        here_and_there, and_(has_parted(household), household.in_(_parted(_sharing_a_document())))
-    )
+    return or_(here_and_there, and_(has_parted(household), household.in_(_parted())))
 
 
 def flagged_households() -> CompoundSelect[UUID]:

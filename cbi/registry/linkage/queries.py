@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -117,6 +118,7 @@ def paired_households(*states: PairState) -> CompoundSelect[UUID]:
     )
 
 
+@cache  # it is a part of what every counter and every chunk of a run asks, and takes ten milliseconds to put together
 def _parted(*states: PairState) -> Select[Any]:
     """The other halves of such households, where they split while the question was open."""
     asked = (
