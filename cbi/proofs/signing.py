@@ -124,8 +124,9 @@ def _signed_while_it_held() -> Select[int]:
         signed.actor_id == Approval.user_id,
         signed.details["digest"].astext == func.encode(Approval.digest, "hex"),
         signed.details["for"].astext == Delegation.from_id.cast(signed.subject_id.type),
-        _audited(delegations.ACCEPTED, before=signed.id).exists(),
-        ~_audited(delegations.WITHDRAWN, before=signed.id).exists(),
+        # Said, because of what stands two questions further out SQLAlchemy would ask anew, about any delegation.
+        _audited(delegations.ACCEPTED, before=signed.id).correlate(Delegation, signed).exists(),
+        ~_audited(delegations.WITHDRAWN, before=signed.id).correlate(Delegation, signed).exists(),
     )
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import (
     ColumnElement,
     ScalarSelect,
     Select,
+    Subquery,
     Uuid,
     any_,
     bindparam,
@@ -109,7 +110,7 @@ def _flag(session: Session, brought: ColumnElement[bool]) -> Mapping[Kind, int]:
                     ids.fresh_in_sql(),
                     literal(kind.value),
                     shared.c.value_index,
-                    func.greatest(shared.c.households, _asked_anew(kind, shared.c.value_index)),
+                    func.greatest(shared.c.households, _asked_anew(kind, shared)),
                     literal(clock.now()),
                 ),
             )
@@ -120,12 +121,12 @@ def _flag(session: Session, brought: ColumnElement[bool]) -> Mapping[Kind, int]:
     return found
 
 
-def _asked_anew(kind: Kind, value_index: ColumnElement[bytes]) -> ScalarSelect[int]:
+def _asked_anew(kind: Kind, shared: Subquery) -> ScalarSelect[int]:
     """One more than the last decided flag, where somebody came to what is shared after that: nobody decided about them.
 
     Without this a newcomer who takes the place of somebody that had gone would make as many as were decided about.
     """
-    decided = aliased(DuplicateFlag)
+    decided, value_index = aliased(DuplicateFlag), shared.c.value_index
     if kind is Kind.SHARED_PHONE:
         came = exists().where(
             PaymentAccount.value_index == value_index, PaymentAccount.kind == PHONE,
@@ -138,11 +139,13 @@ def _asked_anew(kind: Kind, value_index: ColumnElement[bytes]) -> ScalarSelect[i
         )  # fmt: skip
         came = exists().where(
             Person.document_index == value_index,
-            or_(Person.registered_at > decided.decided_at, corrected),
+            or_(Person.registered_at > decided.decided_at, corrected.correlate(Person, decided)),
         )
     return (
         select(func.max(decided.household_count) + 1)
-        .where(decided.kind == kind, decided.value_index == value_index, came)
+        .where(decided.kind == kind, decided.value_index == value_index)
+        # Said, because of what stands two questions further out SQLAlchemy would ask anew, about everybody.
+        .where(came.correlate(shared, decided))
         .scalar_subquery()
     )
 

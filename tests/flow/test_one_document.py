@@ -15,6 +15,7 @@ from cbi.payments.runs import runs
 from cbi.payments.sending.recipients import payee_stands
 from cbi.programmes.applying import apply
 from cbi.programmes.cycles import open_cycle
+from cbi.registry.duplicates import flag_households
 from cbi.registry.linkage import finding
 from cbi.registry.models import DuplicateFlag, Household
 from cbi.registry.queries import blocked_households, current_flags, shares_a_document
@@ -71,6 +72,24 @@ def test_that_two_were_different_says_nothing_of_who_shows_the_same_document_lat
     decided(session, 6, "different")
     shows(session, 7, one, first["head"], ANOTHER)
     assert session.scalars(current_flags(open_only=True)).all() != []
+
+
+def test_what_was_decided_holds_while_others_come_to_share_another_document(
+    session: Session,
+) -> None:
+    (one, first), (other, second), (third, _), (fourth, _) = homes = [
+        family(session) for _ in range(4)
+    ]
+    shows(session, 1, one, first["head"], PAPER)
+    shows(session, 2, other, second["head"], PAPER)
+    decided(session, 3, "different")
+    for hours, (home, people) in enumerate(homes[2:], start=4):
+        shows(session, hours, home, people["head"], ANOTHER)
+    with clock.frozen(clock.now() + timedelta(hours=6)):  # as when all four come again in one list
+        assert flag_households(session, [home for home, _ in homes]) == {
+            "shared_phone": 0, "same_document": 0,
+        }  # fmt: skip
+    assert blocked(session) == {third, fourth}
 
 
 def test_whoever_departs_and_shows_their_document_in_a_new_household_is_asked_about(

@@ -117,6 +117,19 @@ def test_it_counts_only_once_a_third_person_agrees_and_until_it_is_withdrawn(
         sign(session, run, "authoriser", people.treasurer)
 
 
+def test_that_another_delegation_was_withdrawn_says_nothing_of_this_one(
+    session: Session, people: House
+) -> None:
+    run = certified(session, people)
+    absent, third = people.by_step["authoriser"], people.by_step["head_of_finance"]
+    first = given(session, absent, people.treasurer, third)
+    with later():
+        delegations.withdraw(session, absent.actor, first.id, "Back early.")
+    given(session, absent, people.treasurer, third)
+    sign(session, run, "authoriser", people.treasurer)
+    nothing_is_broken(session)
+
+
 def test_neither_side_of_a_delegation_has_another_part_in_the_run(
     session: Session, people: House
 ) -> None:
