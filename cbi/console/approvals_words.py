@@ -210,6 +210,9 @@ REFUSALS: Table = {
         N_("Run %(number)s can still be called off, so it is not released yet."),
         N_("Release it when the time is over; the page says when."),
     ),
+    "payment_run.own_release": (
+        N_("You made run %(number)s, so somebody else releases it."), N_("Ask a colleague who may release payment runs."),
+    ),
     "payment_run.own_payment": (
         N_("Run %(number)s pays a household that you belong to."), N_("Ask a colleague who may sign payment runs."),
     ),

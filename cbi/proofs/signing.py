@@ -176,6 +176,12 @@ signatures = (
         " JOIN approvals a ON a.run_id = e.run_id AND a.user_id = e.actor_id"
         " WHERE e.after IN ('draft', 'locked') AND (e.before IS NULL OR e.after = 'locked')",
     ),
+    none_of(
+        "run {number}: user {actor_id} made it and released it",
+        "SELECT r.number, e.actor_id FROM run_events e JOIN payment_runs r ON r.id = e.run_id JOIN run_parts p"
+        " ON p.run_id = e.run_id AND p.user_id = e.actor_id AND p.part = 'maker' WHERE e.before = 'approved'"
+        " AND e.after = 'releasing'",
+    ),
     policies_are_what_was_accepted,
     delegations_are_what_was_accepted,
 )

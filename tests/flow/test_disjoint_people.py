@@ -111,6 +111,7 @@ class Life:
         else:
             dispatch.begin_release(session, actor, run.id)
             self.released += 1
+            assert actor.id not in seen.makers
             self._is_out(run, seen)
 
     def _stand_in(self, what: str, who: Colleague, which: int, other: int) -> None:

@@ -20,7 +20,7 @@ from cbi.lifecycle import MoveNotAllowed
 from cbi.money import Money
 from cbi.payments.models import Approval, Payment, PaymentEvent, PaymentRun
 from cbi.payments.outcomes import outcomes
-from cbi.payments.runs import closing, digest, queries, runs
+from cbi.payments.runs import closing, digest, queries, runs, waiting
 from cbi.payments.sending import dispatch
 from cbi.payments.signing import approval, recall
 from cbi.payments.states import PaymentState, RunState
@@ -170,6 +170,23 @@ def test_a_run_waits_for_the_end_of_its_recall_window(
     assert (
         "releases" in session.info["wanted"]
     )  # a worker is asked at the commit, not half a minute later
+
+
+def test_a_run_is_released_neither_by_its_maker_nor_after_its_fund_has_ended(
+    session: Session, people: Team, programme: str
+) -> None:
+    both = colleague(session, Role.PROGRAMME_MANAGER, Role.AUTHORISER)
+    with clock.frozen(START):
+        run = approved_run(session, replace(people, maker=both), programme)
+    with clock.frozen(START + timedelta(hours=1)):
+        sheet = queries.sheet(session, run.id)
+        asked = [waiting.waits(session, each.actor, sheet) for each in (both, people.authoriser)]
+        assert [each and each.is_mine for each in asked] == [False, True]
+        with pytest.raises(dispatch.OwnRelease, match="somebody else releases it"):
+            dispatch.begin_release(session, both.actor, run.id)
+    with clock.frozen(START + timedelta(days=900)), pytest.raises(approval.FundNotValid):
+        dispatch.begin_release(session, people.authoriser.actor, run.id)
+    assert run.state is RunState.APPROVED
 
 
 def test_a_chunk_is_sent_once_with_attempts_events_and_books(

@@ -106,6 +106,10 @@ def test_a_run_with_fewer_signatures_is_named_and_not_released(
             "UPDATE run_parts SET part = 'maker' WHERE user_id = (SELECT from_id FROM delegations)",
             "also had another part",
         ),
+        (
+            "UPDATE run_events SET before = 'approved', after = 'releasing' WHERE after = 'locked'",
+            "made it and released it",
+        ),
         ("UPDATE approval_policies SET rules = rules || rules", "policy was altered"),
         ("UPDATE approval_policies SET accepted_by = gen_random_uuid()", "policy was accepted"),
         ("UPDATE approval_policies SET proposed_by = gen_random_uuid()", "policy was proposed"),

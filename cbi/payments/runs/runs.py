@@ -275,6 +275,12 @@ def take_part(session: Session, run: PaymentRun, actor: Actor, part: str) -> Non
         )
 
 
+def is_maker(session: Session, run: PaymentRun, actor: Actor) -> bool:
+    """Whether the actor built, edited or locked the run, in whichever revision."""
+    had = session.get(RunPart, (run.id, actor.id)) if actor.id else None
+    return had is not None and had.part == MAKER
+
+
 def part_of(session: Session, run: PaymentRun, user_id: UUID, part: str) -> str:
     """Give somebody a part in a run, unless they have one; returns the part that they have."""
     session.execute(

@@ -212,9 +212,9 @@ def _can(
     if person.limit and (person.limit.currency != counts.currency or counts > person.limit):
         return False
     people = [each for each in (person.user_id, person.for_id) if each]
-    return need.part is None or all(
-        parts.get((line.id, each)) in {None, need.part} for each in people
-    )
+    if need.part is None:  # a release, which is nobody's part, but not of those who made the run
+        return all(parts.get((line.id, each)) != MAKER for each in people)
+    return all(parts.get((line.id, each)) in {None, need.part} for each in people)
 
 
 def _last_steps(session: Session, run_ids: Sequence[UUID]) -> dict[UUID, Step]:

@@ -20,16 +20,16 @@ from sqlalchemy.orm import Session
 from cbi import clock, db
 from cbi.access.actor import SYSTEM, Actor
 from cbi.access.permissions import Permission
-from cbi.errors import Conflict
+from cbi.errors import Conflict, Forbidden
 from cbi.lifecycle import MoveNotAllowed
 from cbi.payments import attempts, clearing
 from cbi.payments.models import Attempt, Payment, PaymentRun, RunRoute
 from cbi.payments.moves import book_of, move, move_through
 from cbi.payments.outcomes.holding import may_leave
-from cbi.payments.runs.runs import find, move_run, programme_of
+from cbi.payments.runs.runs import find, is_maker, move_run, programme_of
 from cbi.payments.sending.recipients import hold_back, to_hold_back
 from cbi.payments.signing import blocking
-from cbi.payments.signing.approval import check_approved
+from cbi.payments.signing.approval import check_approved, check_fund
 from cbi.payments.states import RUN, PaymentState, RunState
 from cbi.registry.linkage.finding import compare_members
 
@@ -40,6 +40,12 @@ class TooEarly(Conflict):
     """The recall window is still open."""
 
     code = "payment_run.recall_window_open"
+
+
+class OwnRelease(Forbidden):
+    """Whoever made the run would let it go out."""
+
+    code = "payment_run.own_release"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +71,20 @@ class Chunk:
 
 
 def begin_release(session: Session, actor: Actor, run_id: UUID) -> PaymentRun:
-    """Let an approved run go out. Raises TooEarly inside the recall window, Blocked by a control, ContentAltered."""
+    """Let an approved run go out; nobody does that with a run they made.
+
+    Raises UnknownRun, NotPermitted, OwnRelease, MoveNotAllowed, TooEarly inside the recall window, FundNotValid where the
+    fund ended after the last signature, ContentAltered, Blocked by a control.
+    """
     run = find(session, run_id, lock=True)
     actor.require(Permission.RUN_RELEASE, programme_of(session, run).code)
     RUN.check(run.state, RunState.RELEASING)
+    if is_maker(session, run, actor):
+        raise OwnRelease(
+            f"You made run {run.number}, so somebody else releases it.",
+            next_step="Ask a colleague who may release payment runs.",
+            number=run.number,
+        )
     if run.state is RunState.RELEASED:
         raise MoveNotAllowed(
             f"Run {run.number} is released already.",
@@ -80,6 +96,7 @@ def begin_release(session: Session, actor: Actor, run_id: UUID) -> PaymentRun:
             next_step="Release it after that.",
             number=run.number,
         )
+    check_fund(session, run)
     check_approved(session, run)
     found = blocking.check(session, actor, run, blocking.RELEASE)
     kept = blocking.keep(session, run, blocking.RELEASE, found)

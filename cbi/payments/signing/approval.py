@@ -100,7 +100,7 @@ def sign(
     given = delegations.authority(session, actor, wanted, programme, counts)
     is_last = len(signed) + 1 == len((more or needed).steps)
     if is_last:
-        _check_fund(session, run)
+        check_fund(session, run)
     _sign(session, actor, run, step, code, given, len(signed) + 1)
     if more:
         required.ask_more(session, actor, run, more)
@@ -253,7 +253,8 @@ def _sign(
     session.flush()
 
 
-def _check_fund(session: Session, run: PaymentRun) -> None:
+def check_fund(session: Session, run: PaymentRun) -> None:
+    """Raise FundNotValid unless the run's fund may be spent today, by the office's calendar."""
     fund = session.get_one(Fund, run.fund_id)
     today = clock.today(office_of(session).timezone)
     if not fund.valid_from <= today <= fund.valid_to:

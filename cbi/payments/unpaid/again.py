@@ -23,7 +23,7 @@ from cbi.money import Money
 from cbi.payments.models import MAKER, Payment, PaymentRun, RunPart, RunRoute
 from cbi.payments.moves import move
 from cbi.payments.runs import closing
-from cbi.payments.runs.runs import find, find_for, move_run, programme_of
+from cbi.payments.runs.runs import find, find_for, is_maker, move_run, programme_of
 from cbi.payments.signing.approval import check_approved
 from cbi.payments.states import PaymentState, RunState
 from cbi.payments.unpaid import undecided
@@ -96,7 +96,7 @@ def may_decide(session: Session, actor: Actor, run: PaymentRun, remedy: Remedy) 
     return (
         actor.may(PERMISSION[remedy], programme_of(session, run).code)
         and actor.kind == "user"
-        and not _made(session, actor, run)
+        and not is_maker(session, run, actor)
     )
 
 
@@ -200,17 +200,12 @@ def check_decider(session: Session, actor: Actor, run: PaymentRun, permission: P
         raise OnlyPeopleDecide(
             "What becomes of payments that were not paid is decided by a person, not by a program."
         )
-    if _made(session, actor, run):
+    if is_maker(session, run, actor):
         raise OwnRun(
             f"You made run {run.number}, so somebody else decides about its payments.",
             next_step="Ask a colleague who may release payment runs.",
             number=run.number,
         )
-
-
-def _made(session: Session, actor: Actor, run: PaymentRun) -> bool:
-    had = session.get(RunPart, (run.id, actor.id)) if actor.id else None
-    return had is not None and had.part == MAKER
 
 
 def _hold(session: Session, run: PaymentRun, chosen: Chosen) -> None:
