@@ -28,6 +28,7 @@ from cbi.payments.runs import closing, queries, runs, scheduled
 from cbi.payments.sending import ageing, dispatch, inbox, polling, providers, sending
 from cbi.payments.states import RunState
 from cbi.programmes import following
+from cbi.proofs import nightly
 from cbi.redemption import expiry, issuing
 from cbi.redemption.models import Teller
 from cbi.registry import personal, privacy
@@ -266,5 +267,6 @@ HOUSEKEEPING: dict[str, tuple[Callable[[str], int], int]] = {
     "close": (close, 900),
     "seal": (seal, 60),
     "forget": (forget, 3600),
+    "prove": (nightly.prove, 1800),
 }
 """What the scheduler asks for, again and again, in every office."""

@@ -265,6 +265,7 @@ class StuckWords:
     next: str
 
 
+_RUNNING = N_("The administrator checks that background work is running.")
 STUCK: Mapping[Reason, StuckWords] = {
     Reason.CYCLE_DUE: StuckWords(
         N_("%(programme)s, %(period)s should have opened by itself, and did not."),
@@ -335,12 +336,13 @@ STUCK: Mapping[Reason, StuckWords] = {
     Reason.CALLBACKS_UNREAD: StuckWords(
         N_("Messages of %(provider)s cannot be read."), N_("The administrator asks the provider what changed."),
     ),
-    Reason.TEXTS_LATE: StuckWords(
-        N_("Texts wait for over ten minutes: nothing sends them."),
-        N_("The administrator checks that background work is running."),
+    Reason.TEXTS_LATE: StuckWords(N_("Texts wait for over ten minutes: nothing sends them."), _RUNNING),
+    Reason.NOT_SEALED: StuckWords(N_("Entries of the audit log are not sealed for over ten minutes."), _RUNNING),
+    Reason.PROMISE_BROKEN: StuckWords(
+        N_("The proof of the night found broken promises: books, approvals or records are not what they should be."),
+        N_("Release nothing. The auditor runs this and looks at each line."),
     ),
-    Reason.NOT_SEALED: StuckWords(
-        N_("Entries of the audit log are not sealed for over ten minutes."),
-        N_("The administrator checks that background work is running."),
+    Reason.NOT_PROVED: StuckWords(
+        N_("Nobody has proved for over two days that books, approvals and records are what they should be."), _RUNNING,
     ),
 }  # fmt: skip

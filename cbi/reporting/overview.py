@@ -11,6 +11,8 @@ from cbi import clock
 from cbi.access.actor import Actor
 from cbi.access.holders import Colleague, colleagues
 from cbi.access.permissions import Permission
+from cbi.audit import proved
+from cbi.audit.proved import Proved
 from cbi.ledger import queries as ledger
 from cbi.ledger.models import Fund
 from cbi.ledger.queries import FundPosition, PaidOnDay
@@ -70,6 +72,8 @@ class Overview:
     stuck: tuple[Stuck, ...]
     waivers: tuple[Waived, ...] | None = None
     """The waivers that are open now, latest first."""
+    proved: Proved | None = None
+    """The last night's proof of every promise; None: there was none yet, or it is not for them."""
 
 
 def overview(session: Session, actor: Actor) -> Overview:
@@ -89,7 +93,8 @@ def overview(session: Session, actor: Actor) -> Overview:
     if actor.may_somewhere(Permission.POLICY_READ):
         waivers = tuple(in_use_for(session, actor, Permission.POLICY_READ))
     return Overview(
-        clock.now(), cycles, lately, funds, registry, staff, tuple(stuck(session, actor, board)), waivers
+        clock.now(), cycles, lately, funds, registry, staff, tuple(stuck(session, actor, board)), waivers,
+        proved.last(session) if actor.may(Permission.PROOF_READ) else None,
     )  # fmt: skip
 
 

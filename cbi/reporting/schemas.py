@@ -181,6 +181,13 @@ class ColleagueOut(BaseModel):
         )  # fmt: skip
 
 
+class ProvedOut(BaseModel):
+    """The last night's proof: when it was made, and the numbers of the promises that were broken."""
+
+    at: datetime
+    broken: list[int]
+
+
 class OverviewOut(BaseModel):
     """How the office stands. A part that the asker may not see is null. `funds_total` has one line for each currency."""
 
@@ -193,6 +200,7 @@ class OverviewOut(BaseModel):
     staff: list[ColleagueOut] | None
     stuck: list[StuckOut]
     waivers: list[str] | None
+    proved: ProvedOut | None
 
     @classmethod
     def of(cls, found: Overview) -> "OverviewOut":
@@ -207,4 +215,5 @@ class OverviewOut(BaseModel):
             staff=None if found.staff is None else [ColleagueOut.of(each) for each in found.staff],
             stuck=[StuckOut.of(each) for each in found.stuck],
             waivers=None if found.waivers is None else [each.sentence for each in found.waivers],
+            proved=found.proved and ProvedOut(at=found.proved.at, broken=list(found.proved.broken)),
         )  # fmt: skip

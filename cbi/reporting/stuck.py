@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from cbi import clock
 from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
+from cbi.audit import proved
 from cbi.audit.queries import unsealed
 from cbi.helpline import queries as complaints
 from cbi.helpline.models import Complaint
@@ -35,6 +36,9 @@ from cbi.registry.standing import undecided
 
 SOON = timedelta(days=7)
 """How long before a code's last day somebody should see that it was not cashed."""
+
+UNPROVED = timedelta(days=2)
+"""How long nobody may have proved the promises, once that was done at all."""
 
 LATE = timedelta(minutes=10)
 """How long background work may leave something lying."""
@@ -69,6 +73,8 @@ class Reason(StrEnum):
     CALLBACKS_UNREAD = "callbacks_unread"
     TEXTS_LATE = "texts_late"
     NOT_SEALED = "not_sealed"
+    PROMISE_BROKEN = "promise_broken"
+    NOT_PROVED = "not_proved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +104,8 @@ class Stuck:
 def stuck(session: Session, actor: Actor, board: Board) -> list[Stuck]:
     """Everything that is stuck and that the actor may know of. `board` holds what they may know of payments."""
     found: list[Stuck] = []
+    if actor.may(Permission.PROOF_READ):
+        found += _promises(session)
     if actor.may_somewhere(Permission.RUN_READ):
         theirs = board.of(actor.programmes(Permission.RUN_READ))
         found += _due(session, actor)
@@ -119,6 +127,14 @@ def stuck(session: Session, actor: Actor, board: Board) -> list[Stuck]:
     if actor.may(Permission.PROOF_READ):
         found += _background(session)
     return found
+
+
+def _promises(session: Session) -> Iterator[Stuck]:
+    last = proved.last(session)
+    if last and last.broken:
+        yield Stuck(Reason.PROMISE_BROKEN, len(last.broken), since=last.at, command="cbi verify")
+    if last and last.at < clock.now() - UNPROVED:
+        yield Stuck(Reason.NOT_PROVED, 1, since=last.at, command="cbi doctor")
 
 
 def _due(session: Session, actor: Actor) -> Iterator[Stuck]:
