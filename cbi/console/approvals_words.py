@@ -210,6 +210,10 @@ REFUSALS: Table = {
         N_("Run %(number)s can still be called off, so it is not released yet."),
         N_("Release it when the time is over; the page says when."),
     ),
+    "payment_run.not_a_draft": (
+        N_("Run %(number)s is locked, and only a draft can be edited."),
+        N_("Have an approver return it with a reason first."),
+    ),
     "payment_run.own_release": (
         N_("You made run %(number)s, so somebody else releases it."), N_("Ask a colleague who may release payment runs."),
     ),

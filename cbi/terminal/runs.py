@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
 
 import typer
 
@@ -18,7 +19,6 @@ from cbi.terminal.office import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from uuid import UUID
 
     from sqlalchemy.orm import Session
 
@@ -118,6 +118,25 @@ def lock(number: Number, office: Office = None, user: User = None) -> None:
     from cbi.payments.runs import runs as use
 
     _on(office, user, number, use.lock)
+
+
+@runs.command("exclude")
+def exclude(
+    number: Number,
+    payment: Annotated[UUID, typer.Argument(help="The payment's id.")],
+    reason: Reason,
+    office: Office = None,
+    user: User = None,
+) -> None:
+    """Take one payment out of a draft run; what is owed stays owed. Example: cbi run exclude 12 <id> --reason "Moved" """
+    from cbi.payments.runs import runs as of_runs
+
+    _on(
+        office,
+        user,
+        number,
+        lambda session, actor, run_id: of_runs.exclude(session, actor, run_id, payment, reason),
+    )
 
 
 @runs.command("certify")

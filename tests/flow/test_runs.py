@@ -258,7 +258,7 @@ def test_a_run_cannot_be_edited_once_locked(session: Session, people: Team, prog
     run: PaymentRun = locked_run(session, people, programme)
     payment = session.scalars(select(Payment.id).where(Payment.run_id == run.id)).first()
     assert payment is not None
-    with pytest.raises(Conflict, match="Only a draft"):
+    with pytest.raises(Conflict, match="only a draft can be edited"):
         runs.exclude(session, people.maker.actor, run.id, payment, "too late")
 
 

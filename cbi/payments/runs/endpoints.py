@@ -95,6 +95,20 @@ def lock(
     return _out(session, runs.lock(session, actor, run_id))
 
 
+@router.post(
+    "/payment-runs/{run_id}/payments/{payment_id}/exclude",
+    summary="Take one payment out of a draft run; what is owed stays owed",
+)
+def exclude(
+    session: OfficeSession,
+    actor: Annotated[Actor, Depends(may(Permission.RUN_BUILD))],
+    run_id: UUID,
+    payment_id: UUID,
+    body: Reason,
+) -> RunOut:
+    return _out(session, runs.exclude(session, actor, run_id, payment_id, body.reason))
+
+
 @router.post("/payment-runs/{run_id}/certify", summary="Sign as certifier")
 def certify(
     session: OfficeSession,

@@ -58,6 +58,12 @@ class TwoParts(Forbidden):
     code = "payment_run.two_parts"
 
 
+class NotADraft(Conflict):
+    """The run is locked, or further; its content stands."""
+
+    code = "payment_run.not_a_draft"
+
+
 def find(session: Session, run_id: UUID, *, lock: bool = False) -> PaymentRun:
     """The run, locked against other moves when asked. Raises UnknownRun."""
     run = session.get(PaymentRun, run_id, with_for_update=lock or None, populate_existing=lock)
@@ -195,14 +201,20 @@ def routes_of(session: Session, run_id: UUID) -> Sequence[RunRoute]:
     ).all()
 
 
-def exclude(session: Session, actor: Actor, run_id: UUID, payment_id: UUID, reason: str) -> None:
-    """Take one payment out of a draft run; its entitlement is free for another run."""
+def exclude(
+    session: Session, actor: Actor, run_id: UUID, payment_id: UUID, reason: str
+) -> PaymentRun:
+    """Take one payment out of a draft run, with a reason; its entitlement is free for another run.
+
+    Raises UnknownRun, NotPermitted, NotADraft, TwoParts, NotFound, UnusableReason.
+    """
     run = find(session, run_id, lock=True)
     actor.require(Permission.RUN_BUILD, programme_of(session, run).code)
     if run.state is not RunState.DRAFT:
-        raise Conflict(
-            "Only a draft run can be edited.",
+        raise NotADraft(
+            f"Run {run.number} is locked, and only a draft can be edited.",
             next_step="Have an approver return it with a reason first.",
+            number=run.number,
         )
     take_part(session, run, actor, MAKER)
     payment = session.get(Payment, payment_id)
@@ -210,7 +222,10 @@ def exclude(session: Session, actor: Actor, run_id: UUID, payment_id: UUID, reas
         session, run, payment_id, PaymentState.READY, PaymentState.CANCELLED, provider=payment.provider,
         source=f"user:{actor.id}",
     ):  # fmt: skip
-        raise NotFound("That payment is not in this run.")
+        raise NotFound(
+            "That payment is not in this run.",
+            next_step="Look at the run's payments; it may have been taken out before.",
+        )
     _adds_up(session, run)
     record(
         session,
@@ -220,6 +235,7 @@ def exclude(session: Session, actor: Actor, run_id: UUID, payment_id: UUID, reas
         payment_id,
         reason=reasons.plain(reason),
     )
+    return run
 
 
 def lock(session: Session, actor: Actor, run_id: UUID) -> PaymentRun:
