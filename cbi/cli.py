@@ -10,6 +10,7 @@ from cbi.terminal import (
     appeals,
     areas,
     assessments,
+    audit,
     cards,
     complaints,
     consent,
@@ -93,6 +94,7 @@ app.add_typer(texts.messages, name="messages")
 app.add_typer(lines.statement, name="statement")
 app.add_typer(statements.discrepancy, name="discrepancy")
 app.add_typer(complaints.complaints, name="complaints")
+app.add_typer(audit.audit, name="audit")
 for command in (
     demo,
     deployment.serve,

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,9 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from cbi import offices
+from cbi.errors import Invalid
 
+_TOLD = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
 BEFORE_THE_FIRST = bytes(32)
 
 COLUMNS = """
@@ -30,6 +33,28 @@ class Head:
     chain: bytes
     written_in: int
     entry_id: int
+
+    @property
+    def told(self) -> str:
+        """As it is kept elsewhere: the position, a colon, and the hash in hexadecimal digits."""
+        return f"{self.position}:{self.chain.hex()}"
+
+
+class UnusableHead(Invalid):
+    """What was typed is not the end of an audit log."""
+
+    code = "audit.unusable_head"
+
+
+def as_told(typed: str) -> Head:
+    """A head that was kept elsewhere. Raises UnusableHead for anything that `Head.told` does not say."""
+    found = _TOLD.fullmatch("".join(typed.split()).lower())
+    if found is None:
+        raise UnusableHead(
+            "That is not the end of an audit log: a number, a colon, and 64 letters and digits.",
+            next_step="Copy it as `cbi audit head` told it.",
+        )
+    return Head(int(found[1]), bytes.fromhex(found[2]), 0, 0)
 
 
 def head(session: Session) -> Head:

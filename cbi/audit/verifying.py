@@ -54,9 +54,8 @@ def first_break(session: Session, anchor: Head | None = None) -> Break | None:
                 return Break("altered", position, entry_id)
             end = (int(values[-1]), entry_id)
     if anchor and anchor.position > position:
-        return Break(
-            "missing", position + 1, anchor.entry_id if anchor.position == position + 1 else None
-        )
+        known = anchor.entry_id if anchor.position == position + 1 else 0
+        return Break("missing", position + 1, known or None)
     return _slipped_in(session, Head(position, before, *end))
 
 

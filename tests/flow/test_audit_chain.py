@@ -1,11 +1,13 @@
 """The audit log shows who touched it: each altered, removed or slipped-in row is named."""
 
+import json
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import URL, Engine, text
 from sqlalchemy.orm import Session
+from typer.testing import CliRunner
 
 from cbi import db, offices
 from cbi.access.actor import SYSTEM
@@ -14,6 +16,7 @@ from cbi.audit.chain import Head
 from cbi.audit.record import record
 from cbi.audit.sealing import seal
 from cbi.audit.verifying import Break, first_break, unsealed
+from cbi.cli import app as terminal
 
 
 @dataclass(frozen=True)
@@ -165,6 +168,35 @@ def test_an_entry_slipped_in_with_a_link_of_its_own_is_named(ten: list[int], own
         id=ten[9],
     )
     assert broken() == Break("altered", 11, 1000)
+
+
+def test_the_terminal_tells_the_end_and_says_later_whether_it_still_stands(
+    ten: list[int], owner: Engine
+) -> None:
+    def cbi(*words: str, exits: int = 0) -> str:
+        done = CliRunner().invoke(terminal, ["audit", *words], env={"COLUMNS": "200"})
+        assert done.exit_code == exits, done.output
+        return done.output
+
+    kept = json.loads(cbi("head", "--json"))["head"]
+    assert kept.startswith("10:")
+    assert kept in cbi("head")
+    write(1)
+    sealed()
+    assert "what was kept stands in it" in cbi("check", kept)
+    wrong = CliRunner().invoke(terminal, ["audit", "check", "10:abc"])
+    assert isinstance(wrong.exception, chain.UnusableHead)
+    with offices.transaction("dz") as session:
+        later = chain.head(session).told
+    tamper(
+        owner,
+        "DELETE FROM audit_seals WHERE position > 9",
+        "DELETE FROM audit_entries WHERE id > :id",
+        id=ten[8],
+    )
+    assert broken() is None
+    assert "was removed" in cbi("check", kept, exits=1)
+    assert json.loads(cbi("check", later, "--json", exits=1))["kept"] is False
 
 
 def test_a_cut_off_end_is_seen_by_a_head_that_was_kept_elsewhere(
