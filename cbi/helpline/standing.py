@@ -1,6 +1,6 @@
 """What we know of a number that writes to us: whose it is, and how their payments stand."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -13,7 +13,9 @@ from cbi import clock
 from cbi.messaging.choices import Level
 from cbi.money import Money
 from cbi.offices import office_of
-from cbi.payments.models import Payment, PaymentEvent
+from cbi.payments.models import Discrepancy, Payment, PaymentEvent
+from cbi.payments.outcomes.discrepancies import OF_AMOUNT, PAID_LESS
+from cbi.payments.outcomes.known import still_less
 from cbi.payments.states import PaymentState
 from cbi.redemption.models import CodeIssue
 from cbi.redemption.states import CodeState
@@ -32,10 +34,15 @@ class Kind(StrEnum):
     BLOCKED = "blocked"
     PENDING = "pending"
     PAID = "paid"
+    PART = "part"
+    """Paid, but less came than was sent, and nobody has said yet how the recipient got the rest."""
+    CHECKED = "checked"
+    """Paid, but somebody says that another amount was, and two people have not found how much."""
     EXPIRED = "expired"
 
 
 _WAITS = frozenset({Kind.READY, Kind.BLOCKED})
+_WAS_PAID = frozenset({Kind.PAID, Kind.PART, Kind.CHECKED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +63,10 @@ class Payee:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One payment of a payee. `day` is its code's last day, or the day it was paid. `ref` is its public reference."""
+    """One payment of a payee. `day` is its code's last day, or the day it was paid. `ref` is its public reference.
+
+    `amount` is what waits for them, or, once it is paid, what came.
+    """
 
     payment_id: UUID
     payee: Payee
@@ -70,6 +80,11 @@ class Case:
     with_code: bool
     paid: Money | None = None
     """What was handed over of it in parts, where it is not paid yet; `amount` is what is left."""
+
+    @property
+    def was_paid(self) -> bool:
+        """Whether our books hold it as paid, however much of it came."""
+        return self.kind in _WAS_PAID
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +118,7 @@ class Known:
     @property
     def last_paid(self) -> Case | None:
         """The payment that was made last."""
-        return next((case for case in self.cases if case.kind is Kind.PAID), None)
+        return next((case for case in self.cases if case.was_paid), None)
 
     def named(self, ref: str | None) -> Case | None:
         """The payment with this reference."""
@@ -114,7 +129,7 @@ class Known:
         paid = (
             case.at
             for case in self.cases
-            if case.payee == payee and case.kind is Kind.PAID and case.with_code
+            if case.payee == payee and case.was_paid and case.with_code
         )
         return max([payee.since, *paid])
 
@@ -161,17 +176,25 @@ def _cases(session: Session, payees: dict[UUID, Payee]) -> list[Case]:
             or_(Payment.state != PaymentState.READY, Payment.attempts > 0), changed > clock.now() - REMEMBERED,
         )
         .order_by(changed.desc(), Payment.id)
-    )  # fmt: skip
+    ).all()  # fmt: skip
+    paid = [row.Payment.id for row in rows if row.Payment.state is PaymentState.PAID]
+    less, asked = _less(session, paid), _asked_about(session, paid)
     timezone = office_of(session).timezone
     today = clock.today(timezone)
     cases = []
     for payment, locator, code, expires_on, at in rows:
         is_over = expires_on is not None and expires_on < today
         kind = _kind(payment.state, code, is_over=is_over)
-        day = expires_on if kind is not Kind.PAID and expires_on else at.astimezone(timezone).date()
+        is_paid = kind is Kind.PAID
+        if is_paid and asked.get(payment.id, set()) - {PAID_LESS}:
+            kind = Kind.CHECKED
+        elif is_paid and payment.id in less and payment.id in asked:
+            kind = Kind.PART
+        day = expires_on if not is_paid and expires_on else at.astimezone(timezone).date()
         ref = locator or f"{payment.id.int % 10**REF_DIGITS:0{REF_DIGITS}d}"
-        whole = kind is Kind.PAID or not payment.parts_minor
-        amount = Money(payment.amount_minor if whole else payment.rest_minor, payment.currency)
+        whole = is_paid or not payment.parts_minor
+        minor = payment.amount_minor - less.get(payment.id, 0) if whole else payment.rest_minor
+        amount = Money(minor, payment.currency)
         parts = None if whole else Money(payment.parts_minor, payment.currency)
         cases.append(
             Case(
@@ -180,6 +203,26 @@ def _cases(session: Session, payees: dict[UUID, Payee]) -> list[Case]:
             )
         )  # fmt: skip
     return cases
+
+
+def _less(session: Session, paid: Collection[UUID]) -> dict[UUID, int]:
+    """What came less of these payments than was sent, in minor units; those are left out of which all came."""
+    less: dict[UUID, int] = {}
+    for (payment_id, _), minor in still_less(session, paid).items():
+        less[payment_id] = less.get(payment_id, 0) + minor
+    return less
+
+
+def _asked_about(session: Session, paid: Collection[UUID]) -> dict[UUID | None, set[str]]:
+    """The open discrepancies, by kind, that say that another amount came of these payments than was sent."""
+    found = select(Discrepancy.payment_id, Discrepancy.kind).where(
+        Discrepancy.payment_id.in_(paid), Discrepancy.settled_at.is_(None),
+        Discrepancy.kind.in_([PAID_LESS, *OF_AMOUNT]),
+    )  # fmt: skip
+    kinds: dict[UUID | None, set[str]] = {}
+    for payment_id, kind in session.execute(found):
+        kinds.setdefault(payment_id, set()).add(kind)
+    return kinds
 
 
 def _kind(state: PaymentState, code: CodeState | None, *, is_over: bool) -> Kind:

@@ -17,11 +17,14 @@ _LISTED_AS: Mapping[Kind, str] = {
     Kind.BLOCKED: "LIST_BLOCKED",
     Kind.PENDING: "LIST_PENDING",
     Kind.PAID: "LIST_PAID",
+    Kind.PART: "LIST_PART",
+    Kind.CHECKED: "LIST_PAID",
     Kind.EXPIRED: "LIST_EXPIRED",
 }
 _WITH_AMOUNT: Mapping[str, str] = {
     "STATUS_READY": "STATUS_READY_AMT",
     "STATUS_PAID": "STATUS_PAID_AMT",
+    "STATUS_PART_CAME": "STATUS_PART_CAME_AMT",
 }
 
 
@@ -63,6 +66,10 @@ def of_one(case: Case) -> Told:
             return _suited(case, "STATUS_READY", values)
         case Kind.PAID:
             return _suited(case, "STATUS_PAID", {"ref": case.ref, "date": day})
+        case Kind.PART:
+            return _suited(case, "STATUS_PART_CAME", {"ref": case.ref, "date": day})
+        case Kind.CHECKED:  # nobody knows how much came, so no amount is told
+            return Told("STATUS_CHECKED", {"ref": case.ref, "date": day})
         case Kind.PENDING:
             return Told("STATUS_PENDING", {"ref": case.ref})
         case Kind.BLOCKED:

@@ -11,7 +11,10 @@ from sqlalchemy.orm import Session
 from cbi import clock, ids, offices
 from cbi.fsp.keys import idempotency_key
 from cbi.fsp.messages import Outcome, ProviderUpdate
+from cbi.helpline import telling as helpline
+from cbi.helpline.standing import known
 from cbi.ledger.queries import paid_by_day
+from cbi.messaging.choices import Level
 from cbi.money import Money
 from cbi.payments.models import Payment
 from cbi.payments.outcomes.outcomes import Applied, apply
@@ -20,7 +23,9 @@ from cbi.programmes.models import Entitlement
 from cbi.programmes.top_up_models import TopUp, TopUpRow
 from cbi.reconciliation import line_findings
 from cbi.reconciliation.models import Verdict
-from tests.factories import office_day
+from cbi.registry import privacy
+from cbi.registry.models import PaymentAccount
+from tests.factories import EVERYTHING, office_day
 from tests.flow.sending import PointAt, assert_every_promise_is_kept, disputes, told
 from tests.flow.suspended import Told, refused
 from tests.flow.tampering import noticed
@@ -110,6 +115,30 @@ def test_all_of_it_comes_back_with_the_rest_that_came_and_that_stands(lines: Tol
     more(lines, "five", 60_000)
     assert lines.books("1310", "5000") == [60_000, 0], "nothing of it is missing any more"
     assert_every_promise_is_kept()
+
+
+def asked(lines: Told) -> helpline.Told:
+    """What the recipient, who chose to be told amounts, is answered who asks how the payment stands."""
+
+    def work(session: Session) -> helpline.Told:
+        payment = session.get_one(Payment, lines.tried.id)
+        privacy.choose(session, EVERYTHING, payment.person_id, Level.NORMAL)
+        index = session.get_one(PaymentAccount, payment.account_id).value_index
+        return helpline.status(known(session, index), "en")
+
+    answer = lines.tried.do(work)
+    assert isinstance(answer, helpline.Told)
+    return answer
+
+
+def test_whoever_asks_is_told_what_came_and_that_the_rest_is_looked_into(lines: Told) -> None:
+    answer = asked(lines)
+    assert (answer.template, answer.values["amount"]) == ("STATUS_PART_CAME_AMT", "400 DZD")
+    more(lines, "two", 60_000)
+    answer = asked(lines)
+    assert (answer.template, answer.values["amount"]) == ("STATUS_PAID_AMT", "1000 DZD")
+    assert hears(lines, 70_000) is Applied.DISPUTED
+    assert asked(lines).template == "STATUS_CHECKED"
 
 
 def _topped_up(session: Session, payment_id: UUID, minor: int) -> None:

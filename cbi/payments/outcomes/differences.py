@@ -8,7 +8,6 @@ from sqlalchemy import bindparam, literal, select
 from sqlalchemy.orm import Session
 
 from cbi.ledger.chart import Entry
-from cbi.ledger.models import Transfer
 from cbi.ledger.posting import booking, post_payments
 from cbi.messaging import outbox
 from cbi.money import Money
@@ -16,7 +15,7 @@ from cbi.payments.models import Payment
 from cbi.payments.moves import book_of
 from cbi.payments.outcomes.discrepancies import PAID_LESS, PAID_MORE
 from cbi.payments.outcomes.disputes import dispute
-from cbi.payments.outcomes.known import came_since, found_minor, sent_minor
+from cbi.payments.outcomes.known import found_minor, sent_minor, still_less
 from cbi.payments.recovery import receivables
 from cbi.payments.runs.runs import find
 from cbi.payments.states import PaymentState
@@ -41,18 +40,8 @@ def square(session: Session, payment: Payment, attempt: int, source: str) -> Non
 
 def take_back_rest(session: Session, payment: Payment) -> None:
     """What a payment took less is the payment's again, before all of it comes back. Raises NotCovered."""
-    booked = select(Transfer.attempt, Transfer.amount_minor).where(
-        Transfer.source_id == payment.id, Transfer.leg == 1
-    )
-    taken_back = select(Transfer.attempt).where(
-        Transfer.source_id == payment.id, Transfer.entry == Entry.REST_TAKEN_BACK.value
-    )
-    less = booked.where(
-        Transfer.entry == Entry.PAID_LESS.value, Transfer.attempt.not_in(taken_back)
-    )
-    for attempt, minor in session.execute(less).all():
-        if rest := minor - came_since(session, payment.id, attempt):
-            _post(session, Entry.REST_TAKEN_BACK, payment, attempt, rest)
+    for (_, attempt), rest in still_less(session, [payment.id]).items():
+        _post(session, Entry.REST_TAKEN_BACK, payment, attempt, rest)
 
 
 def _post(session: Session, entry: Entry, payment: Payment, attempt: int, minor: int) -> None:

@@ -1,5 +1,6 @@
 """What our books hold of a single attempt: that it was paid, that its money came back, and how much two people found."""
 
+from collections.abc import Collection
 from uuid import UUID
 
 from sqlalchemy import (
@@ -12,6 +13,7 @@ from sqlalchemy import (
     func,
     literal,
     select,
+    tuple_,
 )
 from sqlalchemy.orm import Session
 
@@ -93,6 +95,25 @@ def taken_minor(session: Session, payment_id: UUID, attempt: int) -> int | None:
 def came_since(session: Session, payment_id: UUID, attempt: int) -> int:
     """`rest_since` of one attempt."""
     return session.scalar(select(rest_since(literal(payment_id), literal(attempt)))) or 0
+
+
+def still_less(session: Session, payment_ids: Collection[UUID]) -> dict[tuple[UUID, int], int]:
+    """What attempts of these payments took less than was sent and no line has listed since, in minor units, by payment and
+    attempt. Those are left out whose payment came back since.
+    """
+    of_them = (Transfer.source_id.in_(payment_ids), Transfer.leg == 1)
+    taken_back = select(Transfer.source_id, Transfer.attempt).where(
+        *of_them, Transfer.entry == Entry.REST_TAKEN_BACK.value
+    )
+    less = select(Transfer.source_id, Transfer.attempt, Transfer.amount_minor).where(
+        *of_them, Transfer.entry == Entry.PAID_LESS.value,
+        tuple_(Transfer.source_id, Transfer.attempt).not_in(taken_back),
+    )  # fmt: skip
+    return {
+        (payment_id, attempt): rest
+        for payment_id, attempt, minor in session.execute(less).all()
+        if (rest := minor - came_since(session, payment_id, attempt))
+    }
 
 
 def took_part(session: Session, payment: Payment, attempt: int) -> bool:

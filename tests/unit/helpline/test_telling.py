@@ -42,6 +42,10 @@ def known(*cases: Case) -> Known:
         (Level.DISCREET, Kind.READY, "STATUS_READY"),
         (Level.NORMAL, Kind.READY, "STATUS_READY_AMT"),
         (None, Kind.PAID, "STATUS_PAID"),
+        (None, Kind.PART, "STATUS_PART_CAME"),
+        (Level.DISCREET, Kind.PART, "STATUS_PART_CAME"),
+        (Level.NORMAL, Kind.PART, "STATUS_PART_CAME_AMT"),
+        (Level.NORMAL, Kind.CHECKED, "STATUS_CHECKED"),
         (Level.NORMAL, Kind.PAID, "STATUS_PAID_AMT"),
         (Level.NORMAL, Kind.PENDING, "STATUS_PENDING"),
         (Level.NORMAL, Kind.BLOCKED, "LOCKED"),
@@ -158,7 +162,7 @@ def test_a_discreet_text_needs_no_value_that_the_other_lacks() -> None:
 
 def test_no_text_but_the_levels_own_tells_an_amount_to_the_discreet() -> None:
     # What the engine sends before anybody chose a level.
-    own = {"STATUS_READY_AMT", "STATUS_PAID_AMT", "STATUS_PART_AMT"}
+    own = {"STATUS_READY_AMT", "STATUS_PAID_AMT", "STATUS_PART_AMT", "STATUS_PART_CAME_AMT"}
     for template in set(texts()["en"]) - own:
         assert not asked_for(suited(template, Level.DISCREET) or template) & {"amount", "bal"}
 
