@@ -36,6 +36,7 @@ _AFTER_PAYMENT: Mapping[str, str] = {
     "PAID": "PAID_DISCREET",
     "PAID_OUT": "PAID_DISCREET",
     "PARTIAL": "PARTIAL_DISCREET",
+    "REST_CAME": "REST_CAME_DISCREET",
 }
 
 

@@ -204,8 +204,15 @@ def _check(template: str, kinds: Mapping[str, str], *, names_a_code: bool) -> No
         )
 
 
-def withdraw(session: Session, *, payment_id: UUID, code_issue_id: UUID | None = None) -> int:
-    """Take back the texts about a payment, or about one code of it, that no worker has taken yet; returns how many.
+def withdraw(
+    session: Session,
+    *,
+    payment_id: UUID,
+    code_issue_id: UUID | None = None,
+    dedupe: str | None = None,
+) -> int:
+    """Take back the texts about a payment, or about one code of it, or the one that was asked for under `dedupe`, which no
+    worker has taken yet; returns how many.
 
     A text that a worker holds at this moment cannot be taken back; if it tells a code that has died since, the
     worker leaves it out.
@@ -213,6 +220,8 @@ def withdraw(session: Session, *, payment_id: UUID, code_issue_id: UUID | None =
     about = Message.payment_id == payment_id
     if code_issue_id is not None:
         about = and_(about, Message.code_issue_id == code_issue_id)
+    if dedupe is not None:
+        about = and_(about, Message.dedupe == dedupe)
     taken_back = session.scalars(
         update(Message)
         .where(about, Message.waiting, Message.state == MessageState.QUEUED)

@@ -1,6 +1,9 @@
-"""The text that tells a recipient what was paid: one for each payment, in the very statement that makes it paid."""
+"""The texts that tell a recipient what was paid: one for each payment, in the very statement that makes it paid, and one
+for each line that lists more of what had been missing.
+"""
 
 from collections.abc import Mapping
+from uuid import UUID
 
 from sqlalchemy import (
     CTE,
@@ -17,19 +20,21 @@ from sqlalchemy import (
     select,
     true,
 )
-from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import aliased
+from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.orm import Session, aliased
 
 from cbi import ids, money
 from cbi.fsp.messages import DeliveryMechanism
 from cbi.messaging.models import Message
-from cbi.messaging.outbox import amount_with
+from cbi.messaging.outbox import amount_with, queue_set, withdraw
+from cbi.messaging.rendering import amount_text
 from cbi.messaging.states import MESSAGE
+from cbi.money import Money
 from cbi.payments.models import Attempt, Payment
 from cbi.registry.models import Household, PaymentAccount
 from cbi.registry.personal import PHONE
 
-OVER_COUNTER, OTHERWISE = "PAID", "PAID_OUT"
+OVER_COUNTER, OTHERWISE, REST = "PAID", "PAID_OUT", "REST_CAME"
 
 TICKET_DIGITS = 6
 """How much of the receipt number the text shows: its last digits."""
@@ -104,3 +109,37 @@ def paid(moved: CTE) -> CTE:
         .on_conflict_do_nothing(index_elements=["dedupe"])
         .cte("told")
     )
+
+
+def rest_came(session: Session, payment_id: UUID, amount: Money, finding_id: UUID) -> None:
+    """Ask for the text that more has come of a payment which took less than was sent: one for each finding that says so.
+
+    It goes to the telephone that the money went to, or else the person's own; whoever has none gets none.
+    """
+    went_to, own = aliased(PaymentAccount), aliased(PaymentAccount)
+    account = func.coalesce(went_to.id, own.id)
+    queue_set(
+        session,
+        select(
+            literal(REST).label("template"), Household.language.label("language"), account.label("account_id"),
+            Payment.id.label("payment_id"), cast(null(), Uuid).label("code_issue_id"),
+            func.jsonb_build_object("amount", literal(amount_text(amount), String), type_=JSONB).label("values"),
+            literal(_of(finding_id)).label("dedupe"),
+        )
+        .join(Household, Household.id == Payment.household_id)
+        .outerjoin(went_to, and_(went_to.id == Payment.account_id, went_to.kind == PHONE))
+        .outerjoin(
+            own,
+            and_(own.person_id == Payment.person_id, own.kind == PHONE, own.replaced_at.is_(None)),
+        )
+        .where(Payment.id == payment_id, account.is_not(None))
+    )  # fmt: skip
+
+
+def rest_did_not_come(session: Session, payment_id: UUID, finding_id: UUID) -> None:
+    """Take back `rest_came` where it waits: two people have taken back what they had found."""
+    withdraw(session, payment_id=payment_id, dedupe=_of(finding_id))
+
+
+def _of(finding_id: UUID) -> str:
+    return f"rest:{finding_id}"

@@ -4,7 +4,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import URL, Engine, text
+from sqlalchemy import URL, Engine, select, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -15,6 +15,7 @@ from cbi.helpline import telling as helpline
 from cbi.helpline.standing import known
 from cbi.ledger.queries import paid_by_day
 from cbi.messaging.choices import Level
+from cbi.messaging.models import Message
 from cbi.money import Money
 from cbi.payments.models import Payment
 from cbi.payments.outcomes.outcomes import Applied, apply
@@ -129,6 +130,25 @@ def asked(lines: Told) -> helpline.Told:
     answer = lines.tried.do(work)
     assert isinstance(answer, helpline.Told)
     return answer
+
+
+def told_of_rests() -> list[tuple[str, str]]:
+    """What waits to tell the household of a rest that came, and what was taken back before it was told."""
+    with offices.transaction("dz") as session:
+        rests = select(Message).where(Message.template == "REST_CAME").order_by(Message.created_at)
+        return [(each.values["amount"], each.state.value) for each in session.scalars(rests)]
+
+
+def test_the_household_is_told_of_each_rest_that_came_unless_it_is_taken_back_before(
+    lines: Told,
+) -> None:
+    more(lines, "two", 25_000)
+    third = more(lines, "three", 45_000)
+    assert told_of_rests() == [("250 DZD", "queued"), ("350 DZD", "queued")]
+    lines.found("three", V.MISTAKEN, finding_id=third)
+    assert told_of_rests() == [("250 DZD", "queued"), ("350 DZD", "withdrawn")]
+    more(lines, "four", 35_000)
+    assert told_of_rests()[2:] == [("350 DZD", "queued")]
 
 
 def test_whoever_asks_is_told_what_came_and_that_the_rest_is_looked_into(lines: Told) -> None:

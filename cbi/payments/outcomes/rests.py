@@ -13,6 +13,7 @@ from cbi.ledger.chart import Entry
 from cbi.ledger.models import Transfer
 from cbi.ledger.posting import post
 from cbi.money import Money
+from cbi.payments import notices
 from cbi.payments.models import Discrepancy, Payment
 from cbi.payments.moves import book_of
 from cbi.payments.outcomes.discrepancies import PAID_LESS, open_discrepancy, settle_set
@@ -63,11 +64,13 @@ def missing_minor(session: Session, payment: Payment, attempt: int) -> int:
 
 
 def deliver(session: Session, payment: Payment, attempt: int, minor: int, finding_id: UUID) -> None:
-    """Book that a line of its own, by this finding of two people, lists what was missing of an attempt, or some of it.
+    """Book that a line of its own, by this finding of two people, lists what was missing of an attempt, or some of it, and
+    tell the household.
 
     The payment is locked. Raises NotCovered, MonthClosed.
     """
     _post(session, Entry.REST_DELIVERED, payment, attempt, minor, finding_id)
+    notices.rest_came(session, payment.id, Money(minor, payment.currency), finding_id)
     if not missing_minor(session, payment, attempt):
         told = _told(payment, attempt).with_only_columns(Discrepancy.id, literal(ALL_CAME))
         settle_set(session, told)
@@ -84,10 +87,12 @@ def came_by(session: Session, finding_id: UUID) -> int:
 def undo(
     session: Session, payment: Payment, attempt: int, minor: int, finding_id: UUID, source: str
 ) -> None:
-    """What two people had found to be missing and to have come is missing again. The payment is locked. Raises NotCovered,
-    MonthClosed.
+    """What two people had found to be missing and to have come is missing again. What tells of it and waits is not sent.
+
+    The payment is locked. Raises NotCovered, MonthClosed.
     """
     _post(session, Entry.REST_MISTAKEN, payment, attempt, minor, finding_id)
+    notices.rest_did_not_come(session, payment.id, finding_id)
     if not any(each.settled_at is None for each in session.scalars(_told(payment, attempt))):
         open_discrepancy(
             session, PAID_LESS, f"{_subject(payment, attempt)}:{finding_id}", provider=payment.provider,

@@ -140,6 +140,7 @@ def test_where_no_office_is_near_any_will_do() -> None:
         ("PAID", "PAID", "PAID_DISCREET", "PAID"),
         ("PAID_OUT", "PAID_OUT", "PAID_DISCREET", "PAID_OUT"),
         ("PARTIAL", "PARTIAL", "PARTIAL_DISCREET", "PARTIAL"),
+        ("REST_CAME", "REST_CAME", "REST_CAME_DISCREET", "REST_CAME"),
         ("REISSUED", "REISSUED", "REISSUED", "REISSUED"),
         ("LOCKED", "LOCKED", "LOCKED", "LOCKED"),
     ],

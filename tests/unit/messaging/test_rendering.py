@@ -39,7 +39,7 @@ def values_for(template: str, **chosen: str) -> dict[str, str]:
 
 def test_there_are_the_same_texts_in_every_language_of_an_office() -> None:
     assert set(rendering.texts()) == set(LANGUAGES)
-    assert len(TEMPLATES) == 66
+    assert len(TEMPLATES) == 68
     assert all(sorted(texts) == TEMPLATES for texts in rendering.texts().values())
 
 
