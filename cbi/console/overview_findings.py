@@ -20,8 +20,9 @@ from cbi.payments.models import Discrepancy, Payment
 from cbi.payments.outcomes.endings import Ending, attempt_of, ending
 from cbi.payments.outcomes.settling import UnknownDiscrepancy
 from cbi.payments.recovery import amounts
-from cbi.reconciliation import line_findings, line_queries, queries
+from cbi.reconciliation import line_findings, line_more, line_queries, queries
 from cbi.reconciliation.line_findings import Said, SaysTooLittle
+from cbi.reconciliation.line_more import Split
 from cbi.reconciliation.models import Verdict
 
 router = Pages()
@@ -46,6 +47,8 @@ class Report:
     by: UUID
     proof: str
     may_confirm: bool
+    split: Split | None = None
+    """Of a line that is more of a payment: what of it is delivered after all, and what is owed back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,7 @@ def _of_line(visit: Visit, session: Session, actor: Actor, line_id: UUID) -> lis
     return [
         Report(
             each.id, visit.gettext(VERDICTS[Verdict(each.verdict)]), each.reported_by, each.proof,
-            actor.may(Permission.RUN_AUTHORISE) and each.reported_by != actor.id,
+            actor.may(Permission.RUN_AUTHORISE) and each.reported_by != actor.id, line_more.split(session, each),
         )
         for each in line_findings.reported(session, line_id)
         if each.confirmed_by is None and each.refusal_id is None
@@ -177,10 +180,11 @@ def confirm_line(
     actor: Confirmer,
     discrepancy_id: UUID,
     finding: Short = "",
+    seen: Short = "",
     code: Code = "",
 ) -> Response:
-    """Confirm a colleague's report: our books hold what the line is."""
-    line_findings.confirm(session, actor, read_id(finding), code)
+    """Confirm a colleague's report: our books hold what the line is, as the page showed it."""
+    line_findings.confirm(session, actor, read_id(finding), code, seen)
     return visit.go(
         f"/discrepancies/{discrepancy_id}", visit.gettext("Confirmed: our books hold it now.")
     )

@@ -132,6 +132,13 @@ REFUSALS: Table = {
         N_("The line cannot be what it is said to be: amount, direction, provider or payment do not fit."),
         N_("Look at the line and the payment again, and report what fits."),
     ),
+    "line_finding.split_changed": (
+        N_(
+            "What of the line would be delivered after all, and what owed back, is not what you were shown. Nothing was"
+            " done."
+        ),
+        N_("Look at it again, and confirm it as it is now."),
+    ),
     "line_finding.taken_already": (
         N_(
             "The provider took this money, or as much, when it accepted a payment with which nobody was paid, as our books"

@@ -33,7 +33,7 @@ from cbi.payments.recovery.receivable_models import Receivable, WriteOff
 from cbi.payments.states import PaymentState, ReceivableState, RunState
 from cbi.payments.unpaid import unpaid, withdrawing
 from cbi.programmes.models import Programme
-from cbi.reconciliation import line_findings
+from cbi.reconciliation import line_findings, line_more
 from cbi.reconciliation.models import STANDS, LineFinding, Match, StatementLine, Verdict
 
 _OF_A_STORY = (Verdict.FIRST_STORY, Verdict.LATER_STORY)
@@ -111,6 +111,10 @@ def _line(looking: Looking) -> Sheet:
         facts.append((gettext("Evidence"), mistaken.proof))
     if finding.attempt is not None:
         facts.append((gettext("Attempt"), finding.attempt))
+    split = line_more.split(session, finding)
+    if split is not None:
+        facts.append((gettext("Delivered after all"), split.delivered))
+        facts.append((gettext("Owed back"), split.owed))
     if finding.programme_id is not None:
         bearer = session.get_one(Programme, finding.programme_id).code
         facts.append((gettext("Borne by the budget of"), bearer))
@@ -118,7 +122,7 @@ def _line(looking: Looking) -> Sheet:
     changes = [(gettext("The line"), before.get(verdict, suspense), after.get(verdict, explained))]
     if verdict in _OF_A_STORY:
         changes = [(gettext("The line"), gettext("told in two ways"), gettext(VERDICTS[verdict]))]
-    return Sheet(changes, facts=facts, link=link)
+    return Sheet(changes, facts=facts, link=link, seen=split.delivered.decimal if split else "")
 
 
 def _withdrawal(looking: Looking) -> Sheet:
@@ -268,7 +272,7 @@ LINE = Kind(
     N_("Line %(line)s of %(provider)s, %(on)s: %(verdict)s"),
     N_("Our books hold what the line is."),
     Permission.DISCREPANCY_READ, Permission.RUN_AUTHORISE, _reported, _line,
-    lambda session, actor, it, typed: line_findings.confirm(session, actor, UUID(it.key), typed.code),
+    lambda session, actor, it, typed: line_findings.confirm(session, actor, UUID(it.key), typed.code, typed.seen),
     refused, refused,
     words={"verdict": VERDICTS},
 )  # fmt: skip

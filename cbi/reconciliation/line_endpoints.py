@@ -18,9 +18,9 @@ from cbi.http.routing import Router
 from cbi.ledger.schemas import Amount
 from cbi.money import Money
 from cbi.payments.outcomes.suspense_models import SuspendedLine
-from cbi.payments.runs.schemas import Signature
-from cbi.reconciliation import line_findings, line_queries
+from cbi.reconciliation import line_findings, line_more, line_queries
 from cbi.reconciliation.line_findings import Said
+from cbi.reconciliation.line_more import Split
 from cbi.reconciliation.line_queries import LineSheet
 from cbi.reconciliation.models import LineFinding, Verdict
 
@@ -42,9 +42,21 @@ class SuspendedOut(BaseModel):
         return cls(line_id=stay.line_id, provider=stay.provider, effect=effect, since=stay.since)
 
 
+class SplitOut(BaseModel):
+    """What of a line that is more of a payment is delivered after all, and what is owed back."""
+
+    delivered: Amount
+    owed_back: Amount
+
+    @classmethod
+    def of(cls, split: Split) -> "SplitOut":
+        return cls(delivered=Amount.of(split.delivered), owed_back=Amount.of(split.owed))
+
+
 class LineFindingOut(BaseModel):
     """What one person reports a line to be. It counts once `confirmed_by` is somebody else, until `taken_back_by` names
-    the finding by which two people took it back.
+    the finding by which two people took it back. `split`, of one that the line is more of a payment: as it was booked, or,
+    before that, as it would be booked now.
     """
 
     id: UUID
@@ -64,10 +76,12 @@ class LineFindingOut(BaseModel):
     confirmed_at: datetime | None
     taken_back_by: UUID | None
     refusal_id: UUID | None
+    split: SplitOut | None
 
     @classmethod
-    def of(cls, found: LineFinding) -> "LineFindingOut":
-        return cls(**{name: getattr(found, name) for name in cls.model_fields})
+    def of(cls, found: LineFinding, split: Split | None) -> "LineFindingOut":
+        named = {name: getattr(found, name) for name in cls.model_fields if name != "split"}
+        return cls(**named, split=SplitOut.of(split) if split else None)
 
 
 class BookedOut(BaseModel):
@@ -106,7 +120,7 @@ class LineOut(BaseModel):
             amount=Amount.of(Money(line.amount_minor, line.currency)), value_date=line.value_date,
             reference=line.provider_reference, matched_with=sheet.match.payment_id if sheet.match else None,
             in_suspense_since=sheet.stay.since if sheet.stay else None,
-            findings=[LineFindingOut.of(each) for each in sheet.findings],
+            findings=[LineFindingOut.of(each, sheet.splits.get(each.id)) for each in sheet.findings],
             booked=[
                 BookedOut(transfer_id=t.id, entry=t.entry, day=t.effective_on, payment_id=t.payment_id)
                 for t in sheet.booked
@@ -121,9 +135,9 @@ class LineReport(BaseModel):
     `attempt`: it is this payment's (its present attempt, when none is given). `booked`: our books hold the movement
     `transfer_id`. `opposite`: `other_line_id` takes it back. `not_ours`: it stays in suspense. `refunded`: our bank has the
     money back. `lost`: a programme bears it (of `fund`, or its first). `unmatched`: the match that stands is wrong.
-    `more`: more of this payment, which another line lists: it is owed back. `fee`: a fee that names no payment, or one
-    that was given back, of a programme. `mistaken`: what two people found (`finding_id`) was wrong. `first_story`,
-    `later_story`: which of the two is right that `discrepancy_id` tells of.
+    `more`: more of this payment, which another line lists: what was missing came, and what goes beyond is owed back.
+    `fee`: a fee that names no payment, or one that was given back, of a programme. `mistaken`: what two people found
+    (`finding_id`) was wrong. `first_story`, `later_story`: which of the two is right that `discrepancy_id` tells of.
     """
 
     verdict: Verdict
@@ -140,6 +154,16 @@ class LineReport(BaseModel):
     def said(self) -> Said:
         """The same, as the engine takes it."""
         return Said(**self.model_dump(exclude={"proof"}))
+
+
+class LineConfirmation(BaseModel):
+    """A fresh one-time code; where the line is more of a payment, also what the `split` showed to be delivered."""
+
+    one_time_code: str = Field(pattern=r"^[0-9]{6}$")
+    delivered_seen: str | None = Field(
+        None, max_length=40,
+        description="`split.delivered.amount` of the finding. When it is another by now, nothing is booked.",
+    )  # fmt: skip
 
 
 @router.get("/suspense", summary="Lines of statements that nothing explains yet, oldest first")
@@ -178,7 +202,8 @@ def report(
     line_id: UUID,
     body: LineReport,
 ) -> LineFindingOut:
-    return LineFindingOut.of(line_findings.report(session, actor, line_id, body.said(), body.proof))
+    found = line_findings.report(session, actor, line_id, body.said(), body.proof)
+    return LineFindingOut.of(found, line_more.split(session, found))
 
 
 @router.post(
@@ -189,6 +214,9 @@ def confirm(
     session: OfficeSession,
     actor: Annotated[Actor, Depends(may(Permission.RUN_AUTHORISE))],
     finding_id: UUID,
-    body: Signature,
+    body: LineConfirmation,
 ) -> LineFindingOut:
-    return LineFindingOut.of(line_findings.confirm(session, actor, finding_id, body.one_time_code))
+    found = line_findings.confirm(
+        session, actor, finding_id, body.one_time_code, body.delivered_seen
+    )
+    return LineFindingOut.of(found, line_more.split(session, found))

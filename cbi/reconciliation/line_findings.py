@@ -23,7 +23,7 @@ from cbi.payments.outcomes.suspense_models import SuspendedLine
 from cbi.payments.unpaid.unpaid import OwnReport
 from cbi.programmes.budget import fund_of
 from cbi.programmes.models import Programme
-from cbi.reconciliation import line_booking, line_corrections
+from cbi.reconciliation import line_booking, line_corrections, line_more
 from cbi.reconciliation.line_attempts import DoesNotFit
 from cbi.reconciliation.line_corrections import CORRECTIONS
 from cbi.reconciliation.models import STANDS, LineFinding, Match, StatementLine, Verdict
@@ -102,11 +102,14 @@ def report(session: Session, actor: Actor, line_id: UUID, said: Said, proof: str
     return reported
 
 
-def confirm(session: Session, actor: Actor, finding_id: UUID, code: str) -> LineFinding:
+def confirm(
+    session: Session, actor: Actor, finding_id: UUID, code: str, delivered_seen: str | None = None
+) -> LineFinding:
     """Confirm a colleague's report with a fresh one-time code: our books hold what the line is.
 
-    Raises UnknownLineFinding, NotPermitted, WrongCode, OwnReport, AlreadyConfirmed, Explained, DoesNotFit, NotCovered, and
-    what `line_booking.check` raises.
+    `delivered_seen`: of more of a payment, what was shown to be delivered after all, as `Money.decimal` has it. Raises
+    UnknownLineFinding, NotPermitted, WrongCode, OwnReport, AlreadyConfirmed, Explained, DoesNotFit, SplitChanged,
+    NotCovered, and what `line_booking.check` raises.
     """
     finding = session.get(LineFinding, finding_id, populate_existing=True)
     if finding is None:
@@ -126,6 +129,8 @@ def confirm(session: Session, actor: Actor, finding_id: UUID, code: str) -> Line
             next_step="Ask a colleague who may authorise payment runs.",
         )
     _check(session, line, named)
+    if finding.verdict == Verdict.MORE:
+        line_more.hold(session, finding, delivered_seen)
     confirmed = session.scalar(
         update(LineFinding)
         .where(

@@ -2,12 +2,16 @@
 more than was sent is owed back.
 """
 
+from dataclasses import dataclass
+
 from sqlalchemy import literal, select
 from sqlalchemy.orm import Session
 
+from cbi.errors import Conflict
 from cbi.ledger.chart import Entry
 from cbi.ledger.posting import NotCovered
 from cbi.money import Money
+from cbi.payments.models import Payment
 from cbi.payments.outcomes import rests
 from cbi.payments.outcomes.discrepancies import PAID_MORE, open_discrepancy
 from cbi.payments.outcomes.known import known_returned
@@ -17,7 +21,7 @@ from cbi.payments.recovery.receivable_models import Receivable
 from cbi.payments.states import PaymentState, ReceivableState
 from cbi.reconciliation.line_attempts import SOURCE, DoesNotFit, given, locked
 from cbi.reconciliation.line_candidates import is_listed
-from cbi.reconciliation.models import LineFinding, StatementLine
+from cbi.reconciliation.models import LineFinding, StatementLine, Verdict
 
 
 def check(session: Session, line: StatementLine, stay: SuspendedLine, found: LineFinding) -> None:
@@ -35,16 +39,54 @@ def check(session: Session, line: StatementLine, stay: SuspendedLine, found: Lin
         )
 
 
-def book(session: Session, line: StatementLine, found: LineFinding) -> None:
-    """Book what an attempt took in a line of its own, after another had listed it.
+class SplitChanged(Conflict):
+    """What of the line is delivered after all is not what was shown to whoever confirms it."""
 
-    Up to what it had taken less than was sent it is delivered after all, from the programme's budget, which had got it
-    back; what goes beyond is owed back. Raises DoesNotFit, MonthClosed.
+    code = "line_finding.split_changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """What of a line that is more of a payment is delivered after all, and what is owed back."""
+
+    delivered: Money
+    owed: Money
+
+
+def split(session: Session, found: LineFinding) -> Split | None:
+    """What becomes of the line, as it was booked or would be booked now; None: it is not said to be more of a payment."""
+    if found.verdict != Verdict.MORE:
+        return None
+    line = session.get_one(StatementLine, found.line_id)
+    if found.confirmed_by is not None:
+        return _split(line, rests.came_by(session, found.id))
+    return _now(session, line, session.get_one(Payment, found.payment_id), found)
+
+
+def hold(session: Session, found: LineFinding, delivered_seen: str | None) -> None:
+    """Until the transaction ends, what becomes of the line stays as it is. Raises SplitChanged where that is not what was
+    shown to whoever confirms it: `delivered_seen`, as `Money.decimal` has it; None: nothing was shown.
     """
     payment, _ = locked(session, found)
     assert found.attempt is not None
-    taken = abs(line.amount_minor)
-    rest = min(taken, rests.missing_minor(session, payment, found.attempt))
+    rests.hold(session, payment, found.attempt)
+    now = _now(session, session.get_one(StatementLine, found.line_id), payment, found)
+    if delivered_seen not in {None, now.delivered.decimal}:
+        raise SplitChanged(
+            f"By now {now.delivered} of this line would be delivered after all and {now.owed} owed back, which is not what"
+            " you were shown. Nothing was done.",
+            next_step="Look at it again, and confirm it as it is now: cbi statement line",
+        )
+
+
+def book(session: Session, line: StatementLine, found: LineFinding) -> None:
+    """Book what an attempt took in a line of its own, after another had listed it: what is delivered after all, from the
+    programme's budget, which had got it back, and what is owed back. The caller holds it. Raises DoesNotFit, MonthClosed.
+    """
+    payment, _ = locked(session, found)
+    assert found.attempt is not None
+    now = _now(session, line, payment, found)
+    rest, owed = now.delivered.minor, now.owed
     if rest:
         try:
             rests.deliver(session, payment, found.attempt, rest, found.id)
@@ -53,12 +95,12 @@ def book(session: Session, line: StatementLine, found: LineFinding) -> None:
                 "The rest of this payment was given to the programme, and its budget does not hold it any more.",
                 next_step="Give the programme that much first (cbi fund allocate).",
             ) from error
-    if taken == rest:
+    if not owed.minor:
         return
-    receivables.open_excess(session, payment, found.attempt, SOURCE, taken - rest, found.id)
+    receivables.open_excess(session, payment, found.attempt, SOURCE, owed.minor, found.id)
     open_discrepancy(
         session, PAID_MORE, f"payment:{payment.id}:{found.attempt}:{found.id}", provider=line.provider,
-        payment_id=payment.id, amount=Money(taken - rest, line.currency), attempt=found.attempt,
+        payment_id=payment.id, amount=owed, attempt=found.attempt,
         state=payment.state.value, claimed=PaymentState.PAID.value, source=SOURCE,
         provider_reference=line.provider_reference,
     )  # fmt: skip
@@ -89,6 +131,18 @@ def take_back(session: Session, old: LineFinding) -> None:
         rests.undo(session, payment, old.attempt, rest, old.id, SOURCE)
     if (owed := _owed(session, old)) is not None:
         receivables.end(session, owed, ReceivableState.UNFOUNDED, Entry.OWED_MISTAKEN, source=SOURCE)  # fmt: skip
+
+
+def _now(session: Session, line: StatementLine, payment: Payment, found: LineFinding) -> Split:
+    """Up to what the attempt took less than was sent it is delivered after all; what goes beyond is owed back."""
+    assert found.attempt is not None
+    missing = rests.missing_minor(session, payment, found.attempt)
+    return _split(line, min(abs(line.amount_minor), missing))
+
+
+def _split(line: StatementLine, delivered: int) -> Split:
+    taken = abs(line.amount_minor)
+    return Split(Money(delivered, line.currency), Money(taken - delivered, line.currency))
 
 
 def _owed(session: Session, old: LineFinding) -> Receivable | None:

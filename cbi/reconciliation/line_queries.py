@@ -1,5 +1,6 @@
 """What people ask about single lines of statements: what stands in suspense, and what a line may be."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -11,9 +12,10 @@ from cbi.access.permissions import Permission
 from cbi.ledger.models import Transfer
 from cbi.payments.outcomes import suspense
 from cbi.payments.outcomes.suspense_models import SuspendedLine
-from cbi.reconciliation import line_findings
+from cbi.reconciliation import line_findings, line_more
 from cbi.reconciliation.line_candidates import booked_alike, lines_alike
 from cbi.reconciliation.line_findings import UnknownLine
+from cbi.reconciliation.line_more import Split
 from cbi.reconciliation.models import STANDS, LineFinding, Match, StatementFile, StatementLine
 
 _SHOWN = 20
@@ -23,6 +25,7 @@ _SHOWN = 20
 class LineSheet:
     """One line of a statement: what it is matched with, or since when it is in suspense; and what it may be.
 
+    `splits` says of each finding that it is more of a payment what of it is delivered after all, and what is owed back.
     `booked` are movements of our float as this one that no line lists, `others` lines in suspense that take it back.
     """
 
@@ -31,6 +34,7 @@ class LineSheet:
     match: Match | None
     stay: SuspendedLine | None
     findings: tuple[LineFinding, ...]
+    splits: Mapping[UUID, Split]
     booked: tuple[Transfer, ...]
     others: tuple[StatementLine, ...]
 
@@ -42,10 +46,14 @@ def sheet(session: Session, actor: Actor, line_id: UUID) -> LineSheet:
     if line is None:
         raise UnknownLine("There is no such line of a statement.", next_step="See its discrepancy.")
     stay = suspense.stay(session, line_id)
+    findings = tuple(line_findings.reported(session, line_id))
+    splits = {
+        each.id: line_more.split(session, each) for each in findings if each.refusal_id is None
+    }
     return LineSheet(
         line, session.get_one(StatementFile, line.statement_id),
         session.scalars(select(Match).where(Match.line_id == line_id, STANDS)).one_or_none(), stay,
-        tuple(line_findings.reported(session, line_id)),
+        findings, {key: each for key, each in splits.items() if each is not None},
         tuple(_booked(session, stay)) if stay else (),
         tuple(_others(session, stay)) if stay else (),
     )  # fmt: skip

@@ -72,10 +72,12 @@ def line(line: LineId, office: Office = None, user: User = None, json: Json = Fa
     )
     table(
         "Reported",
-        ["Finding", "It is", "Payment", "Confirmed"],
+        ["Finding", "It is", "Payment", "Delivered after all#", "Owed back#", "Confirmed"],
         [
             (
                 each.id, each.verdict.replace("_", " "), each.payment_id or "",
+                f"{each.split.delivered.amount} {each.split.delivered.currency}" if each.split else "",
+                f"{each.split.owed_back.amount} {each.split.owed_back.currency}" if each.split else "",
                 "taken back" if each.taken_back_by else "yes" if each.confirmed_by else "no",
             )
             for each in found.findings
@@ -159,16 +161,26 @@ def report_line(
 @statement.command("confirm-line")
 def confirm_line(
     finding: Annotated[UUID, typer.Argument(help="The report, as it was noted.")],
+    delivered: Annotated[
+        str | None,
+        typer.Option(
+            help="Of more of a payment: only if so much is delivered after all, as shown."
+        ),
+    ] = None,
     code: OneTimeCode = None,
     office: Office = None,
     user: User = None,
 ) -> None:
-    """Confirm a colleague's report of a line. Example: cbi statement confirm-line 7a… --user karim"""
+    """Confirm a colleague's report of a line. Example: cbi statement confirm-line 7a… --user karim
+
+    What becomes of more of a payment stands in the list of the line: cbi statement line
+    """
     from cbi.reconciliation import line_findings
     from cbi.terminal.output import say
 
     typed = one_time_code(code)
     verdict = working(
-        office, user, lambda session, actor: line_findings.confirm(session, actor, finding, typed).verdict
+        office, user,
+        lambda session, actor: line_findings.confirm(session, actor, finding, typed, delivered).verdict,
     )  # fmt: skip
     say(f"Booked: the line is {verdict.replace('_', ' ')}.")

@@ -9,6 +9,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from cbi import clock, ids, offices
+from cbi.app import create_app
 from cbi.fsp.keys import idempotency_key
 from cbi.fsp.messages import Outcome, ProviderUpdate
 from cbi.helpline import telling as helpline
@@ -27,6 +28,8 @@ from cbi.reconciliation.models import Verdict
 from cbi.registry import privacy
 from cbi.registry.models import PaymentAccount
 from tests.factories import EVERYTHING, office_day
+from tests.flow.browsing import Browsing
+from tests.flow.people import Caller, token_for
 from tests.flow.sending import PointAt, assert_every_promise_is_kept, disputes, told
 from tests.flow.suspended import Told, refused
 from tests.flow.tampering import noticed
@@ -178,6 +181,29 @@ def _topped_up(session: Session, payment_id: UUID, minor: int) -> None:
             currency="DZD", reason="Less was paid",
         )
     )  # fmt: skip
+
+
+def test_what_becomes_of_the_line_is_shown_and_not_confirmed_once_it_has_changed(
+    lines: Told,
+) -> None:
+    lines.lists(out("two", 70_000))
+    lines.report("two", V.MORE, payment_id=lines.tried.id)
+    assert lines.treasurer.actor.id is not None
+    assert lines.both.actor.id is not None
+    app = create_app()
+    seen = Caller(app, token_for(lines.treasurer.actor.id))
+    shown = seen.get(f"/statement-lines/{lines.line('two')}").json()["findings"][0]["split"]
+    assert [each["amount"] for each in shown.values()] == ["600.00", "100.00"]
+    second = Browsing(app, token_for(lines.both.actor.id))
+    second.get(f"/waiting/statement-line/{lines.finding}")
+    assert "Delivered after all" in second.words
+    lines.settle("paid_less")
+    second.send(f"/waiting/accept/statement-line/{lines.finding}", code=lines.both.code())
+    assert "is not what you were shown" in second.words
+    assert lines.books("1900", "5000") == [70_000, TOOK], "nothing was booked"
+    second.get(f"/waiting/statement-line/{lines.finding}")
+    second.send(f"/waiting/accept/statement-line/{lines.finding}", code=lines.both.code())
+    assert lines.books("1310", "1900", "5000") == [70_000, 0, TOOK]
 
 
 @pytest.mark.parametrize(("how", "owed"), [("words", 60_000), ("a top-up", 45_000)])

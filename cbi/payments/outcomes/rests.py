@@ -27,11 +27,21 @@ ALL_CAME = "All that was missing has come: other lines list it, or a top-up gave
 """What ends the discrepancy that less was taken, where nobody has said how the household got the rest."""
 
 
+def hold(session: Session, payment: Payment, attempt: int) -> None:
+    """Until the transaction ends nobody says in words how the household got what an attempt took less, and no top-up of its
+    programme is accepted. The caller has locked the payment.
+    """
+    session.execute(_told(payment, attempt).with_only_columns(Discrepancy.id).with_for_update())
+    session.execute(
+        select(Programme.id).where(Programme.id == payment.programme_id).with_for_update(read=True)
+    )
+
+
 def missing_minor(session: Session, payment: Payment, attempt: int) -> int:
     """What an attempt took less than was sent and its household has in no way got since, in minor units.
 
     Nothing once somebody has said in words how the household got it. What a top-up of the same cycle gave it since counts.
-    The payment is locked; until the transaction ends nobody says so, and no top-up is accepted.
+    Whoever books by it calls `hold` first.
     """
     one, taken_back = Transfer.entry == Entry.PAID_LESS.value, Entry.REST_TAKEN_BACK.value
     less, since = session.execute(
@@ -45,10 +55,7 @@ def missing_minor(session: Session, payment: Payment, attempt: int) -> int:
     ).one()  # fmt: skip
     if since is None:
         return 0
-    told = session.scalars(_told(payment, attempt).with_for_update()).all()
-    session.execute(
-        select(Programme.id).where(Programme.id == payment.programme_id).with_for_update(read=True)
-    )
+    told = session.scalars(_told(payment, attempt))
     if any(each.settled_at and each.resolution != ALL_CAME for each in told):
         return 0
     given = session.scalar(
