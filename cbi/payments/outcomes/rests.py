@@ -1,7 +1,7 @@
 """What a payment took less than was sent, and a line of its own lists after all: its household has got it then.
 
 The programme's budget had got it back, so it comes from there. What was missing and came by another way meanwhile, in
-words or by a top-up, does not come twice: what the line took is owed back.
+words or by a listed top-up, does not come twice: what the line took is owed back.
 """
 
 from uuid import UUID
@@ -22,6 +22,7 @@ from cbi.payments.runs.runs import find
 from cbi.payments.states import PaymentState
 from cbi.programmes.models import Entitlement, Programme
 from cbi.programmes.top_up_models import TopUp, TopUpRow
+from cbi.programmes.top_ups import ACCEPTED, LIST
 
 ALL_CAME = "All that was missing has come: other lines list it, or a top-up gave it."
 """What ends the discrepancy that less was taken, where nobody has said how the household got the rest."""
@@ -40,8 +41,11 @@ def hold(session: Session, payment: Payment, attempt: int) -> None:
 def missing_minor(session: Session, payment: Payment, attempt: int) -> int:
     """What an attempt took less than was sent and its household has in no way got since, in minor units.
 
-    Nothing once somebody has said in words how the household got it. What a top-up of the same cycle gave it since counts.
-    Whoever books by it calls `hold` first.
+    Nothing once somebody has said in words how the household got it. What a list gave it on top of the same cycle since
+    counts, whatever the list was for: its rows name no payment, and its reason is words, so nothing tells a list that made
+    up for the shortfall from another one, and what comes twice would be the programme's loss. A top-up by the rules never
+    counts: it gives what the household is owed more, by what it was owed before, whatever of that reached it. Nor does a
+    follow-up run, which pays only what was given up. Whoever books by it calls `hold` first.
     """
     one, taken_back = Transfer.entry == Entry.PAID_LESS.value, Entry.REST_TAKEN_BACK.value
     less, since = session.execute(
@@ -64,7 +68,7 @@ def missing_minor(session: Session, payment: Payment, attempt: int) -> int:
         .join(Entitlement, Entitlement.cycle_id == TopUp.cycle_id)
         .where(
             Entitlement.id == payment.entitlement_id, TopUpRow.household_id == payment.household_id,
-            TopUp.decision == "accepted", TopUp.decided_at > since,
+            TopUp.decision == ACCEPTED, TopUp.basis == LIST, TopUp.decided_at > since,
         )
     )  # fmt: skip
     return max(int(less) - came_since(session, payment.id, attempt) - int(given or 0), 0)
