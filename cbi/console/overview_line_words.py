@@ -146,6 +146,16 @@ REFUSALS: Table = {
         ),
         N_("Report that our books hold the line by another name."),
     ),
+    "line_finding.may_come_back": (
+        N_(
+            "The provider took this money when it was given the payment, and then called the payment failed. It may still"
+            " give the money back."
+        ),
+        N_(
+            "Wait for the line that gives it back, or until the statements tell of the days that the provider has for it. If"
+            " it says that it paid, that is booked at once."
+        ),
+    ),
     "line_finding.not_listed": (
         N_("No line lists that the provider took this money, so none lists that it gave it back."),
         N_("Find first by which line it was taken; until then this one stays in suspense."),

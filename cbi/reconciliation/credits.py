@@ -1,6 +1,7 @@
 """What a provider took when it accepted a payment, and has not given back although nobody was paid with it."""
 
 from collections.abc import Collection
+from datetime import datetime, time, timedelta
 from uuid import UUID
 
 from sqlalchemy import (
@@ -22,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from cbi.errors import Conflict
 from cbi.fsp.adapter import PaysOverCounter
 from cbi.ledger.chart import Entry
 from cbi.ledger.models import Transfer
@@ -30,13 +32,21 @@ from cbi.payments.models import Discrepancy, Payment, PaymentEvent
 from cbi.payments.outcomes.discrepancies import CREDIT_NOT_LISTED, open_set, settle_set
 from cbi.payments.outcomes.part_models import PaymentPart
 from cbi.payments.recovery.receivable_models import Receivable
+from cbi.payments.runs.runs import find
 from cbi.payments.sending import providers
 from cbi.payments.states import PaymentState
 from cbi.reconciliation.coverage import covered_until
 from cbi.reconciliation.line_candidates import claiming_line, is_listed
-from cbi.reconciliation.models import STANDS, Match
+from cbi.reconciliation.models import STANDS, Match, StatementLine
 from cbi.reconciliation.rules import once_more
 from cbi.reconciliation.scratch import unexplained
+
+
+class MayComeBack(Conflict):
+    """The provider may still give back what the line took."""
+
+    code = "line_finding.may_come_back"
+
 
 _ATTEMPT = cast(Discrepancy.details["attempt"].astext, Integer)
 
@@ -87,6 +97,31 @@ def open_all(
             is_listed("payment", *attempt), ~is_listed("return", *attempt), ~_was_paid(*attempt), ~_is_named(*attempt),
         ),
     )  # fmt: skip
+
+
+def check_given_time(session: Session, line: StatementLine, payment: Payment, attempt: int) -> None:
+    """Refuse that a line by which a provider took a payment's money early makes an attempt paid that was refused before it
+    was accepted, while the money may still be given back: that it was taken shows nothing of who got it. Raises
+    MayComeBack.
+
+    Once the statements tell of as many days after the line as the provider has for that, two people may know by its written
+    word that it paid all the same. Its own news that it paid is booked at once.
+    """
+    if payment.provider not in find(session, payment.run_id).debits_early:
+        return
+    if clearing.holds(session, Entry.DEBITED, payment, attempt):
+        return  # asked about as what was taken and not given back
+    until = covered_until(session, payment.provider)
+    if until is not None:
+        day = datetime.combine(line.value_date + timedelta(days=1), time.min, until.tzinfo)
+        if day < until - providers.adapter(payment.provider).profile.gives_back_within:
+            return
+    raise MayComeBack(
+        "The provider took this money when it was given the payment, and then called the payment failed. It may still give"
+        " the money back, so the line does not show that anybody was paid.",
+        next_step="Wait for the line that gives it back, or until the statements tell of the days that the provider has for"
+        " it. If it says that it paid, that is booked at once.",
+    )
 
 
 def settle(session: Session, provider: str) -> int:

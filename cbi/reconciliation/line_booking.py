@@ -27,7 +27,7 @@ from cbi.payments.recovery.receivables import note_paid_twice
 from cbi.payments.runs.runs import find
 from cbi.payments.sending import providers
 from cbi.payments.states import ON_ITS_WAY, PaymentState
-from cbi.reconciliation import early_debits, early_parts, line_more
+from cbi.reconciliation import credits, early_debits, early_parts, line_more
 from cbi.reconciliation.line_attempts import SOURCE, DoesNotFit, given, locked
 from cbi.reconciliation.line_candidates import booked_alike, is_claimed
 from cbi.reconciliation.models import (
@@ -154,6 +154,8 @@ def _check_attempt(
             early_debits.check(payment, whole=minor == taken)
         elif not (known_paid(session, payment.id, sent.number) and taken == minor):
             early_debits.check_not_another(session, line, stay, sent)
+            if not known_paid(session, payment.id, sent.number):
+                credits.check_given_time(session, line, payment, sent.number)
             amounts.check_bookable(session, payment, sent.number, minor)
         return
     if minor != taken:

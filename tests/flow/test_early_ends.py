@@ -29,7 +29,7 @@ from tests.flow.people import token_for
 from tests.flow.sending import PointAt, told
 from tests.flow.suspended import PROOF, Told, refused
 from tests.flow.test_another_amount_any_order import breaches
-from tests.flow.test_credits import KEPT, Parted, another
+from tests.flow.test_credits import KEPT, Parted, another, later
 from tests.flow.two_attempts import AMOUNT, FAILED, PAID, RETURNED
 from tests.reconciliation_factory import Line
 
@@ -166,6 +166,24 @@ def test_a_line_without_a_name_pays_nobody_while_as_much_was_taken_for_a_payment
     lines.is_attempt("one")
     assert str(tried.state) == "paid", "they know by now that it was"
     assert lines.books(*ACCOUNTS) == [-AMOUNT - 7, 0, AMOUNT, 7]
+    assert breaches(session_of(lines)) == []
+
+
+def test_what_was_refused_and_taken_pays_nobody_while_it_may_be_given_back(
+    told_lines: Told,
+) -> None:
+    lines, tried = told_lines, told_lines.tried
+    tried.sent()
+    tried.answers(FAILED)
+    lines.lists(out(lines, "one") | {"date": later(0)}, another("other", 7))
+    assert refused(lambda: lines.is_attempt("one")) == "line_finding.may_come_back"
+    assert tried.state is S.FAILED
+    tried.becomes(S.READY)
+    assert str(tried.state) == "failed", "it may have been paid, so it is not sent again"
+    lines.lists(another("later", 9))
+    lines.is_attempt("one")
+    assert str(tried.state) == "paid", "two people know by its written word that it was"
+    assert lines.books(*ACCOUNTS) == [-AMOUNT - 14, 0, AMOUNT, 14]
     assert breaches(session_of(lines)) == []
 
 
