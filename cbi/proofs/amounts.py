@@ -19,6 +19,7 @@ def _came(payment: str, attempt: str) -> str:
     return (
         "(SELECT coalesce(sum(abs(l.amount_minor) - coalesce(r.amount_minor, 0)), 0)::bigint FROM line_findings g"
         " JOIN statement_lines l ON l.id = g.line_id LEFT JOIN receivables r ON r.finding_id = g.id"
+        " AND r.state <> 'delivered'"
         " WHERE g.verdict = 'more' AND g.confirmed_by IS NOT NULL AND g.taken_back_by IS NULL"
         f" AND g.payment_id = {payment} AND g.attempt = {attempt})"
     )

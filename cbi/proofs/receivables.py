@@ -58,13 +58,19 @@ owed_as_booked = (
         " JOIN statement_lines l ON l.id = f.line_id WHERE f.id = r.finding_id AND f.verdict = 'more' AND r.excess"
         " AND f.confirmed_by <> f.reported_by AND (f.payment_id, f.attempt, l.currency, l.provider)"
         " = (r.payment_id, r.attempt, r.currency, r.provider)"
-        " AND (f.taken_back_by IS NOT NULL) = (r.state = 'unfounded'))",
+        " AND ((f.taken_back_by IS NOT NULL) = (r.state = 'unfounded') OR r.state = 'delivered'))",
+    ),
+    none_of(
+        "receivable {id} is said to be what was missing of attempt {attempt}, and no rest of it was delivered",
+        "SELECT r.id, r.attempt FROM receivables r WHERE r.excess AND r.state = 'delivered' AND NOT EXISTS (SELECT 1"
+        " FROM transfers t WHERE t.source_id = r.finding_id AND t.entry = 'rest_delivered' AND t.leg = 1"
+        " AND (t.payment_id, t.attempt, t.amount_minor) = (r.payment_id, r.attempt, r.amount_minor))",
     ),
     none_of(
         "two people found that line {line_id} is more of payment {payment_id}, and neither is it owed back, nor was as much"
         " missing",
         "SELECT f.line_id, f.payment_id FROM line_findings f JOIN statement_lines l ON l.id = f.line_id"
-        " LEFT JOIN receivables r ON r.finding_id = f.id LEFT JOIN LATERAL (SELECT"
+        " LEFT JOIN receivables r ON r.finding_id = f.id AND r.state <> 'delivered' LEFT JOIN LATERAL (SELECT"
         " coalesce(sum(amount_minor) FILTER (WHERE entry = 'rest_delivered'), 0) AS came,"
         " coalesce(sum(amount_minor) FILTER (WHERE entry = 'rest_mistaken'), 0) AS undone FROM transfers"
         " WHERE source_id = f.id AND leg = 1) t ON true WHERE f.verdict = 'more' AND f.confirmed_by IS NOT NULL"

@@ -101,9 +101,10 @@ _NO_MOVEMENTS = [
     for entry in (
         Entry.SUSPEND_DEBIT, Entry.SUSPEND_CREDIT, Entry.EXPLAIN_DEBIT, Entry.EXPLAIN_CREDIT, Entry.FEE,
         Entry.FEE_UNRESERVED, Entry.OWED_MISTAKEN, Entry.CLEARED, Entry.REST_DELIVERED, Entry.REST_MISTAKEN,
+        Entry.ADOPT,
     )
 ]  # fmt: skip
-"""Entries that are made from a line, of which each has its own; and one with which nothing moved."""
+"""Entries that are made from a line, of which each has its own; and those with which nothing moved."""
 
 
 def _placed_and_listed(provider: str) -> ColumnElement[bool]:

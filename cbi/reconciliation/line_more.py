@@ -111,7 +111,7 @@ def check_mistaken(session: Session, old: LineFinding) -> None:
     payment, _ = locked(session, old)
     assert old.attempt is not None
     owed = _owed(session, old)
-    if owed is not None and owed.state is not ReceivableState.OPEN:
+    if owed is not None and owed.state not in {ReceivableState.OPEN, ReceivableState.DELIVERED}:
         raise DoesNotFit(
             "What was owed back by this finding has come back or was written off.",
             next_step="What came back of it is found as a line of its own: cbi receivable list --all",
@@ -129,7 +129,8 @@ def take_back(session: Session, old: LineFinding) -> None:
     assert old.attempt is not None
     if rest := rests.came_by(session, old.id):
         rests.undo(session, payment, old.attempt, rest, old.id, SOURCE)
-    if (owed := _owed(session, old)) is not None:
+    owed = _owed(session, old)
+    if owed is not None and owed.state is ReceivableState.OPEN:
         receivables.end(session, owed, ReceivableState.UNFOUNDED, Entry.OWED_MISTAKEN, source=SOURCE)  # fmt: skip
 
 

@@ -34,7 +34,7 @@ from tests.flow.sending import PointAt, assert_every_promise_is_kept, disputes, 
 from tests.flow.suspended import Told, refused
 from tests.flow.tampering import noticed
 from tests.flow.test_lines import back, is_as_the_provider_says, out
-from tests.flow.two_attempts import AMOUNT, PAID, tried_of
+from tests.flow.two_attempts import AMOUNT, FAILED, PAID, tried_of
 
 S, V = PaymentState, Verdict
 TOOK = 40_000
@@ -218,6 +218,39 @@ def test_a_household_that_got_the_rest_in_words_or_by_a_list_does_not_get_it_twi
     more(lines, "two", 60_000)
     assert lines.books("1310", "5000") == [owed, AMOUNT - owed]
     assert disputes() == ["paid_more"] * bool(owed)
+
+
+HIDDEN = {
+    "it was owed for another attempt": (4, "UPDATE receivables SET attempt = 2 WHERE excess"),
+    "the rest is of another finding": (
+        4, "UPDATE transfers SET source_id = gen_random_uuid() WHERE entry = 'rest_delivered'"
+    ),
+}  # fmt: skip
+
+
+def test_more_of_an_attempt_that_is_owed_back_is_its_rest_once_that_is_the_payment(
+    database: URL, template: str
+) -> None:
+    lines = Told(tried_of(template), colleagues=4)
+    lines.tried.sent(FAILED)
+    lines.tried.becomes(S.READY)
+    lines.tried.sent()
+    lines.lists(out("one", TOOK, reference=lines.key()), out("two", 25_000))
+    lines.is_attempt("one")
+    lines.found("two", V.MORE, payment_id=lines.tried.id, attempt=1)
+    second = lines.finding
+    assert isinstance(second, UUID)
+    accounts = ("1100", "1310", "1900", "2100", "5000")
+    assert lines.books(*accounts) == [-65_000, 65_000, 0, 0, 0]
+    lines.tried.answers(FAILED)
+    assert lines.tried.state is S.PAID
+    assert lines.books(*accounts) == [-65_000, 0, 0, 35_000, 65_000]
+    assert "paid_more" not in disputes()
+    is_as_the_provider_says(lines)
+    assert noticed(database, HIDDEN) == dict.fromkeys(HIDDEN, True)
+    lines.found("two", V.MISTAKEN, finding_id=second)
+    assert lines.books(*accounts) == [-65_000, 0, 25_000, 60_000, TOOK]
+    is_as_the_provider_says(lines)
 
 
 def test_a_rest_that_the_budget_does_not_hold_any_more_waits_for_money(

@@ -13,8 +13,9 @@ from cbi.payments.states import ReceivableState
 class Receivable(Base):
     """One attempt that was paid although its payment was, or might be, paid by another. Once for each attempt.
 
-    Or, where `excess` says so, what an attempt took more than was sent: that is never the payment. Once, and once more for
-    each line of its own (`finding_id`). `source` is how we know of it: a callback, an answer, a statement.
+    Or, where `excess` says so, what an attempt took more than was sent: that is never the payment, but may turn out to be
+    what was missing of it. Once, and once more for each line of its own (`finding_id`). `source` is how we know of it: a
+    callback, an answer, a statement.
     """
 
     __tablename__ = "receivables"

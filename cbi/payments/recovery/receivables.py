@@ -1,5 +1,6 @@
 """Money paid a second time, or too much, is owed back to us until it comes back, becomes the payment, or is given up."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import Select, insert, literal, select, update
@@ -28,6 +29,9 @@ RESOLUTIONS = {
     ReceivableState.UNFOUNDED: "Two people have taken back that it was paid.",
 }
 """How the discrepancy about a receivable is settled when it ends."""
+
+WAS_MISSING = "It is what was missing of the attempt, which is the payment now."
+"""How it is settled where an excess is delivered."""
 
 
 def open_for(session: Session, payment: Payment, attempt: int, source: str) -> bool:
@@ -98,6 +102,19 @@ def owed(session: Session, payment: Payment, attempt: int) -> Receivable | None:
         .limit(1)
         .execution_options(populate_existing=True)
     ).first()  # fmt: skip
+
+
+def in_lines(session: Session, payment_id: UUID, attempt: int) -> Sequence[Receivable]:
+    """What is owed back because two people found lines to be more of this attempt, the longest open first."""
+    return session.scalars(
+        select(Receivable)
+        .where(
+            Receivable.payment_id == payment_id, Receivable.attempt == attempt, Receivable.state == _OPEN,
+            Receivable.finding_id.is_not(None),
+        )
+        .order_by(Receivable.found_at, Receivable.id)
+        .execution_options(populate_existing=True)
+    ).all()  # fmt: skip
 
 
 def excess_comes_back(session: Session, payment: Payment, attempt: int, source: str) -> None:
@@ -172,9 +189,11 @@ def end(
     payment = session.get_one(Payment, moved.payment_id)
     book = book_of(find(session, payment.run_id), moved.provider)
     post(session, entry, book, Money(receivable.amount_minor, receivable.currency), receivable.id)
+    is_rest = receivable.excess and after is ReceivableState.DELIVERED
+    words = WAS_MISSING if is_rest else RESOLUTIONS[after]
     settle_set(
         session,
-        select(Discrepancy.id, literal(RESOLUTIONS[after])).where(
+        select(Discrepancy.id, literal(words)).where(
             Discrepancy.kind == (PAID_MORE if receivable.excess else PAID_TWICE),
             Discrepancy.subject == subject_of(receivable),
         ),
