@@ -145,6 +145,24 @@ def lock(visit: ThisVisit, session: OfficeSession, actor: Maker, run_id: UUID) -
     return _done(visit, run, said)
 
 
+@router.post(PATH + "/{run_id}/exclude")
+def exclude(
+    visit: ThisVisit,
+    session: OfficeSession,
+    actor: Annotated[Actor, Depends(may(Permission.RUN_BUILD))],
+    run_id: UUID,
+    number: Annotated[int, Form(ge=1, le=10_000_000)],
+    reason: Reason = "",
+) -> Response:
+    """Take one payment out of a draft, by its number in the list; what is owed stays owed."""
+    runs.find_for(session, actor, run_id, Permission.RUN_BUILD)
+    run = runs.exclude(session, actor, run_id, runs.numbered(session, run_id, number), reason)
+    said = visit.gettext(
+        "Payment %(number)s is not in the run any more. What is owed stays owed.", number=number
+    )
+    return _done(visit, run, said)
+
+
 @router.post(PATH + "/{run_id}/sign/{step}")
 def sign(
     visit: ThisVisit, session: OfficeSession, actor: Signer, run_id: UUID, step: Name, code: Code = "",

@@ -214,6 +214,9 @@ REFUSALS: Table = {
         N_("Run %(number)s is locked, and only a draft can be edited."),
         N_("Have an approver return it with a reason first."),
     ),
+    "payment_run.not_in_it": (
+        N_("That payment is not in this run."), N_("Look at the list; it may have been taken out before."),
+    ),
     "payment_run.own_release": (
         N_("You made run %(number)s, so somebody else releases it."), N_("Ask a colleague who may release payment runs."),
     ),

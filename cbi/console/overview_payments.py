@@ -23,10 +23,9 @@ from cbi.money import Money
 from cbi.payments.models import Payment, PaymentEvent
 from cbi.payments.outcomes import story as stories
 from cbi.payments.outcomes.story import Story
-from cbi.payments.runs import runs
 from cbi.payments.runs.queries import run_of
 from cbi.payments.runs.runs import find, programme_of
-from cbi.payments.states import PaymentState, RunState
+from cbi.payments.states import PaymentState
 from cbi.payments.unpaid import unpaid
 from cbi.redemption import queries as codes
 from cbi.redemption import reissuing
@@ -120,34 +119,12 @@ def one(visit: ThisVisit, session: OfficeSession, actor: Reader, payment_id: UUI
         may_confirm=in_doubt and may_confirm and finding is not None and finding.reported_by != actor.id,
         in_doubt=in_doubt,
         accepted=told.payment.state is PaymentState.ACCEPTED,
-        may_exclude=told.run.state is RunState.DRAFT
-        and told.payment.state is PaymentState.READY
-        and actor.may(Permission.RUN_BUILD, told.programme),
         may_lock=code is not None
         and code.state is CodeState.ISSUED
         and actor.may(Permission.CODE_REISSUE, told.programme),
         may_reissue=code is not None
         and code.state in {CodeState.ISSUED, CodeState.LOCKED}
         and actor.may(Permission.CODE_REISSUE, told.programme),
-    )  # fmt: skip
-
-
-@router.post("/payments/{payment_id}/exclude")
-def exclude(
-    visit: ThisVisit,
-    session: OfficeSession,
-    actor: Annotated[Actor, Depends(may(Permission.RUN_BUILD))],
-    payment_id: UUID,
-    reason: Typed = "",
-) -> Response:
-    """Take it out of a draft run: what is owed to the household waits for another run."""
-    run = runs.exclude(session, actor, run_of(session, payment_id), payment_id, reason)
-    to = f"/payments/{payment_id}" if visit.may(Permission.PAYMENT_READ) else "/"
-    return visit.go(
-        to,
-        visit.gettext(
-            "The payment is not in run %(number)s any more. What is owed stays owed.", number=run.number
-        ),
     )  # fmt: skip
 
 

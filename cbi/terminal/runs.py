@@ -2,7 +2,6 @@
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from uuid import UUID
 
 import typer
 
@@ -19,6 +18,7 @@ from cbi.terminal.office import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from uuid import UUID
 
     from sqlalchemy.orm import Session
 
@@ -123,19 +123,21 @@ def lock(number: Number, office: Office = None, user: User = None) -> None:
 @runs.command("exclude")
 def exclude(
     number: Number,
-    payment: Annotated[UUID, typer.Argument(help="The payment's id.")],
+    payment: Annotated[int, typer.Argument(help="The payment's number in the run's list.")],
     reason: Reason,
     office: Office = None,
     user: User = None,
 ) -> None:
-    """Take one payment out of a draft run; what is owed stays owed. Example: cbi run exclude 12 <id> --reason "Moved" """
+    """Take one payment out of a draft run; what is owed stays owed. Example: cbi run exclude 12 5 --reason "Moved away" """
     from cbi.payments.runs import runs as of_runs
 
     _on(
         office,
         user,
         number,
-        lambda session, actor, run_id: of_runs.exclude(session, actor, run_id, payment, reason),
+        lambda session, actor, run_id: of_runs.exclude(
+            session, actor, run_id, of_runs.numbered(session, run_id, payment), reason
+        ),
     )
 
 

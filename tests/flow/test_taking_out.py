@@ -1,7 +1,5 @@
 """Somebody of a draft run must wait: who makes runs takes one payment out, on a page, through the API or at the terminal."""
 
-from uuid import UUID
-
 import pytest
 from sqlalchemy import URL, select
 from typer.testing import CliRunner
@@ -35,26 +33,23 @@ def test_each_door_takes_a_payment_out_of_a_draft_and_none_out_of_a_locked_run(
     with offices.transaction("dz") as session:
         totp.enrol(session, manager)
 
-    def paths(payment: UUID) -> tuple[str, str]:
-        return (
-            f"/payments/{payment}/exclude",
-            f"/payment-runs/{run.id}/payments/{payment}/exclude",
-        )
-
     page, caller = Browsing(app, token_for(manager)), Caller(app, token_for(manager))
-    page.get(f"/payments/{ids[0]}")
-    page.send(paths(ids[0])[0], reason="moved away")
-    assert f"The payment is not in run {run.number} any more" in page.words
-    assert paths(ids[0])[0] not in {form.action for form in page.forms}
-    done = caller.post(paths(ids[1])[1], {"reason": "counted twice"})
+    sheet, path = f"/approvals/{run.id}", f"/payment-runs/{run.id}/payments/{{}}/exclude"
+    page.get(sheet)
+    page.send(f"{sheet}/exclude", number="1", reason="moved away")
+    assert "Payment 1 is not in the run any more" in page.words
+    twice = page.send(f"{sheet}/exclude", number="1", reason="moved away")
+    assert 'data-code="payment_run.not_in_it"' in twice.text
+    done = caller.post(path.format(ids[1]), {"reason": "counted twice"})
     assert (done.status_code, done.json()["payments"]) == (200, 2)
-    again = caller.post(paths(ids[1])[1], {"reason": "counted twice"})
+    again = caller.post(path.format(ids[1]), {"reason": "counted twice"})
     assert again.status_code == 404
-    out = ["run", "exclude", str(run.number), str(ids[2]), "--reason", "wait", "--user", "leila"]
+    out = ["run", "exclude", str(run.number), "3", "--reason", "wait", "--user", "leila"]
     told = CliRunner().invoke(terminal, out)
     assert "1 payments" in told.output, told.output
-    page.get(f"/payments/{ids[3]}")
+    page.get(sheet)
     with offices.transaction("dz") as session:
         runs.lock(session, maker, run.id)
-    late = page.send(paths(ids[3])[0], reason="too late")
+    late = page.send(f"{sheet}/exclude", number="4", reason="too late")
     assert 'data-code="payment_run.not_a_draft"' in late.text
+    assert f"{sheet}/exclude" not in {form.action for form in page.forms}

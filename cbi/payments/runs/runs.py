@@ -58,6 +58,12 @@ class TwoParts(Forbidden):
     code = "payment_run.two_parts"
 
 
+class NotInRun(NotFound):
+    """The run has no such payment, or has it no longer."""
+
+    code = "payment_run.not_in_it"
+
+
 class NotADraft(Conflict):
     """The run is locked, or further; its content stands."""
 
@@ -206,7 +212,7 @@ def exclude(
 ) -> PaymentRun:
     """Take one payment out of a draft run, with a reason; its entitlement is free for another run.
 
-    Raises UnknownRun, NotPermitted, NotADraft, TwoParts, NotFound, UnusableReason.
+    Raises UnknownRun, NotPermitted, NotADraft, TwoParts, NotInRun, UnusableReason.
     """
     run = find(session, run_id, lock=True)
     actor.require(Permission.RUN_BUILD, programme_of(session, run).code)
@@ -222,20 +228,26 @@ def exclude(
         session, run, payment_id, PaymentState.READY, PaymentState.CANCELLED, provider=payment.provider,
         source=f"user:{actor.id}",
     ):  # fmt: skip
-        raise NotFound(
+        raise NotInRun(
             "That payment is not in this run.",
-            next_step="Look at the run's payments; it may have been taken out before.",
+            next_step="Look at the list; it may have been taken out before.",
         )
     _adds_up(session, run)
-    record(
-        session,
-        actor,
-        "payment_run.payment_excluded",
-        "payment",
-        payment_id,
-        reason=reasons.plain(reason),
-    )
+    said = reasons.plain(reason)
+    record(session, actor, "payment_run.payment_excluded", "payment", payment_id, reason=said)
     return run
+
+
+def numbered(session: Session, run_id: UUID, number: int) -> UUID:
+    """The payment that a run's list has under this number. Raises NotInRun."""
+    found = select(Payment.id).where(Payment.run_id == run_id, Payment.number == number)
+    payment_id = session.scalar(found)
+    if payment_id is None:
+        raise NotInRun(
+            f"The run's list has no payment {number}.",
+            next_step="Look at the list: the number stands before each payment.",
+        )
+    return payment_id
 
 
 def lock(session: Session, actor: Actor, run_id: UUID) -> PaymentRun:
