@@ -27,8 +27,11 @@ def start(data_dir: Path) -> URL:
 
 
 def stop(data_dir: Path) -> None:
-    """End a server that a killed process may have left running in this folder."""
-    if (data_dir / "postgres").exists():
+    """End a server that a killed process may have left running in this folder; nobody else may be using it."""
+    place = data_dir / "postgres"
+    if place.exists():
+        # It lists who uses the server. A killed process stays in it, and the server would be taken for one in use.
+        (place / ".handle_pids.json").unlink(missing_ok=True)
         _server(data_dir).cleanup()
 
 
