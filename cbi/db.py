@@ -1,17 +1,14 @@
 """The database: how tables are declared, what the application may change in them, and how a transaction is run."""
 
 import enum
-import select
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from functools import partial
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
-import psycopg
 from sqlalchemy import (
     CHAR,
     URL,
@@ -25,13 +22,11 @@ from sqlalchemy import (
     Text,
     Uuid,
     create_engine,
-    event,
     make_url,
     text,
 )
-from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column
-from sqlalchemy.pool import ConnectionPoolEntry as PoolEntry
 
 from cbi import embedded, ids
 from cbi.errors import Invalid
@@ -146,37 +141,10 @@ def engine(office: str) -> Engine:
                 },
                 pool_size=10,
                 max_overflow=30,
+                pool_pre_ping=True,
                 hide_parameters=True,  # an error must not carry what was being written
             )
-            event.listen(_engines[office], "checkout", partial(_still_open, _engines[office]))
         return _engines[office]
-
-
-_TRUSTED_FOR = 30.0
-_CHECKED = "checked"
-
-
-def _still_open(of: Engine, connection: psycopg.Connection, record: PoolEntry, _: object) -> None:
-    """Let the pool open a new connection in place of one that was ended, before anything is asked over it.
-
-    A server that ends a connection says so, and says nothing else between transactions: it is asked only where there is
-    something to read, or after half a minute.
-    """
-    now = time.monotonic()
-    checked = record.info.setdefault(_CHECKED, now)
-    if now - checked < _TRUSTED_FOR and not connection.closed and not _can_be_read(connection):
-        return
-    try:
-        of.dialect.do_ping(connection)  # type: ignore[arg-type]
-    except psycopg.Error as error:
-        raise InvalidatePoolError from error
-    record.info[_CHECKED] = now
-
-
-def _can_be_read(connection: psycopg.Connection) -> bool:
-    waiting = select.poll()  # select.select knows no more than 1,024 files
-    waiting.register(connection, select.POLLIN)
-    return bool(waiting.poll(0))
 
 
 def disconnect() -> None:

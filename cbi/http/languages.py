@@ -21,7 +21,7 @@ def wished(accepted: str, known: Collection[str] = LANGUAGES) -> str | None:
     return None
 
 
-async def spoken_by(request: Request) -> str:
+def spoken_by(request: Request) -> str:
     """The language of whoever asks; English where they do not say."""
     return wished(request.headers.get("accept-language", "")) or "en"
 

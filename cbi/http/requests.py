@@ -18,8 +18,8 @@ from cbi.http.refused import Unauthenticated
 Result = TypeVar("Result")
 
 AT_ONCE = 30
-"""Requests that may be in a transaction at the same time. Fewer than the threads (40) that pages and files run on and
-than the connections (40) of an office: a request which holds a row can always go on while others wait for that row."""
+"""Requests that may be in a transaction at the same time. Fewer than the threads (40) that endpoints run on and than
+the connections (40) of an office: a request which holds a row can always go on while others wait for that row."""
 
 _TOKEN = re.compile(r"cbi_([a-z][a-z0-9_]{1,30})_[A-Za-z0-9_-]{43}\Z")
 _ASK_AGAIN_AFTER = 5.0

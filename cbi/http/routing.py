@@ -1,25 +1,22 @@
 """One request is one transaction: opened when the whole request is here, committed before the answer goes out."""
 
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
 from enum import Enum
-from functools import partial, wraps
-from inspect import iscoroutinefunction
-from typing import Any, cast
+from functools import partial
+from typing import Any
 
 from anyio import from_thread, to_thread
 from fastapi import APIRouter, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.openapi.models import HTTPBearer as BearerScheme
-from fastapi.params import File, Form
+from fastapi.params import File
 from fastapi.routing import APIRoute
 from fastapi.security.base import SecurityBase
 from sqlalchemy.orm import Session
 
 from cbi import keys, offices
-from cbi.http import replay
+from cbi.http import problems, replay
 from cbi.http.bodies import UPLOAD_LIMIT, USUAL_LIMIT, Body, Fingerprint
-from cbi.http.once import done_once
 from cbi.http.requests import Principal, bearer, entrance
 
 API = "/api/v1"
@@ -66,21 +63,15 @@ class OfficeRoute(APIRoute):
         """Bytes this route takes: more only where the endpoint asks for a file, or the route says so."""
         if own := (self.openapi_extra or {}).get(LARGEST_BODY):
             return int(own)
-        return UPLOAD_LIMIT if self._takes(File) else USUAL_LIMIT
-
-    def _takes(self, kind: type[Form]) -> bool:
-        return any(isinstance(field.field_info, kind) for field in _body_fields(self.dependant))
+        takes_file = any(
+            isinstance(field.field_info, File) for field in _body_fields(self.dependant)
+        )
+        return UPLOAD_LIMIT if takes_file else USUAL_LIMIT
 
     def get_route_handler(self) -> Answer:
         """FastAPI's own handler, with everything around it that the class promises."""
-        limit, guard = self.body_limit, self.guard
-        run: Callable[[Answer, Request], Response] = from_thread.run
-        if guard and not self._takes(Form):  # a large file waits for the disk
-            if not iscoroutinefunction(self.endpoint):
-                self.endpoint = _without_a_thread(self.endpoint)
-                self.dependant = replace(self.dependant, call=self.endpoint)
-            run = here
         answer = super().get_route_handler()
+        limit, guard = self.body_limit, self.guard
         secret = isinstance(self.response_model, type) and issubclass(
             self.response_model, replay.ShownOnce
         )
@@ -105,43 +96,22 @@ class OfficeRoute(APIRoute):
                 if request.method not in _SAFE:
                     await body.take(request, limit, fingerprint)
 
-                def work(session: Session) -> Response:
+                def once(session: Session) -> Response:
                     request.state.session = session
-                    return run(answer, Request(request.scope, body.again()))
+                    fresh = Request(request.scope, body.again())
+                    work = partial(from_thread.run, answer, fresh)
+                    if key is None:
+                        return work()
+                    known = replay.claim(session, principal, key, fingerprint.digest())
+                    if known is None:
+                        known = refusable(session, work, problems.answer_for)
+                        replay.keep(session, principal, key, known, secret=secret)
+                    return known
 
-                if key is None:
-                    whole = partial(offices.transact, office, work, seen_by=principal)
-                else:
-                    marked = fingerprint.digest()
-                    whole = partial(done_once, office, principal, key, marked, work, secret=secret)
-                return await to_thread.run_sync(whole, limiter=door.gate)
+                work = partial(offices.transact, office, once, seen_by=principal)
+                return await to_thread.run_sync(work, limiter=door.gate)
 
         return partial(guarded, guard) if guard else public
-
-
-def here(answer: Answer, request: Request) -> Response:
-    """Answer in the present thread, which holds the transaction already, as every change of thread costs time.
-
-    Only for what waits for nothing: the body has been taken in, and no dependency runs in a thread of its own. Raises
-    RuntimeError.
-    """
-    answering = answer(request)
-    try:
-        answering.send(None)
-    except StopIteration as done:
-        return cast(Response, done.value)
-    answering.close()
-    raise RuntimeError("An endpoint of an office waits for something.")
-
-
-def _without_a_thread(endpoint: Callable[..., Any]) -> Callable[..., Any]:
-    """The endpoint as FastAPI calls what needs no thread of its own."""
-
-    @wraps(endpoint)
-    async def at_once(*given: Any, **named: Any) -> Any:
-        return endpoint(*given, **named)
-
-    return at_once
 
 
 def refusable(

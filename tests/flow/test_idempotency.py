@@ -3,11 +3,9 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from itertools import count
-from typing import Any
 
 import pytest
-from fastapi import FastAPI, Response
+from fastapi import FastAPI
 from sqlalchemy import URL, Engine, text
 
 from cbi import clock, offices
@@ -91,24 +89,6 @@ def test_a_refusal_is_given_again_and_undid_its_work(amina: Caller) -> None:
     assert again.headers["content-type"] == "application/problem+json"
     assert wishes() == 0
     assert amina.post("/trying/wishes", WISH, key="k2").status_code == 201
-
-
-def test_who_repeats_it_before_the_refusal_is_kept_is_done_and_both_hear_that(
-    amina: Caller, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    troubles.append("refuse")
-    claims, repeated, claim = count(1), [], replay.claim
-
-    def claim_later(*given: Any) -> Response | None:
-        if next(claims) == 2:  # the refusal is about to be kept
-            monkeypatch.undo()
-            repeated.append(amina.post("/trying/wishes", WISH, key="k1").json())
-        return claim(*given)
-
-    monkeypatch.setattr(replay, "claim", claim_later)
-    answer = amina.post("/trying/wishes", WISH, key="k1")
-    assert (answer.status_code, [answer.json()]) == (201, repeated)
-    assert wishes() == 1
 
 
 def test_a_request_that_cannot_be_used_is_refused_again(amina: Caller) -> None:

@@ -3,14 +3,13 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
-from typing import Any
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import URL, Connection, create_engine, select, text
 from sqlalchemy.exc import ProgrammingError
 
-from cbi import db, offices
+from cbi import offices
 from cbi.db import unless_there
 from cbi.offices import OfficeRow
 
@@ -27,32 +26,6 @@ def test_an_office_sees_only_its_own_tables(database: URL) -> None:
         assert session.scalars(select(OfficeRow.code)).all() == ["ke"]
         with pytest.raises(ProgrammingError, match="permission denied for schema dz"):
             session.execute(text("SELECT 1 FROM dz.office"))
-
-
-def test_a_connection_is_asked_whether_it_lives_only_where_the_server_said_something(
-    database: URL, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[object] = []
-    ping = (dialect := db.engine("dz").dialect).do_ping
-
-    def noted(connection: Any) -> bool:
-        asked.append(connection)
-        return ping(connection)
-
-    monkeypatch.setattr(dialect, "do_ping", noted)
-    mine = text("SELECT pg_backend_pid()")
-    pids = []
-    for _ in range(2):
-        with offices.transaction("dz") as session:
-            pids.append(session.scalar(mine))
-    assert (pids[0] == pids[1], asked) == (True, [])
-    owner = create_engine(db.owner_url())
-    with owner.connect() as connection:
-        connection.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pids[0]})
-    owner.dispose()
-    with offices.transaction("dz") as session:
-        assert session.scalar(mine) != pids[0]
-    assert len(asked) == 1
 
 
 def test_the_application_may_not_change_what_is_append_only(database: URL) -> None:
