@@ -92,9 +92,9 @@ def overview(session: Session, actor: Actor) -> Overview:
     waivers = None
     if actor.may_somewhere(Permission.POLICY_READ):
         waivers = tuple(in_use_for(session, actor, Permission.POLICY_READ))
+    last = proved.last(session) if actor.may(Permission.PROOF_READ) else None
     return Overview(
-        clock.now(), cycles, lately, funds, registry, staff, tuple(stuck(session, actor, board)), waivers,
-        proved.last(session) if actor.may(Permission.PROOF_READ) else None,
+        clock.now(), cycles, lately, funds, registry, staff, tuple(stuck(session, actor, board, last)), waivers, last
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from cbi import clock
 from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
-from cbi.audit import proved
+from cbi.audit.proved import Proved
 from cbi.audit.queries import unsealed
 from cbi.helpline import queries as complaints
 from cbi.helpline.models import Complaint
@@ -101,11 +101,14 @@ class Stuck:
     command: str | None = None
 
 
-def stuck(session: Session, actor: Actor, board: Board) -> list[Stuck]:
-    """Everything that is stuck and that the actor may know of. `board` holds what they may know of payments."""
+def stuck(session: Session, actor: Actor, board: Board, last: Proved | None = None) -> list[Stuck]:
+    """Everything that is stuck and that the actor may know of.
+
+    `board` holds what they may know of payments, `last` the last night's proof.
+    """
     found: list[Stuck] = []
-    if actor.may(Permission.PROOF_READ):
-        found += _promises(session)
+    if last:
+        found += _promises(last)
     if actor.may_somewhere(Permission.RUN_READ):
         theirs = board.of(actor.programmes(Permission.RUN_READ))
         found += _due(session, actor)
@@ -129,11 +132,10 @@ def stuck(session: Session, actor: Actor, board: Board) -> list[Stuck]:
     return found
 
 
-def _promises(session: Session) -> Iterator[Stuck]:
-    last = proved.last(session)
-    if last and last.broken:
+def _promises(last: Proved) -> Iterator[Stuck]:
+    if last.broken:
         yield Stuck(Reason.PROMISE_BROKEN, len(last.broken), since=last.at, command="cbi verify")
-    if last and last.at < clock.now() - UNPROVED:
+    if last.at < clock.now() - UNPROVED:
         yield Stuck(Reason.NOT_PROVED, 1, since=last.at, command="cbi doctor")
 
 

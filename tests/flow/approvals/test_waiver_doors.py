@@ -184,7 +184,7 @@ def reading_commands() -> Iterator[tuple[str, ...]]:
 NOT_REPORTS = {("run", "release"), ("fx", "confirm-rate"), ("keys", "export"), ("keys", "import")}
 """Commands that do something, and say what they did."""
 SPOKEN = {"payment show": "{payment}", "run check-list": "{list}", "tariff cost": "post_office 1000.00 DZD",
-          "run show": "2", "run undecided": "1", "books check": "{month}"}  # fmt: skip
+          "run show": "2", "run undecided": "1", "books check": "{month}", "audit check": f"0:{'0' * 64}"}  # fmt: skip
 """What follows a command that needs more than its name."""
 
 
