@@ -11,12 +11,15 @@ from dataclasses import replace
 from datetime import timedelta
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from time import monotonic, sleep
 from types import ModuleType
 from uuid import UUID
 
+from sqlalchemy import text as sql
+
 from adapters.sandbox.adapter import SandboxAdapter
 from adapters.sandbox.client import SandboxProvider
-from cbi import jobs
+from cbi import db, jobs, offices
 from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
 from cbi.fsp.messages import FspProfile, Outcome, PaymentInstruction, ProviderUpdate, Question
@@ -257,7 +260,30 @@ def killed(step: str, folder: Path, work: str, about: object = "", *, passage: i
     with working(step, folder, work, about, passage=passage) as child:
         child.join(120)
         assert child.exitcode in {0, -signal.SIGKILL}, "its traceback is in the captured output"
-        return child.exitcode != 0
+    until_let_go()
+    return child.exitcode != 0
+
+
+def until_let_go() -> None:
+    """Wait until the database has noticed that everybody else of the office is gone.
+
+    A killed process's locks stay until then, and whoever works meanwhile stands back, as they should.
+    """
+    db.disconnect()  # what remains of the office's connections after this are the others'
+    until = monotonic() + 60
+    while _others():
+        assert monotonic() < until, "the database still serves a process that is dead"
+        sleep(0.01)
+
+
+def _others() -> int:
+    """How many connections to this database are open as this user, besides the one that asks."""
+    count = sql(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND usename = session_user AND pid <> pg_backend_pid()"
+    )
+    with offices.transaction(OFFICE) as session:
+        return int(session.scalars(count).one())
 
 
 @contextmanager

@@ -29,6 +29,7 @@ from cbi.registry.intake import parts, waiting
 from cbi.registry.intake.mapping import TEMPLATE
 from cbi.registry.intake.models import ImportNumber, ImportPart
 from cbi.registry.models import DuplicateFlag, Household, PaymentAccount, Person
+from tests.flow.killing import until_let_go
 from tests.flow.people import Caller, make_user, token_for
 from tests.flow.test_registry_import import HEADER, OFFICER, everyone, take
 
@@ -172,6 +173,7 @@ def killed_after(office: str, import_id: UUID, parts_done: int) -> None:
     finally:
         worker.send_signal(signal.SIGKILL)
         worker.wait()
+    until_let_go()
 
 
 def _done(import_id: UUID) -> int:

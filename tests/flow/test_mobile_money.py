@@ -22,6 +22,7 @@ from cbi.payments.states import PaymentState, RunState
 from cbi.reconciliation import matching, statements
 from cbi.settings import settings
 from tests.factories import EVERYTHING, released_run
+from tests.flow.killing import until_let_go
 from tests.flow.sending import (
     accounts,
     assert_every_promise_is_kept,
@@ -162,6 +163,7 @@ def _send_and_be_killed(run_id: UUID, before_answer: int) -> None:
         check=False,
     )
     assert done.returncode == -9
+    until_let_go()
 
 
 def _reconcile(house: House, paid: int) -> None:
