@@ -55,6 +55,7 @@ from cbi.protection.exporting import row_endpoints as lists
 from cbi.reconciliation import endpoints as reconciliation
 from cbi.reconciliation import fee_endpoints as fees
 from cbi.reconciliation import line_endpoints as lines
+from cbi.reconciliation import standstill_endpoints as standstills
 from cbi.redemption import endpoints as redemption
 from cbi.redemption.tellers import actor_of_teller
 from cbi.refusals import endpoints as refusals
@@ -75,7 +76,7 @@ STAGES = (
     access, registry, household_changes, lists, intake, places, scorecards, appeals, what_if, programmes, work, households,
     transfer_values, top_ups, ledger, fx, funds, messages, gateway,
     payments, funding, again, signing, rates, waivers, tariffs, receivables, amounts, withdrawals, cards, callbacks,
-    redemption, reconciliation, lines, fees, helpline, reporting, month_end, proofs, protection,
+    redemption, reconciliation, lines, fees, standstills, helpline, reporting, month_end, proofs, protection,
     referrals, pairs, refusals,
     exports, disclosures, consent, legal_bases,
 )  # fmt: skip

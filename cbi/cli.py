@@ -36,6 +36,7 @@ from cbi.terminal import (
     refusals,
     scorecards,
     signing,
+    standstill,
     statements,
     tariffs,
     texts,
@@ -95,6 +96,7 @@ app.add_typer(lines.statement, name="statement")
 app.add_typer(statements.discrepancy, name="discrepancy")
 app.add_typer(complaints.complaints, name="complaints")
 app.add_typer(audit.audit, name="audit")
+app.add_typer(standstill.standstills, name="standstill")
 for command in (
     demo,
     deployment.serve,

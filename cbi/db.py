@@ -234,6 +234,24 @@ def planned_for_sets(session: Session) -> Iterator[None]:
     session.execute(text("SET LOCAL enable_nestloop TO DEFAULT; SET LOCAL work_mem TO DEFAULT"))
 
 
+FEW_ROWS = 1_000
+
+
+@contextmanager
+def planned_while_few(session: Session, table: type[Base]) -> Iterator[None]:
+    """`planned_for_sets` within the block where statistics know of few rows of that table, or of none.
+
+    Such a table is quickly read whole. And statistics that know of none may be of a list that was tried and undone a
+    minute ago: then a planner reads whole tables once for each row of each other.
+    """
+    known = text("SELECT reltuples FROM pg_catalog.pg_class WHERE oid = CAST(:name AS regclass)")
+    if (session.scalar(known, {"name": table.__tablename__}) or 0) >= FEW_ROWS:
+        yield
+        return
+    with planned_for_sets(session):
+        yield
+
+
 @contextmanager
 def planned_for_few(session: Session) -> Iterator[None]:
     """Look rows up by an index within the block, though a table without statistics seems quick to read from end to end.

@@ -9,6 +9,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from cbi import keys, offices
+from cbi.audit import standstill, witness
 from cbi.db import application_url
 from cbi.errors import CbiError
 from cbi.fsp.adapter import capabilities
@@ -36,7 +37,9 @@ def examine() -> list[Finding]:
         findings += _providers()
         findings += texts()
         findings += _offices()
+        findings += standing_still()
         findings += wrapping_keys()
+        findings += remembering()
     return findings
 
 
@@ -125,6 +128,37 @@ def wrapping_keys() -> Iterator[Finding]:
             "Old wrapping keys are still kept, so whom you erased can be read from old backups."
             " A day after the last rotation: cbi keys destroy.",
         )
+
+
+def remembering() -> Iterator[Finding]:
+    """Whether this machine can remember how far it saw each office, where a restore of the database does not reach."""
+    folder, data = witness.folder(), settings().data_dir
+    place = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    if not os.access(place, os.W_OK):
+        yield Finding(
+            "wrong",
+            f"Nothing can be written to {folder}, so a database restored from a backup is not noticed here. Make it"
+            " writable, or set CBI_WITNESS_DIR.",
+        )
+    elif data.absolute() in (folder.absolute(), *folder.absolute().parents):
+        yield Finding(
+            "weak",
+            f"{folder} is inside the data folder, and goes back with it when that is restored. Set CBI_WITNESS_DIR.",
+        )
+    else:
+        yield Finding("ok", f"How far each office was seen is remembered in {folder}.")
+
+
+def standing_still() -> Iterator[Finding]:
+    """The offices from which nothing may leave."""
+    for code in offices.office_codes():
+        with offices.transaction(code) as session:
+            still = standstill.now(session)
+        if still is not None:
+            yield Finding(
+                "wrong",
+                f"Office {code} stands still: nothing leaves it. See why, and what is missing: cbi standstill show",
+            )
 
 
 def texts() -> Iterator[Finding]:

@@ -28,7 +28,7 @@ from cbi.payments.runs import closing, queries, runs, scheduled
 from cbi.payments.sending import ageing, dispatch, inbox, polling, providers, sending
 from cbi.payments.states import RunState
 from cbi.programmes import following
-from cbi.proofs import nightly
+from cbi.proofs import nightly, restored
 from cbi.redemption import expiry, issuing
 from cbi.redemption.models import Teller
 from cbi.registry import personal, privacy
@@ -218,6 +218,11 @@ def close(office: str) -> int:
     return offices.transact(office, closing.close_settled)
 
 
+def watch(office: str) -> int:
+    """Stop an office whose database was restored from a backup; returns 1 when that was just found, else 0."""
+    return restored.look(office)
+
+
 def seal(office: str) -> int:
     """Chain the audit entries that are not sealed yet; returns how many."""
     return _until_none(office, sealing.seal)
@@ -265,6 +270,7 @@ HOUSEKEEPING: dict[str, tuple[Callable[[str], int], int]] = {
     "adopt": (adopt, 300),
     "age": (age, 3600),
     "close": (close, 900),
+    "watch": (watch, 60),
     "seal": (seal, 60),
     "forget": (forget, 3600),
     "prove": (nightly.prove, 1800),

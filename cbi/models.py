@@ -3,7 +3,7 @@
 from cbi import offices
 from cbi.access import models as access
 from cbi.audit import models as audit
-from cbi.audit import refusal_models
+from cbi.audit import refusal_models, standstill_models
 from cbi.db import Base
 from cbi.helpline import models as helpline
 from cbi.http import models as http
@@ -42,5 +42,5 @@ __all__ = [
     "ledger", "legal_models", "linkage", "messaging", "metadata", "offices", "part_models", "payments",
     "programmes", "protection", "receivable_models", "reconciliation", "redemption", "referrals",
     "refusal_models", "registry", "request_models", "scorecards", "sheet_models", "signing_models",
-    "suspense_models", "top_up_models", "value_models", "view_models", "waiver_models", "work_models",
+    "standstill_models", "suspense_models", "top_up_models", "value_models", "view_models", "waiver_models", "work_models",
 ]  # fmt: skip

@@ -37,6 +37,9 @@ class Settings(BaseSettings):
     wrapping_keys_file: Path | None = None
     """Where the keys stand that people's own keys are sealed under (`cbi keys rotate`). Absent: in the data folder."""
 
+    witness_dir: Path | None = None
+    """Where this machine remembers how far it saw each office's audit log. Absent: beside the data folder."""
+
     office: str | None = None
     """The office a command works in when `--office` is not given."""
 

@@ -69,6 +69,13 @@ _CODES: Table = {
         N_("Do not pay. Try again after that, if it was not paid there."),
     ),
     "redemption.on_hold": (N_("This payment is suspended."), N_("Do not pay. Call the supervisor.")),
+    **dict.fromkeys(
+        ("redemption.stands_still", "standstill.stands"),
+        (
+            N_("No code is paid anywhere until the office has checked its books."),
+            N_("Do not pay. Ask the person to keep the message: the money is not lost."),
+        ),
+    ),
     "redemption.other_provider": (
         N_("This code is not paid at your offices: another provider pays it."),
         N_("Ask the person where the message says to go."),

@@ -16,6 +16,7 @@ from cbi.console import (
     finance_months,
     finance_owed,
     finance_receivables,
+    finance_standstill,
     finance_tariffs,
     finance_values,
 )
@@ -37,6 +38,7 @@ from cbi.reporting.overview import known_funds
 router = Pages()
 for part in (
     finance_exchange, finance_tariffs, finance_values, finance_owed, finance_receivables, finance_months,
+    finance_standstill,
 ):  # fmt: skip
     router.routes.extend(part.router.routes)
 

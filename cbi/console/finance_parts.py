@@ -25,6 +25,7 @@ PARTS = (
     (N_("Top-ups and conditions"), f"{PATH}/owed", Permission.PROGRAMME_READ, False),
     (N_("Owed back"), f"{PATH}/owed-back", Permission.DISCREPANCY_READ, False),
     (N_("Months"), f"{PATH}/months", Permission.FUND_READ, True),
+    (N_("Standstill"), f"{PATH}/standstill", Permission.FUND_READ, True),
 )
 """Each part with its address, what it takes to see it, and whether that is needed for the whole office."""
 

@@ -95,7 +95,16 @@ CHECKS: Mapping[str, str] = {
 }
 """The lines of a month's checklist, by their names."""
 
+NOT_YET = (
+    N_(
+        "A provider's statement is missing, or what it shows is not decided. The office still stands still."
+    ),
+    N_("Take in a statement that reaches today, reconcile it, and decide what it shows."),
+)
+
 REFUSALS: Table = {
+    "standstill.not_yet": NOT_YET,
+    "standstill.none": (N_("The office works: nothing is stopped."), N_("Nothing has to be done.")),
     "console.unusable_form": (
         N_("Something in the form is missing, or cannot be read."), N_("Fill it in again."),
     ),

@@ -24,7 +24,7 @@ from cbi.console import (
 from cbi.console.languages import N_
 from cbi.console.menu import Group
 from cbi.console.overview_roles import ROLES
-from cbi.console.overview_words import STUCK
+from cbi.console.overview_stuck_words import STUCK
 from cbi.console.pages import Pages
 from cbi.console.visit import Entry, ThisVisit, Visit
 from cbi.console.waivers_words import told

@@ -26,7 +26,7 @@ from cbi.console.waiting_owed import CONDITION, TOP_UP, VALUE, WORK
 from cbi.console.waiting_pairs import DOCUMENT, PAIR, PARTING
 from cbi.console.waiting_proposals import Kind, Looking, NothingWaits, Typed
 from cbi.console.waiting_registry import ASSESSMENT, HOUSEHOLD, SCORECARD, THRESHOLDS
-from cbi.console.waiting_rules import CLOSE, DELEGATION, POLICY, REOPENING, WAIVER
+from cbi.console.waiting_rules import CLOSE, DELEGATION, GOING_ON, POLICY, REOPENING, WAIVER
 from cbi.console.waiting_words import REFUSALS, sentence, shown
 from cbi.errors import Conflict
 from cbi.http.requests import OfficeSession
@@ -42,7 +42,7 @@ __all__ = ["MENU", "REFUSALS", "router"]
 KINDS = (
     REQUEST, DEAL, RATE, TARIFF, VALUE, TOP_UP, CONDITION, DAYS, RESUMPTION, WORK, WRITE_OFF, AMOUNT, UNPAID, LINE,
     WITHDRAWAL, CLOSE, REOPENING, POLICY, DELEGATION, WAIVER, HOUSEHOLD, SCORECARD, ASSESSMENT, THRESHOLDS, PAIR,
-    PARTING, DOCUMENT, NOTICE, BASIS, LIST, DISCLOSURE,
+    PARTING, DOCUMENT, NOTICE, BASIS, LIST, DISCLOSURE, GOING_ON,
 )  # fmt: skip
 """Every kind of proposal that a second person decides about. Another kind is another entry here."""
 

@@ -10,7 +10,9 @@ from sqlalchemy.orm import aliased
 
 from cbi.access.models import User
 from cbi.access.permissions import Permission
+from cbi.audit.standstill_models import Standstill
 from cbi.console.approvals_policy_changes import changes
+from cbi.console.finance_standstill import RESTORED, since, told_since
 from cbi.console.finance_words import ACCOUNTS, CHECKS
 from cbi.console.languages import N_
 from cbi.console.overview_roles import ROLES
@@ -33,6 +35,7 @@ from cbi.payments.signing import approval_policy, delegations, policies, waiver_
 from cbi.payments.signing.signing_models import ApprovalPolicy, Delegation
 from cbi.payments.signing.waiver_models import Waiver, WaiverDecision
 from cbi.programmes.models import Programme
+from cbi.reconciliation import going_on
 
 _later, _later_month = aliased(ApprovalPolicy), aliased(MonthClose)
 _giver, _stand_in = aliased(User), aliased(User)
@@ -90,6 +93,20 @@ def _reopening(looking: Looking) -> Sheet:
         [(gettext("The month"), gettext("its books are closed"), gettext("its books are open"))],
         link=(f"/finance/months/{looking.proposal.key}", N_("The month's checklist")),
     )
+
+
+def _going_on(looking: Looking) -> Sheet:
+    gettext, visit = looking.visit.gettext, looking.visit
+    still = looking.session.get_one(Standstill, UUID(looking.proposal.key))
+    return Sheet(
+        [(gettext("The office"), gettext("stands still"), gettext("goes on"))],
+        facts=[
+            (gettext("Why"), still.reason or gettext(RESTORED)),
+            (gettext("Since"), since(visit, still)),
+        ],
+        listings=[told_since(visit, looking.session, still)],
+        link=("/finance/standstill", N_("Standstill")),
+    )  # fmt: skip
 
 
 def _policy(looking: Looking) -> Sheet:
@@ -179,6 +196,18 @@ REOPENING = Kind(
     ).where(MonthClose.reopen_asked_at.is_not(None), MonthClose.reopened_at.is_(None)),
     _reopening,
     lambda session, actor, it, typed: reopening.confirm(session, actor, it.key, typed.code),
+    refused, refused,
+)  # fmt: skip
+
+GOING_ON = Kind(
+    "standstill-end", N_("Letting the office go on"), N_("Let the office go on"),
+    N_("Payments that wait leave again, codes are paid, and texts go out."),
+    Permission.FUND_READ, Permission.BOOKS_CLOSE,
+    lambda _: select(
+        *row(Standstill.id, Standstill.asked_at, Standstill.asked_by, why=Standstill.asked_because)
+    ).where(Standstill.open, Standstill.asked_at.is_not(None)),
+    _going_on,
+    lambda session, actor, it, typed: going_on.confirm(session, actor, typed.code),
     refused, refused,
 )  # fmt: skip
 

@@ -8,6 +8,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from cbi.console import formats
+from cbi.console.finance_words import NOT_YET
 from cbi.console.languages import N_
 from cbi.console.refusals import Table
 from cbi.console.visit import Visit
@@ -32,7 +33,7 @@ REFUSALS: Table = {
             "tariff.own", "fx.own_deal", "fx.own_rate", "fund_request.own", "transfer_value.own", "top_up.own",
             "programmes.own_note", "receivable.own_proposal", "month_close.own", "month_close.own_reopening",
             "delegation.own", "household.own_request", "scorecard.own", "assessment.own", "registry.own_thresholds",
-            "registry.own_proposal", "programmes.own_days", "programmes.own_resumption",
+            "registry.own_proposal", "programmes.own_days", "programmes.own_resumption", "standstill.own",
         ),
         _OWN,
     ),
@@ -46,12 +47,14 @@ REFUSALS: Table = {
             "withdrawal.already_confirmed", "withdrawal.nothing_waits", "delegation.unknown", "work.nothing_to_sign",
             "work.unknown_sheet", "household.unknown_request", "household.decided_already", "scorecard.decided",
             "assessment.decided", "registry.thresholds_decided", "registry.already_decided",
-            "registry.unknown_flag", "refusal.nothing_waits", "refusal.only_people",
+            "registry.unknown_flag", "refusal.nothing_waits", "refusal.only_people", "standstill.none",
+            "standstill.nobody_asked",
         ),
         _OVER,
     ),
     **dict.fromkeys(("transfer_value.outdated", "top_up.outdated"), _OUTDATED),
     "month_close.books_moved": _BOOKS,
+    "standstill.not_yet": NOT_YET,
     "waiting.cannot_be_refused": (
         N_("Nobody refuses this: it changes nothing unless somebody accepts it."), N_("Leave it as it is."),
     ),

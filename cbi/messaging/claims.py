@@ -10,6 +10,7 @@ from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
 from cbi import clock
+from cbi.audit.standstill import STANDS_STILL
 from cbi.messaging import reports
 from cbi.messaging.models import Message
 from cbi.messaging.states import MESSAGE, MessageState, Reason
@@ -52,6 +53,7 @@ def take(session: Session, size: int) -> list[Taken]:
         .where(
             Message.waiting,
             Message.state == MessageState.QUEUED,
+            ~STANDS_STILL,
             Message.not_before.is_(None) | (Message.not_before <= now),
         )
         .order_by(Message.id)

@@ -4,6 +4,7 @@ from sqlalchemy.orm import Session
 
 from cbi.errors import Conflict
 from cbi.payments.models import Attempt, Payment
+from cbi.reconciliation import remembering
 from cbi.reconciliation.models import LineFinding, StatementLine
 
 SOURCE = "line_finding"
@@ -25,8 +26,13 @@ def locked(session: Session, found: LineFinding) -> tuple[Payment, Attempt | Non
 
 
 def given(session: Session, line: StatementLine, found: LineFinding) -> tuple[Payment, Attempt]:
-    """`locked`, of an attempt that the line's provider was given in its currency. Raises DoesNotFit."""
+    """`locked`, of an attempt that the line's provider was given in its currency. Raises DoesNotFit.
+
+    One that the books have forgotten since they were restored is made up here, and written down by whoever books it.
+    """
     payment, sent = locked(session, found)
+    if sent is None and found.attempt and remembering.is_forgotten(session, payment, found.attempt):
+        sent = Attempt(payment_id=payment.id, number=found.attempt, provider=payment.provider)
     if sent is None or sent.provider != line.provider or payment.currency != line.currency:
         raise DoesNotFit(
             f"{line.provider} was given no such attempt in {line.currency}.",

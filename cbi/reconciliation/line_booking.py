@@ -27,7 +27,7 @@ from cbi.payments.recovery.receivables import note_paid_twice
 from cbi.payments.runs.runs import find
 from cbi.payments.sending import providers
 from cbi.payments.states import ON_ITS_WAY, PaymentState
-from cbi.reconciliation import credits, early_debits, early_parts, line_more
+from cbi.reconciliation import credits, early_debits, early_parts, line_more, remembering
 from cbi.reconciliation.line_attempts import SOURCE, DoesNotFit, given, locked
 from cbi.reconciliation.line_candidates import booked_alike, is_claimed
 from cbi.reconciliation.models import (
@@ -178,10 +178,12 @@ def _kind(stay: SuspendedLine) -> str:
 
 def _book_attempt(session: Session, line: StatementLine, found: LineFinding) -> None:
     stay = suspense.stay(session, line.id)
-    payment, _ = locked(session, found)
+    payment, sent = locked(session, found)
     assert stay is not None
     assert found.attempt is not None
     assert found.confirmed_by is not None
+    if sent is None:
+        remembering.begin_one(session, payment, SOURCE)
     attempt, minor = found.attempt, abs(stay.effect_minor)
     if _kind(stay) == "payment" and early_debits.is_open(session, payment, attempt):
         early_debits.accept(session, payment, SOURCE)

@@ -47,6 +47,7 @@ from cbi.reconciliation import (
     fees,
     leftovers,
     monthly_fees,
+    remembering,
     suspending,
 )
 from cbi.reconciliation.early_parts import listed_minor
@@ -92,6 +93,7 @@ def reconcile(session: Session, actor: Actor, provider: str) -> Reconciled:
     one_at_a_time(session, provider)
     # Sets of a million rows are joined in memory or not at all; the setting lasts until whole tables are asked last.
     session.execute(text("SET LOCAL work_mem = '128MB'"))
+    remembering.remember(session, provider)
     lines = _gather(session, provider)
     fees.take_apart(session, provider)
     early = early_debits.runs_of(session, provider)

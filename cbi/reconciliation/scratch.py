@@ -56,6 +56,14 @@ open_lines = scratch(
 `fee_minor` is the fee that was taken out of the line's amount, where the provider settles net.
 """
 
+forgotten = scratch(
+    "forgotten",
+    Column("statement_id", Uuid),
+    Column("run_id", Uuid),
+    Column("payment_id", Uuid),
+)
+"""Payments that wait to be sent, and were sent by what this statement says: their books are from a backup."""
+
 fee_lines = scratch(
     "fee_lines",
     Column("id", Uuid),

@@ -21,6 +21,8 @@ from sqlalchemy.orm import Session
 from cbi import clock, ids
 from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
+from cbi.audit import standstill
+from cbi.audit.standstill import STANDS_STILL
 from cbi.errors import Conflict, NotFound
 from cbi.money import Money
 from cbi.offices import office_of
@@ -202,6 +204,7 @@ def _paying() -> Select[Any]:
             Payment.id == CodeIssue.payment_id,
             Payment.state == PaymentState.ACCEPTED,
             Payment.entitlement_id.not_in(owed_back()),
+            ~STANDS_STILL,
             payee_stands(),
             still_may(now),
             ~is_own("teller", Authorisation.teller_id, Payment.household_id),
@@ -300,6 +303,7 @@ def paid_before(session: Session, actor: Actor, authorisation_id: UUID) -> Recei
             f"You held this code until {until:%H:%M} only.",
             next_step="Do not pay yet. Type the code again, and confirm before the time is over.",
         )
+    standstill.refuse(session)
     raise NotHeld("This payment is suspended.", next_step=DO_NOT_PAY)
 
 

@@ -7,6 +7,7 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from cbi import clock
+from cbi.audit.standstill import STANDS_STILL
 from cbi.offices import office_of
 from cbi.payments.outcomes import outcomes
 from cbi.redemption import notices
@@ -30,7 +31,10 @@ def expire_due(session: Session, limit: int = AT_ONCE) -> int:
     due = (
         select(CodeIssue.id)
         .where(
-            CodeIssue.state.in_(CODE.sources(CodeState.EXPIRED)), CodeIssue.expires_on < today, free
+            CodeIssue.state.in_(CODE.sources(CodeState.EXPIRED)),
+            CodeIssue.expires_on < today,
+            free,
+            ~STANDS_STILL,
         )
         .limit(limit)
         .with_for_update(skip_locked=True)

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from cbi import clock
 from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
+from cbi.audit.standstill import STANDS_STILL
 from cbi.errors import Conflict
 from cbi.messaging.outbox import date_in_sql
 from cbi.messaging.rendering import amount_text, date_text
@@ -117,6 +118,7 @@ def _held(
         select(Payment.id).where(
             Payment.id == payment.id,
             Payment.entitlement_id.not_in(owed_back()),
+            ~STANDS_STILL,
             stands_for(literal(hold.teller_id)),
             Authorisation.id == hold.id,
             still_may(literal(now)),

@@ -118,6 +118,11 @@ ON_HOLD = Refused(
     "This payment is suspended.",
     "Do not pay. Call the supervisor.",
 )
+STANDS_STILL = Refused(
+    "redemption.stands_still",
+    "No code is paid anywhere until the office has checked its books.",
+    "Do not pay. Ask the person to keep the message: the money is not lost.",
+)
 OTHER_PROVIDER = Refused(
     "redemption.other_provider",
     "This code is not paid at your offices.",

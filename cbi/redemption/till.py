@@ -25,6 +25,7 @@ from sqlalchemy.orm import Session
 from cbi import clock
 from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
+from cbi.audit.standstill import STANDS_STILL
 from cbi.errors import Forbidden
 from cbi.fsp.counter import CounterRules
 from cbi.offices import office_of
@@ -115,6 +116,8 @@ class Found(NamedTuple):
     """Whether the person still collects for the household, and the household still receives."""
     partial: Mapping[str, Any] | None
     """What the programme's file says of handing it over in parts."""
+    stands_still: bool
+    """Whether nothing leaves the office at present."""
 
 
 def open_till(session: Session, actor: Actor) -> Till:
@@ -171,6 +174,7 @@ def _looking_up() -> Select[Any]:
             CodeIssue.held_until, CodeIssue.vouched_until, CodeIssue.expires_on, Payment.provider, Payment.state,
             Payment.id, CodeIssue.attempt, Payment.rest_minor, Payment.currency,
             Payment.entitlement_id.in_(owed_back()), stands_for(bindparam("teller", type_=Uuid)), PARTIAL,
+            STANDS_STILL,
         )
         .select_from(asked)
         .outerjoin(CodeIssue, and_(CodeIssue.locator == asked.c.locator, CodeIssue.live))
@@ -219,6 +223,8 @@ def refusal(till: Till, found: Found) -> Refused | None:
         return refusals.OTHER_PROVIDER
     if found.state is CodeState.PAID:
         return _already_paid(till, found)
+    if found.stands_still:
+        return refusals.STANDS_STILL
     if found.state is CodeState.EXPIRED or found.expires_on < till.today:
         return refusals.expired(f"{found.expires_on:%d/%m/%Y}")
     if found.state is CodeState.LOCKED:

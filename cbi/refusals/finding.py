@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import Select, exists, func, select
 from sqlalchemy.orm import Session
 
+from cbi.audit.standstill_models import Standstill
 from cbi.ledger.fx_models import Deal, ReferenceRate
 from cbi.ledger.models import MonthClose
 from cbi.payments.fees.fee_models import TariffVersion
@@ -229,6 +230,13 @@ def delegation(session: Session, key: str) -> Waiting | None:
     if row is None or row.accepted_at or row.withdrawn_at:
         return None
     return Waiting(row, None, row.from_id, row.made_at, None)
+
+
+def going_on(session: Session, key: str) -> Waiting | None:
+    row = _one(session, select(Standstill).where(Standstill.id == _id(key), Standstill.open))
+    if row is None or row.asked_by is None:
+        return None
+    return Waiting(row, None, row.asked_by, row.asked_at, row.asked_because)
 
 
 def thresholds(session: Session, key: str) -> Waiting | None:

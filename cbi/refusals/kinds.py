@@ -16,6 +16,7 @@ from cbi.payments.models import PaymentRun
 from cbi.payments.signing import delegations
 from cbi.payments.unpaid.again import check_decider
 from cbi.programmes.work_models import WorkSheet
+from cbi.reconciliation import going_on
 from cbi.refusals import finding
 from cbi.refusals.finding import Waiting
 from cbi.registry.linkage import thresholds
@@ -60,6 +61,10 @@ def _not_of_its_run(session: Session, actor: Actor, waiting: Waiting) -> None:
 
 def _end_reopening(session: Session, actor: Actor, waiting: Waiting, refusal_id: UUID) -> bool:
     return reopening.drop(session, actor, waiting.row)
+
+
+def _end_going_on(session: Session, actor: Actor, waiting: Waiting, refusal_id: UUID) -> bool:
+    return going_on.drop(session, actor, waiting.row)
 
 
 def _end_work(session: Session, actor: Actor, waiting: Waiting, refusal_id: UUID) -> bool:
@@ -113,5 +118,6 @@ KINDS: Mapping[str, Refusable] = {
     "deal": Refusable(_P.FX_CONFIRM, finding.deal, _end_deal),
     "delegation": Refusable(_P.POLICY_CHANGE, finding.delegation, _end_delegation),
     "link-thresholds": Refusable(_P.HOUSEHOLD_CONFIRM, finding.thresholds, _end_thresholds),
+    "standstill-end": Refusable(_P.BOOKS_CLOSE, finding.going_on, _end_going_on),
 }
 """By what each is called on the page of what waits for a second person. Another kind is another entry here."""

@@ -24,12 +24,14 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session, aliased
+from sqlalchemy.sql.dml import ReturningInsert
 
 from cbi import clock, ids
 from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
 from cbi.audit import reasons
 from cbi.audit.record import record
+from cbi.db import planned_while_few
 from cbi.errors import Conflict, Forbidden, Invalid, NotFound
 from cbi.registry import queries
 from cbi.registry.households.models import ChangedPerson, HouseholdChange
@@ -101,24 +103,27 @@ def _flag(session: Session, brought: ColumnElement[bool]) -> Mapping[Kind, int]:
         (Kind.SHARED_PHONE, _by_phone(brought)),
         (Kind.SAME_DOCUMENT, _by_document(brought)),
     ):
-        shared = groups.subquery()
-        new = session.scalars(
-            upsert(DuplicateFlag)
-            .from_select(
-                ["id", "kind", "value_index", "household_count", "flagged_at"],
-                select(
-                    ids.fresh_in_sql(),
-                    literal(kind.value),
-                    shared.c.value_index,
-                    func.greatest(shared.c.households, _asked_anew(kind, shared)),
-                    literal(clock.now()),
-                ),
-            )
-            .on_conflict_do_nothing()
-            .returning(DuplicateFlag.id)
-        )
-        found[kind] = len(new.all())
+        with planned_while_few(session, Person):
+            found[kind] = len(session.scalars(_flagging(kind, groups.subquery())).all())
     return found
+
+
+def _flagging(kind: Kind, shared: Subquery) -> ReturningInsert[UUID]:
+    return (
+        upsert(DuplicateFlag)
+        .from_select(
+            ["id", "kind", "value_index", "household_count", "flagged_at"],
+            select(
+                ids.fresh_in_sql(),
+                literal(kind.value),
+                shared.c.value_index,
+                func.greatest(shared.c.households, _asked_anew(kind, shared)),
+                literal(clock.now()),
+            ),
+        )
+        .on_conflict_do_nothing()
+        .returning(DuplicateFlag.id)
+    )
 
 
 def _asked_anew(kind: Kind, shared: Subquery) -> ScalarSelect[int]:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from cbi import clock
 from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
+from cbi.audit import standstill
 from cbi.audit.proved import Proved
 from cbi.audit.queries import unsealed
 from cbi.helpline import queries as complaints
@@ -73,6 +74,7 @@ class Reason(StrEnum):
     CALLBACKS_UNREAD = "callbacks_unread"
     TEXTS_LATE = "texts_late"
     NOT_SEALED = "not_sealed"
+    STANDS_STILL = "stands_still"
     PROMISE_BROKEN = "promise_broken"
     NOT_PROVED = "not_proved"
 
@@ -106,7 +108,7 @@ def stuck(session: Session, actor: Actor, board: Board, last: Proved | None = No
 
     `board` holds what they may know of payments, `last` the last night's proof.
     """
-    found: list[Stuck] = []
+    found = list(_standing_still(session, actor))
     if last:
         found += _promises(last)
     if actor.may_somewhere(Permission.RUN_READ):
@@ -130,6 +132,12 @@ def stuck(session: Session, actor: Actor, board: Board, last: Proved | None = No
     if actor.may(Permission.PROOF_READ):
         found += _background(session)
     return found
+
+
+def _standing_still(session: Session, actor: Actor) -> Iterator[Stuck]:
+    if still := standstill.now(session):
+        page = "/finance/standstill" if actor.may(Permission.FUND_READ) else None
+        yield Stuck(Reason.STANDS_STILL, 1, since=still.began_at, link=page)
 
 
 def _promises(last: Proved) -> Iterator[Stuck]:

@@ -142,9 +142,11 @@ def serve(
     from cbi import worker as work_door
     from cbi.app import create_app
     from cbi.http.request_log import to_standard_error
+    from cbi.proofs import restored
     from cbi.settings import settings
 
     to_standard_error()
+    restored.look_everywhere()
     if not web_only:
         work_door.run_in_background()
         clock_door.run_in_background()
@@ -157,9 +159,11 @@ def serve(
 def worker() -> None:
     """Do background work: send runs, hand over texts, ask providers. Run as many as you like. Example: cbi worker"""
     from cbi.http.request_log import to_standard_error
+    from cbi.proofs import restored
     from cbi.worker import run
 
     to_standard_error()
+    restored.look_everywhere()
     run()
 
 

@@ -17,7 +17,8 @@ def refuse(
         str,
         typer.Argument(
             help="write-off, amount, unpaid, statement-line, withdrawal, tariff, approval-policy, month-close,"
-            " month-reopening, work-sheet, days, resumption, exchange-rate, deal, delegation or link-thresholds."
+            " month-reopening, work-sheet, days, resumption, exchange-rate, deal, delegation,"
+            " link-thresholds or standstill-end."
         ),
     ],
     key: Annotated[

@@ -4,12 +4,15 @@ from sqlalchemy import URL, select
 
 from cbi import offices
 from cbi.app import create_app
+from cbi.audit import standstill
 from cbi.ledger.models import MonthClose
-from tests.factories import Colleague
+from cbi.reconciliation import matching, statements
+from tests.factories import EVERYTHING, Colleague
 from tests.flow import month_end
 from tests.flow.browsing import Browsing
 from tests.flow.people import token_for
 from tests.flow.sending import assert_every_promise_is_kept
+from tests.reconciliation_factory import settlement
 
 
 def test_a_month_is_closed_and_opened_again_from_pages_by_two_people(database: URL) -> None:
@@ -69,3 +72,34 @@ def test_a_month_is_closed_and_opened_again_from_pages_by_two_people(database: U
         assert closed.reopened_by == people.treasurer.actor.id
     month_end.seal()
     assert_every_promise_is_kept()
+
+
+def test_the_office_is_stopped_and_goes_on_from_pages_by_two_people(database: URL) -> None:
+    people, app, at = month_end.begun(), create_app(), "/finance/standstill"
+    assert people.treasurer.actor.id is not None
+    assert people.finance.actor.id is not None
+    with month_end.later():
+        treasurer = Browsing(app, token_for(people.treasurer.actor.id))
+        treasurer.get(at)
+        treasurer.send(f"{at}/begin", reason="The server was read back from a snapshot.")
+        assert "The server was read back from a snapshot." in treasurer.words
+        treasurer.get("/")
+        assert "no payment leaves, no code is paid, no text goes out" in treasurer.words
+        treasurer.get(at)
+        treasurer.send(f"{at}/end", reason="All is well.")
+        assert "post_office has given no statement since" in treasurer.words
+        with offices.transaction("dz") as session:
+            still = standstill.now(session)
+            assert still is not None
+            statements.take_in(session, EVERYTHING, "post_office", settlement([]), "none.csv")
+            matching.reconcile(session, EVERYTHING, "post_office")
+        treasurer.get(at)
+        treasurer.send(f"{at}/end", reason="The post office paid nothing since.")
+    with month_end.later():
+        finance = Browsing(app, token_for(people.finance.actor.id))
+        finance.get(f"/waiting/standstill-end/{still.id}")
+        assert "post office" in finance.words
+        finance.send(f"/waiting/accept/standstill-end/{still.id}", code=people.finance.code())
+        assert "Accepted: Letting the office go on" in finance.words
+        finance.get(at)
+        assert "The office works" in finance.words

@@ -615,3 +615,20 @@ def test_a_name_in_two_columns_is_read_by_a_mapping_file_alone_and_corrected_who
         take(list_.replace("Apellidos", "Otros").encode(), TWO_PARTS)
     with pytest.raises(UnusableMapping, match="Only a name"):
         load_mapping(TWO_PARTS.replace("phone: Móvil", "phone: {column: [Móvil, Otro]}"))
+
+
+def test_a_first_list_is_searched_at_once_though_one_was_tried_and_undone_a_minute_ago(
+    database: URL, owner: Engine
+) -> None:
+    """Statistics then know of pages without a row, by which whole tables would be read for each row of each other."""
+    forget = text(
+        "UPDATE pg_class SET relpages = 30, reltuples = 0"
+        " WHERE oid = ANY(CAST('{households,persons,payment_accounts}' AS regclass[]))"
+    )
+    with owner.begin() as connection:
+        connection.execute(forget)
+    twins = everyone(900) + b"\nTWIN;Twin Test;0550000007;ar;4;D9999999;"
+    with offices.transaction("dz") as session:
+        session.execute(text("SET LOCAL statement_timeout = '30s'"))
+        import_file(session, OFFICER, io.BytesIO(twins), filename="list.csv", mapping=TEMPLATE)
+        assert session.scalar(select(func.count()).select_from(DuplicateFlag)) == 1

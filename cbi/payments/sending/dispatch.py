@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from cbi import clock, db
 from cbi.access.actor import SYSTEM, Actor
 from cbi.access.permissions import Permission
+from cbi.audit.standstill import STANDS_STILL
 from cbi.errors import Conflict, Forbidden
 from cbi.lifecycle import MoveNotAllowed
 from cbi.payments import attempts, clearing
@@ -117,7 +118,8 @@ def next_chunk(session: Session, run_id: UUID, provider: str, size: int) -> Chun
     if run.state is not RunState.RELEASING:
         return None
     ready = select(Payment.number, Payment.attempts).where(
-        Payment.run_id == run_id, Payment.provider == provider, Payment.live, Payment.state == PaymentState.READY
+        Payment.run_id == run_id, Payment.provider == provider, Payment.live, Payment.state == PaymentState.READY,
+        ~STANDS_STILL,
     )  # fmt: skip
     # Whether it may leave is asked of a chunk when it is started: asked here, it would be asked of all that are left.
     ahead = session.execute(

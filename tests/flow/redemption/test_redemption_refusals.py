@@ -7,13 +7,17 @@ import pytest
 from sqlalchemy import Engine, select, text, update
 
 from cbi import clock, offices
+from cbi.access.actor import SYSTEM
+from cbi.audit import standstill
+from cbi.audit.standstill import StandsStill
+from cbi.messaging import claims
 from cbi.messaging.models import Message
 from cbi.payments.models import Payment
 from cbi.payments.moves import move
 from cbi.payments.recovery import receivables
 from cbi.payments.runs.runs import find
 from cbi.payments.states import PaymentState
-from cbi.redemption import counters, reissuing, till
+from cbi.redemption import counters, expiry, reissuing, till
 from cbi.redemption.counter import NotHeld
 from cbi.redemption.holding import Authorised
 from cbi.redemption.models import CodeIssue, CounterTry, Payout
@@ -23,12 +27,14 @@ from tests.factories import EVERYTHING
 from tests.redemption_factory import (
     LAST_DAY,
     OPEN,
+    InParts,
     Issued,
     code_of,
     confirm,
     hold,
     minutes,
     nobodys,
+    pay_part,
     refused,
     statements,
     teller,
@@ -227,3 +233,20 @@ def test_a_teller_whose_office_closed_or_who_left_pays_nothing(run: Issued) -> N
         counters.close_office(session, EVERYTHING, place.id)
     with pytest.raises(till.NotAtACounter):
         try_code(at_closed, code_of(run.payments[0]))
+
+
+def test_no_code_is_paid_or_runs_out_while_the_office_stands_still(parted: InParts) -> None:
+    who, (first, second) = teller(), map(code_of, parted.payments)
+    held = hold(who, first)
+    with offices.transaction("dz") as session:
+        standstill.begin(session, SYSTEM)
+    assert refused(try_code(teller(), second)) == "redemption.stands_still"
+    with pytest.raises(StandsStill):
+        confirm(who, held.authorisation_id)
+    with pytest.raises(StandsStill):
+        pay_part(who, held.authorisation_id, 1500)
+    with clock.frozen(OPEN + timedelta(days=60)), offices.transaction("dz") as session:
+        assert expiry.expire_due(session) == 0
+        assert claims.take(session, 10) == []
+    with offices.transaction("dz") as session:
+        assert session.scalars(select(Payout)).all() == []

@@ -2,6 +2,7 @@
 
 import pytest
 
+from cbi.console.overview_stuck_words import STUCK
 from cbi.console.overview_words import (
     CODES,
     EVENTS,
@@ -11,7 +12,6 @@ from cbi.console.overview_words import (
     RUNS,
     SOURCES,
     STATES,
-    STUCK,
     kind_of,
 )
 from cbi.fsp.messages import FailureReason
