@@ -65,6 +65,13 @@ REFUSALS: Table = {
             " that of a household that has departed or of somebody who has left."
         ),
     ),
+    "registry.pair_one_died": (
+        N_("One of the two was noted to have died, and the household of the other is paid."),
+        N_(
+            "If they live, note first that they are back; if they died, note it of the other record, too. If it is somebody"
+            " else, say that they are two people."
+        ),
+    ),
     "registry.own_record": (N_("This record may be your own."), N_("Somebody else must do this.")),
     "registry.still_comparing": (
         N_("People were registered who have not been compared with the others yet, and they are many."),

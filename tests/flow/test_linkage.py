@@ -24,7 +24,13 @@ from cbi.protection import erasing, obstacles
 from cbi.refusals import refusing
 from cbi.registry.intake.importing import import_file
 from cbi.registry.linkage import candidates, deciding, finding, queries, thresholds
-from cbi.registry.linkage.deciding import PairSettled, SaidAlready, UnknownPair, UnusableFinding
+from cbi.registry.linkage.deciding import (
+    OneDied,
+    PairSettled,
+    SaidAlready,
+    UnknownPair,
+    UnusableFinding,
+)
 from cbi.registry.linkage.memory import Memory
 from cbi.registry.linkage.models import LinkedPerson, LinkKey, LinkWord, Pair, PairState
 from cbi.registry.linkage.opening import opened
@@ -313,6 +319,22 @@ def test_whoever_leaves_alone_and_is_registered_anew_is_paid_nothing_until_the_t
     assert set(session.scalars(at_counters)) == {old, new}
     told = [each for check in (*as_recorded, *by_two) for each in check(session)]
     assert [*breaches(session), *told] == []
+
+
+def test_whoever_died_and_is_paid_under_another_record_is_one_once_that_is_put_right(
+    session: Session, pair: Pair
+) -> None:
+    kept, dead = person_of(session, "A1"), person_of(session, "A2")
+    change(session, "died", dead.household_id, person=dead.id)
+    one, other = officer(session), officer(session)
+    with pytest.raises(OneDied) as refused:
+        deciding.say(session, one, pair.id, "same", "One person", kept=kept.id)
+    assert all(way in str(refused.value.next_step) for way in ("returned", "died", "different"))
+    change(session, "died", kept.household_id, person=kept.id)
+    for who in (one, other):
+        done = deciding.say(session, who, pair.id, "same", "One person", kept=kept.id)
+    assert (done.state, done.change_id) == (PairState.SAME, None)
+    assert not breaches(session)
 
 
 def test_nobody_can_tell_yet_and_what_was_said_before_counts_no_more(

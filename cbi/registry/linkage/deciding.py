@@ -49,6 +49,12 @@ class UnusableFinding(Invalid):
     code = "registry.unusable_finding"
 
 
+class OneDied(UnusableFinding):
+    """One record is of somebody who was noted to have died, and the other is of a household that is paid."""
+
+    code = "registry.pair_one_died"
+
+
 def pair_of(session: Session, actor: Actor, pair_id: UUID) -> Pair:
     """One pair. Raises UnknownPair."""
     actor.require(Permission.REGISTRY_READ)
@@ -69,7 +75,7 @@ def say(
     `kept`: for `same`, the person whose record stays; the other household becomes part of that one's, or within one
     household, and where somebody had left the other one alone, the other record is used no more. All can be taken back.
     Where neither is paid, nothing is merged: both would be paid nothing, and are asked about, if they came back. Raises
-    UnknownPair, PairSettled, SaidAlready, UnusableFinding, UnusableReason, and what a merge raises.
+    UnknownPair, PairSettled, SaidAlready, UnusableFinding, OneDied, UnusableReason, and what a merge raises.
     """
     actor.require(Permission.REGISTRY_DECIDE)
     why = reasons.plain(clean(reason))
@@ -91,11 +97,8 @@ def say(
     if found is Finding.SAME and kept is None:
         kept = said[-1].kept if said and said[-1].finding is Finding.SAME else None
     _check_kept(pair, found, said, kept)
-    if found is Finding.SAME and kept is not None and queries.would_stay_away(sides, kept):
-        raise UnusableFinding(
-            "Whoever has the record that would stay has departed, or left their household.",
-            next_step="Keep the other record; or note first that they are back (cbi household returned).",
-        )
+    if found is Finding.SAME and kept is not None:
+        _check_records(sides, kept)
     now = [*said, Said(found, actor.id, kept)]
     if actor.id in {each.who for each in rules.running(said)} and said[-1].finding is found:
         raise SaidAlready(
@@ -219,6 +222,22 @@ def _check_kept(pair: Pair, found: Finding, said: list[Said], kept: UUID | None)
         raise UnusableFinding(
             "Whoever said so before you wants the other record to stay.",
             next_step="Agree on one, or say ask_again and begin anew.",
+        )
+
+
+def _check_records(sides: Mapping[UUID, Side], kept: UUID) -> None:
+    """Whether two records may be made one as they are. Raises UnusableFinding, OneDied."""
+    if queries.would_stay_away(sides, kept):
+        raise UnusableFinding(
+            "Whoever has the record that would stay has departed, or left their household.",
+            next_step="Keep the other record; or note first that they are back (cbi household returned).",
+        )
+    one_died = any(side.gone is Gone.DIED for side in sides.values())
+    if one_died and queries.mergeable(sides.values()):
+        raise OneDied(
+            "One of the two was noted to have died, and the household of the other is paid.",
+            next_step="If they live, note first that they are back (cbi household returned); if they died, that the other"
+            " record died, too (cbi household died). If it is somebody else, say: different.",
         )
 
 
