@@ -12,9 +12,14 @@ from cbi.payments.signing import waiver_seals
 from cbi.registry.linkage import rules
 
 _CURRENT = (
-    "f.decision IS NULL AND NOT EXISTS (SELECT FROM duplicate_flags l WHERE l.kind = f.kind"
-    " AND l.value_index = f.value_index AND l.household_count > f.household_count)"
+    "NOT EXISTS (SELECT FROM duplicate_flags l WHERE l.kind = f.kind AND l.value_index = f.value_index"
+    " AND l.household_count > f.household_count)"
 )
+_ASKED_OF = (
+    "({one}.gone = 'left' OR ({one}.gone IS NULL OR {one}.gone = 'died')"
+    " AND {home}.status IN ('active', 'departed'))"
+)
+"""As `registry.queries.is_asked_about` has it."""
 _ASKED_ABOUT = (
     "SELECT unnest(ARRAY[first_id, second_id]) FROM link_pairs k WHERE k.state = 'open' AND k.per_mille >= coalesce("
     "(SELECT ask FROM link_thresholds WHERE decision = 'accepted' ORDER BY decided_at DESC, version DESC LIMIT 1),"
@@ -92,10 +97,10 @@ OBSTACLES: Mapping[str, str] = {
         {_ASKED_ABOUT} UNION SELECT p.id FROM persons p WHERE p.same_as IN ({_ASKED_ABOUT})""",
     "a telephone or document of theirs is another household's, too": f"""
         SELECT p.id FROM persons p JOIN duplicate_flags f ON f.value_index = p.document_index
-        WHERE f.kind = 'same_document' AND {_CURRENT}
+        WHERE f.kind = 'same_document' AND f.decision IS NULL AND {_CURRENT}
         UNION
         SELECT a.person_id FROM payment_accounts a JOIN duplicate_flags f ON f.value_index = a.value_index
-        WHERE f.kind = 'shared_phone' AND a.replaced_at IS NULL AND {_CURRENT}""",
+        WHERE f.kind = 'shared_phone' AND a.replaced_at IS NULL AND f.decision IS NULL AND {_CURRENT}""",
     "they may be a member of staff, or a teller": """
         SELECT m.person_id FROM staff_matches m WHERE m.decision IS NULL""",
     "a request from their telephone waits for a decision": """
@@ -107,8 +112,19 @@ OBSTACLES: Mapping[str, str] = {
     "a text of theirs waits to be read": """
         SELECT a.person_id FROM payment_accounts a JOIN inbound_texts t ON t.sender_index = a.value_index
         WHERE t.handled_at IS NULL""",
+    "they are one person with somebody else who shows their document: both go together, or are made one first": f"""
+        SELECT p.id FROM persons p JOIN households h ON h.id = p.household_id
+        JOIN duplicate_flags f ON f.value_index = p.document_index AND f.kind = 'same_document' AND f.decision = 'same'
+        JOIN persons o ON o.document_index = p.document_index AND o.household_id <> p.household_id
+        JOIN households w ON w.id = o.household_id
+        WHERE {_CURRENT} AND {_ASKED_OF.format(one="p", home="h")} AND {_ASKED_OF.format(one="o", home="w")}
+          AND NOT EXISTS (SELECT FROM erasure_persons g
+            WHERE g.erasure_id = :erasure AND g.person_id = o.id AND g.obstacle IS NULL)""",
 }
-"""Why somebody's data must stay for now, and who is concerned. What names nobody but by a keyed hash is in `note`."""
+"""Why somebody's data must stay for now, and who is concerned. What names nobody but by a keyed hash is in `note`.
+
+The last one asks who else goes in this erasure, whom nothing before it stands in the way of.
+"""
 
 WAIVED = "a control is waived for their household, or it was asked for"
 
@@ -119,11 +135,11 @@ def note(session: Session, erasure_id: UUID) -> None:
         text("UPDATE erasure_persons SET obstacle = NULL WHERE erasure_id = :erasure"),
         {"erasure": erasure_id},
     )
-    for why, whom in OBSTACLES.items():
-        _note(session, erasure_id, why, whom)
     if waived := list(_waived(session, erasure_id)):
         members = "SELECT id FROM persons WHERE household_id = ANY(CAST(:households AS uuid[]))"
         _note(session, erasure_id, WAIVED, members, households=waived)
+    for why, whom in OBSTACLES.items():
+        _note(session, erasure_id, why, whom)
 
 
 def _note(session: Session, erasure_id: UUID, why: str, whom: str, **more: object) -> None:

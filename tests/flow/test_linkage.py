@@ -264,6 +264,11 @@ def test_whoever_left_is_still_asked_about_and_their_data_may_be_destroyed_once_
     change(session, "joined", left.household_id, person=left.id)
     assert session.scalars(queries.to_decide()).one().id == pair.id
     assert left.household_id in session.scalars(queries.blocked_households()).all()
+    kept.data_key = kept.name = None
+    session.flush()
+    assert open_pairs(session) == [pair], "what was decided holds when their data is destroyed"
+    here = select(queries.in_question(Household.id)).where(Household.id == left.household_id)
+    assert session.scalar(here), "at a counter, too"
     assert not breaches(session)
 
 

@@ -15,12 +15,13 @@ from cbi.payments.runs import runs
 from cbi.payments.sending.recipients import payee_stands
 from cbi.programmes.applying import apply
 from cbi.programmes.cycles import open_cycle
+from cbi.protection import erasing, obstacles
 from cbi.registry.duplicates import flag_households
 from cbi.registry.linkage import finding
 from cbi.registry.models import DuplicateFlag, Household
 from cbi.registry.queries import blocked_households, current_flags, shares_a_document
 from tests.factories import EVERYTHING
-from tests.household_factory import change, family
+from tests.household_factory import ASKER, change, family, fresh
 from tests.kinds_factory import kind_file
 from tests.programme_factory import OFFICER
 
@@ -109,6 +110,27 @@ def test_whoever_departs_and_shows_their_document_in_a_new_household_is_asked_ab
         change(session, "returned", anew)
     decided(session, 5, "different")
     assert blocked(session) == set()
+
+
+def test_what_two_records_of_one_document_hold_does_not_end_with_the_data_of_one_of_them(
+    session: Session,
+) -> None:
+    (one, first), (other, second) = (family(session) for _ in range(2))
+    shows(session, 1, one, first["head"], PAPER)
+    shows(session, 2, other, second["head"], PAPER)
+    decided(session, 3, "same")
+    change(session, "departed", one)
+    numbers = [fresh(session, home).source_id for home in (one, other)]
+    alone = erasing.ask(session, ASKER, numbers[:1], "They asked for it.")
+    (why,) = erasing.obstacles(session, alone)
+    assert why.why.startswith("they are one person with somebody else who shows their document")
+    assert other in blocked(session)
+    together = erasing.ask(session, ASKER, numbers, "They asked for it.")
+    assert len(erasing.obstacles(session, together)) == 2, "the other is active, so neither goes"
+    change(session, "departed", other)
+    for asked, kept in ((alone, 1), (together, 0)):
+        obstacles.note(session, asked.id)
+        assert len(erasing.obstacles(session, asked)) == kept
 
 
 def test_who_turned_out_to_be_one_person_after_the_cycle_was_opened_is_in_no_run(

@@ -91,12 +91,14 @@ def _counts(
 
     A second record of a dead person is what has to be looked at. Whoever departs with their household, or leaves it, and is
     registered anew elsewhere would else leave behind what holds the household: a suspension, a ceiling, what is given once.
+    Once their data is destroyed nobody can tell any more, but what was decided before holds.
     """
+    known = or_(person.data_key.is_not(None), Pair.state == PairState.SAME)
     elsewhere = and_(person.gone == Gone.LEFT, person.household_id != other.household_id)
     departed = and_(person.gone.is_(None), home.status == DEPARTED)
     return or_(
         person.gone == Gone.DIED, and_(person.gone.is_(None), home.status == ACTIVE),
-        and_(person.data_key.is_not(None), or_(departed, elsewhere)),
+        and_(known, or_(departed, elsewhere)),
     )  # fmt: skip
 
 
