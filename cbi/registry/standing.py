@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import func, select, union_all
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import QueryableAttribute, Session
 
 from cbi.registry.import_models import Import
 from cbi.registry.linkage.models import Pair
-from cbi.registry.linkage.queries import open_pairs
+from cbi.registry.linkage.queries import to_decide
 from cbi.registry.models import DuplicateFlag, Household
 from cbi.registry.queries import ACTIVE, current_flags
 
@@ -43,12 +44,19 @@ def standing(session: Session) -> Standing:
     return Standing(households, active, session.scalars(latest).all())
 
 
-def undecided(session: Session) -> Undecided | None:
-    """Possible duplicates that wait for a decision; None when none does."""
-    flags = current_flags(open_only=True).with_only_columns(DuplicateFlag.flagged_at.label("at"))
-    pairs = open_pairs().with_only_columns(Pair.found_at.label("at"))
-    both = union_all(flags, pairs).subquery()
-    count, since = session.execute(
-        select(func.count(), func.min(both.c.at)).select_from(both)
-    ).one()
-    return Undecided(count, since) if count else None
+def shared(session: Session) -> Undecided | None:
+    """What several households share and nobody has decided about: documents, telephones; None where nothing waits."""
+    return _undecided(session, current_flags(open_only=True), DuplicateFlag.flagged_at)
+
+
+def pairs(session: Session) -> Undecided | None:
+    """Pairs of people who may be one and wait for a decision, whether or not they hold payment; None where none waits."""
+    return _undecided(session, to_decide(), Pair.found_at)
+
+
+def _undecided(
+    session: Session, waiting: Select[Any], since: QueryableAttribute[datetime]
+) -> Undecided | None:
+    each = waiting.with_only_columns(since.label("at")).subquery()
+    count, first = session.execute(select(func.count(), func.min(each.c.at))).one()
+    return Undecided(count, first) if count else None

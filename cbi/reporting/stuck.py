@@ -33,7 +33,7 @@ from cbi.reconciliation import queries as reconciliation
 from cbi.redemption.queries import codes_in_trouble
 from cbi.redemption.shortages import short_of_cash
 from cbi.redemption.states import CodeState
-from cbi.registry.standing import undecided
+from cbi.registry import standing
 
 SOON = timedelta(days=7)
 """How long before a code's last day somebody should see that it was not cashed."""
@@ -179,8 +179,8 @@ def _runs(session: Session, actor: Actor, board: Board) -> Iterator[Stuck]:
             run=line.number, run_id=line.id, programme=line.programme, period=line.period, who=wait.who,
             link=f"/approvals/{line.id}",
         )  # fmt: skip
-    standing, holding = stalled.standing_routes(session, board)
-    for route in standing:
+    routes, holding = stalled.standing_routes(session, board)
+    for route in routes:
         refused, run = route.until is not None, route.run
         yield Stuck(
             Reason.PROVIDER_TAKES_NOTHING if refused else Reason.NOT_HANDED_OVER, route.left.payments,
@@ -268,11 +268,12 @@ def _complaints(session: Session, actor: Actor) -> Iterator[Stuck]:
 
 
 def _duplicates(session: Session) -> Iterator[Stuck]:
-    waiting = undecided(session)
-    if waiting:
+    if waits := standing.shared(session):
         yield Stuck(
-            Reason.DUPLICATES, waiting.count, since=waiting.since, command="cbi registry duplicates"
+            Reason.DUPLICATES, waits.count, since=waits.since, command="cbi registry duplicates"
         )
+    if waits := standing.pairs(session):
+        yield Stuck(Reason.DUPLICATES, waits.count, since=waits.since, link="/registry/pairs")
 
 
 def _background(session: Session) -> Iterator[Stuck]:

@@ -22,6 +22,7 @@ from cbi.proofs.households import as_recorded, by_two
 from cbi.proofs.linkage import on_record_once
 from cbi.protection import erasing, obstacles
 from cbi.refusals import refusing
+from cbi.registry import standing
 from cbi.registry.intake.importing import import_file
 from cbi.registry.linkage import candidates, deciding, finding, queries, thresholds
 from cbi.registry.linkage.deciding import (
@@ -250,6 +251,9 @@ def test_whoever_left_is_still_asked_about_and_their_data_may_be_destroyed_once_
     change(session, "departed", kept.household_id)
     change(session, "left", left.household_id, person=left.id)
     assert not open_pairs(session), "it holds nobody's payment"
+    waits = standing.pairs(session)
+    assert waits is not None
+    assert waits.count == 1, "and stands on the front page all the same"
     assert session.scalars(queries.to_decide()).one().id == pair.id
     asked = erasing.ask(session, officer(session), ["A2"], "They asked for it.")
     assert [each.why for each in erasing.obstacles(session, asked)] == [
