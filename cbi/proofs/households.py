@@ -94,12 +94,21 @@ followed_people = (
     ),
     none_of(
         "household {household_after} took in who led a suspended one, and the suspension did not follow",
-        "SELECT m.household_after FROM followed_changes f JOIN household_changes c ON c.id = f.change_id"
+        "SELECT DISTINCT m.household_after FROM followed_changes f JOIN household_changes c ON c.id = f.change_id"
         " JOIN changed_persons m ON m.change_id = c.id AND m.household_before <> m.household_after"
-        " AND m.roles_before && ARRAY['head', 'collector']"
-        f" JOIN suspensions s ON s.household_id = m.household_before AND {_LATER}"
-        " WHERE c.kind IN ('joined', 'returned') AND f.followed_at >= c.recorded_at AND NOT EXISTS ("
-        " SELECT 1 FROM suspensions x WHERE x.household_id = m.household_after AND x.programme_id = s.programme_id"
+        # Whoever left first did nothing there any more when they came: what they did until they went counts.
+        " JOIN changed_persons l ON l.person_id = m.person_id AND l.id <= m.id AND l.gone_before IS NULL"
+        " AND l.household_before <> m.household_after AND l.roles_before && ARRAY['head', 'collector']"
+        " JOIN household_changes w ON w.id = l.change_id"
+        f" JOIN suspensions s ON s.household_id = l.household_before AND {_LATER}"
+        " LEFT JOIN household_changes b ON b.id = s.carried_by"
+        " WHERE c.kind IN ('joined', 'returned') AND f.followed_at >= c.recorded_at"
+        " AND (l.id = m.id OR w.recorded_at >= coalesce(b.recorded_at, s.suspended_at))"
+        # Where it had followed them before and was looked at, it follows no further.
+        " AND NOT EXISTS (SELECT 1 FROM suspensions k JOIN changed_persons p ON p.household_before = k.household_id"
+        " WHERE p.person_id = m.person_id AND k.carried_from = s.id AND k.resumes_on IS NOT NULL)"
+        " AND NOT EXISTS (SELECT 1 FROM suspensions x WHERE x.household_id = m.household_after"
+        " AND x.programme_id = s.programme_id"
         # It came with them, or stood there before and had not ended: one of later is for another reason.
         " AND (x.carried_from = s.id AND x.carried_by = c.id OR x.suspended_at <= greatest(c.recorded_at, f.followed_at)"
         " AND (x.resumed_at IS NULL OR x.resumed_at > c.recorded_at)))",

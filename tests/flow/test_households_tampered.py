@@ -135,6 +135,7 @@ def story(own_database: URL) -> URL:
             session, "split", home, people=(people["Omar"],), head=people["Omar"], collector=people["Omar"],
             needs={"disability": "1"},
         )  # fmt: skip
+        change(session, "left", parting, person=theirs["head"])
         change(session, "joined", third, person=theirs["head"])
     with offices.transaction("dz") as session:
         assert cycles.open_cycle(session, OFFICER, "winter-2026", "2026-01").entitlements
