@@ -62,6 +62,9 @@ OBSTACLES: dict[Obstacle, str] = {
     Obstacle.HOUSEHOLD_LEFT: N_("No: the household is not active any more."),
     Obstacle.PAYEE_CHANGED: N_("No: the recipient or the number is not the one that was approved."),
     Obstacle.SAID_NO: N_("No: the recipient has said no to what it takes."),
+    Obstacle.PAID_ELSEWHERE: N_(
+        "No: somebody of the household was on record twice and is paid with another household."
+    ),
     Obstacle.ON_RECORD_TWICE: N_(
         "No: somebody of the household may be on record twice. Find that out first."
     ),

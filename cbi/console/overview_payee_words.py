@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from cbi.console.languages import N_
 from cbi.payments.sending.consented import CONSENT_WITHDRAWN, NO_SHARING, NO_TEXTS
+from cbi.payments.sending.elsewhere import PAID_ELSEWHERE
 from cbi.payments.sending.recipients import ACCOUNT_CHANGED, PAYEE_GONE
 
 PAYEE_KINDS: Mapping[str, tuple[str, str, str]] = {
@@ -16,6 +17,11 @@ PAYEE_KINDS: Mapping[str, tuple[str, str, str]] = {
         N_("The collector is gone"),
         N_("Whoever was to receive has died, left or collects no more, or the household is not active: nothing was sent."),
         N_("See the household. Once another collector is confirmed, give the payment up and pay it in a new run."),
+    ),
+    PAID_ELSEWHERE: (
+        N_("Paid with another household"),
+        N_("The head or collector was on record twice and is paid with another household: nothing was sent."),
+        N_("Give the payment up. Where the other household is not paid after all, try it again."),
     ),
     CONSENT_WITHDRAWN: (
         N_("The recipient agrees no longer"),
@@ -45,6 +51,7 @@ HELD_BY_PAIRS = (
 PAYEE_FAILURES: Mapping[str, str] = {
     ACCOUNT_CHANGED: N_("The number is not the one that was approved."),
     PAYEE_GONE: N_("The person does not collect for the household any more."),
+    PAID_ELSEWHERE: N_("The person was on record twice and is paid with another household."),
     CONSENT_WITHDRAWN: N_("The person has taken back the consent that the programme rests on."),
     NO_SHARING: N_("The person has said no to giving a provider what it needs."),
     NO_TEXTS: N_("The person has said no to texts, which would tell the code."),

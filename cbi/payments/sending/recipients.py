@@ -27,6 +27,7 @@ from cbi.payments.moves import move
 from cbi.payments.outcomes.discrepancies import open_set
 from cbi.payments.runs.sheet_models import FindingKind, RunFinding
 from cbi.payments.sending import consented
+from cbi.payments.sending.elsewhere import PAID_ELSEWHERE, paid_elsewhere
 from cbi.payments.states import PaymentState
 from cbi.registry.linkage.queries import in_question, is_uncompared
 from cbi.registry.models import Household, PaymentAccount, Person
@@ -47,11 +48,11 @@ def goes_where_approved() -> ColumnElement[bool]:
 def payee_stands() -> ColumnElement[bool]:
     """Whether cash may be handed over: the person collects, the household receives, and nobody of it may be there twice.
 
-    Whoever was never compared with the others as they are on record now may be.
+    Whoever was never compared with the others as they are on record now may be. Who was is paid with one household.
     """
     home = Payment.household_id
     once = and_(~in_question(home), ~is_uncompared(home), ~shares_a_document(home))
-    return and_(payee_collects(), once)
+    return and_(payee_collects(), once, ~paid_elsewhere())
 
 
 def payee_collects() -> ColumnElement[bool]:
@@ -88,7 +89,7 @@ def hold_back(
     """Fail what is about to be sent and may not be, each with a discrepancy; returns how many there were.
 
     What is sent to a number that nobody approved could reach somebody else; what is sent to who died or left, too. Who has
-    said no to what it takes is not sent anything. Whose
+    said no to what it takes is not sent anything, nor who is paid with another household. Whose
     household may be on record twice does not come so far: it waits (`outcomes/holding`).
     """
     return sum(
@@ -113,6 +114,7 @@ def _stops(run: PaymentRun) -> Sequence[tuple[str, Sequence[ColumnElement[bool]]
     return (
         (ACCOUNT_CHANGED, (goes_where_approved(),)),
         (PAYEE_GONE, (_is_recipient(), _home_receives())),
+        (PAID_ELSEWHERE, (~paid_elsewhere(),)),
         *((kind, (may,)) for kind, may in consented.stops(run)),
     )
 

@@ -39,6 +39,7 @@ from cbi.payments.models import Payment, PaymentEvent, PaymentRun
 from cbi.payments.outcomes import disputes, holding
 from cbi.payments.runs.progress import UNDECIDED
 from cbi.payments.sending import consented
+from cbi.payments.sending.elsewhere import paid_elsewhere
 from cbi.payments.sending.recipients import goes_where_approved
 from cbi.payments.states import PaymentState
 from cbi.registry.models import Household, Person
@@ -61,6 +62,7 @@ class Obstacle(StrEnum):
     HOUSEHOLD_LEFT = "household_left"
     PAYEE_CHANGED = "payee_changed"
     SAID_NO = "said_no"
+    PAID_ELSEWHERE = "paid_elsewhere"
     ON_RECORD_TWICE = "on_record_twice"
 
 
@@ -74,6 +76,7 @@ SENTENCES: Mapping[Obstacle, str] = {
     Obstacle.HOUSEHOLD_LEFT: "the household is not active any more",
     Obstacle.PAYEE_CHANGED: "the recipient, or their telephone or account, is not the one that was approved",
     Obstacle.SAID_NO: "the recipient has said no to what the payment takes",
+    Obstacle.PAID_ELSEWHERE: "the head or collector was on record twice and is paid with another household",
     Obstacle.ON_RECORD_TWICE: "somebody of the household may be on record twice, and it would wait; find that out first",
 }
 
@@ -134,6 +137,7 @@ def obstacle(session: Session, run: PaymentRun) -> ColumnElement[str | None]:
             Obstacle.PAYEE_CHANGED,
         ),
         (not_(and_(*(may for _, may in consented.stops(run)))), Obstacle.SAID_NO),
+        (paid_elsewhere(), Obstacle.PAID_ELSEWHERE),
         (holding.on_record_twice(), Obstacle.ON_RECORD_TWICE),
     )
     return case(*((when, literal(each.value, String)) for when, each in found))

@@ -3,7 +3,8 @@
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import func, select
+import pytest
+from sqlalchemy import func, insert, select
 
 from cbi import clock, ids, jobs, offices
 from cbi.access.actor import Actor, grants_of
@@ -13,6 +14,8 @@ from cbi.payments.runs import progress, queries
 from cbi.payments.states import PaymentState, RunState
 from cbi.redemption import issuing
 from cbi.redemption.models import CodeIssue, Payout
+from cbi.registry.households import own_facts
+from cbi.registry.households.asked import read_personal
 from cbi.registry.linkage import deciding
 from cbi.registry.linkage.models import Pair, PairState
 from cbi.registry.models import Person
@@ -96,6 +99,43 @@ def test_of_one_person_only_the_record_that_stays_is_paid(released: UUID) -> Non
     assert states(released) == [ACCEPTED, FAILED] + [ACCEPTED] * 4
     with offices.transaction("dz") as session:
         assert session.scalars(select(Discrepancy.kind)).all() == ["payee_gone"]
+    assert_every_promise_is_kept()
+
+
+@pytest.mark.parametrize("left", [False, True])
+def test_who_was_paid_before_the_pair_was_found_is_not_paid_under_the_record_that_stays(
+    run: Issued, *, left: bool
+) -> None:
+    (home, one), (_, other), *_ = payees(run.run_id)
+    who = teller()
+    confirm(who, hold(who, code_of(run.payments[0])).authorisation_id)
+    pair = pair_of(one, other)
+    if left:
+        with clock.frozen(OPEN + timedelta(minutes=1)), offices.transaction("dz") as session:
+            change(session, "left", home, person=one)
+    said(pair, "same", RANIA, AMINA, kept=other)
+    assert refused(try_code(who, code_of(run.payments[1]), at=6)) == "redemption.on_hold"
+    confirm(who, hold(who, code_of(run.payments[2]), at=6).authorisation_id, at=7)
+    assert_every_promise_is_kept()
+
+
+def test_who_was_counted_in_a_household_that_is_paid_is_not_paid_with_another_after_they_left(
+    released: UUID,
+) -> None:
+    (home, _), (_, other), *_ = payees(released)
+    son = ids.fresh()
+    with clock.frozen(OPEN), offices.transaction("dz") as session:
+        told = own_facts.arriving(session, son, home, read_personal(session, TWIN))
+        row = {"id": son, "household_id": home, "is_head": False, "is_recipient": False}
+        session.execute(insert(Person).values(**row, **told))
+    pair = pair_of(son, other)
+    with clock.frozen(OPEN), offices.transaction("dz") as session:
+        change(session, "left", home, person=son)
+    said(pair, "same", RANIA, AMINA, kept=other)
+    assert released_once(released, minutes=6) == 6
+    assert states(released) == [ACCEPTED, FAILED] + [ACCEPTED] * 4
+    with offices.transaction("dz") as session:
+        assert session.scalars(select(Discrepancy.kind)).all() == ["paid_elsewhere"]
     assert_every_promise_is_kept()
 
 
