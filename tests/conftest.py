@@ -22,6 +22,7 @@ from sqlalchemy.util import LRUCache
 from cbi import db, keys, offices
 from cbi.access import passwords
 from cbi.settings import settings
+from tests import asked_anew
 from tests.databases import copied, drop
 from tests.not_asked import sorts_by
 
@@ -74,6 +75,13 @@ def nobody_is_sorted_by_what_nobody_is_asked() -> Iterator[None]:
     event.listen(Engine, "before_cursor_execute", look)
     yield
     event.remove(Engine, "before_cursor_execute", look)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_that_stands_outside_is_asked_anew_inside() -> Iterator[None]:
+    """Whatever statement any test runs, a question inside it is about the row outside, not about every row."""
+    with asked_anew.refused():
+        yield
 
 
 class _Statements(LRUCache[Any, Any]):

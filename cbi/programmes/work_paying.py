@@ -125,10 +125,9 @@ def differing(session: Session, cycle_id: UUID, currency: str) -> list[tuple[UUI
 
     Household, activity, the calculation that stands and the one that comes out.
     """
+    owed = aliased(Entitlement)
     paid = exists().where(
-        WorkPay.row_id == WorkRow.id,
-        WorkPay.entitlement_id == Entitlement.id,
-        Entitlement.cycle_id == cycle_id,
+        WorkPay.row_id == WorkRow.id, WorkPay.entitlement_id == owed.id, owed.cycle_id == cycle_id
     )
     anew = _added_up(_rows(paid).subquery("paid"), currency).subquery("anew")
     same = and_(
