@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from time import monotonic, sleep
@@ -19,17 +19,19 @@ from sqlalchemy import text as sql
 
 from adapters.sandbox.adapter import SandboxAdapter
 from adapters.sandbox.client import SandboxProvider
-from cbi import db, jobs, offices
+from cbi import clock, db, jobs, offices
 from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
 from cbi.fsp.messages import FspProfile, Outcome, PaymentInstruction, ProviderUpdate, Question
 from cbi.messaging import claims, handover
 from cbi.messaging.phones import phones
 from cbi.messaging.transports import Sent, Simulator
+from cbi.money import Money
 from cbi.offices import transact
+from cbi.payments.outcomes import outcomes
 from cbi.payments.sending import answers, dispatch, inbox, polling, sending
 from cbi.reconciliation import matching, statements
-from cbi.redemption import counter, issuing, shortages
+from cbi.redemption import counter, expiry, issuing, notices, parts, reissuing, shortages
 from cbi.registry import personal
 from cbi.settings import settings
 from tests.factories import EVERYTHING
@@ -238,6 +240,48 @@ def no_cash(killer: Killer, folder: Path, held: str) -> None:
     killer.reached("after it is noted")
 
 
+def part(killer: Killer, folder: Path, held: str) -> None:
+    """Hand a part over. `held` names the moment, the teller, the authorisation and the part in whole dinars."""
+    at, teller, authorisation, dinars = held.split("/")
+    who = Actor("teller", UUID(teller), "", frozenset({(Permission.REDEMPTION_PERFORM, None)}))
+    killer.around(parts, "issue_after", before="before the rest has its code")
+    killer.around(parts, "confirm", after="before it is saved")
+    amount = Money(int(dinars) * 100, "DZD")
+    with clock.frozen(datetime.fromisoformat(at)):
+        transact(OFFICE, lambda s: parts.confirm(s, who, UUID(authorisation), amount))
+    killer.reached("after it is saved")
+
+
+def renew(killer: Killer, folder: Path, about: str) -> None:
+    """Send a new code in the place of one that is lost. `about` names the moment and the payment."""
+    at, payment = about.split("/")
+    killer.around(reissuing, "issue_after", before="before there is a new one")
+    killer.around(reissuing, "reissue", after="before it is saved")
+    with clock.frozen(datetime.fromisoformat(at)):
+        transact(OFFICE, lambda s: reissuing.reissue(s, EVERYTHING, UUID(payment), "lost"))
+    killer.reached("after it is saved")
+
+
+def block(killer: Killer, folder: Path, about: str) -> None:
+    """Block a code that somebody else may have seen. `about` names the moment and the payment."""
+    at, payment = about.split("/")
+    killer.around(notices, "tell", before="before it is told")
+    killer.around(reissuing, "lock_code", after="before it is saved")
+    with clock.frozen(datetime.fromisoformat(at)):
+        transact(OFFICE, lambda s: reissuing.lock_code(s, EVERYTHING, UUID(payment), "stolen"))
+    killer.reached("after it is saved")
+
+
+def expire(killer: Killer, folder: Path, at: str) -> None:
+    """Void the codes whose last day is over, two at a time."""
+    original = expiry.expire_due
+    expiry.expire_due = lambda session: original(session, 2)  # type: ignore[assignment,misc]
+    killer.around(outcomes, "expire", before="before the payments expire")
+    killer.around(expiry, "expire_due", after="before it is saved")
+    with clock.frozen(datetime.fromisoformat(at)):
+        jobs.expire(OFFICE)
+
+
 WORK: dict[str, Callable[[Killer, Path, str], None]] = {
     "send": send,
     "send_together": send_together,
@@ -249,6 +293,10 @@ WORK: dict[str, Callable[[Killer, Path, str], None]] = {
     "ask": ask,
     "hold": hold,
     "no cash": no_cash,
+    "part": part,
+    "renew": renew,
+    "block": block,
+    "expire": expire,
 }
 
 
