@@ -25,6 +25,7 @@ from cbi.registry.view_models import PersonView
 from tests.flow.browsing import Browsing
 from tests.flow.people import PASSWORD, Caller, actor_of, make_user, token_for
 from tests.flow.tampering import Tampering, intruding
+from tests.household_factory import change
 
 LIST = """Registration number;Name;Phone;Language;Household size;Area;Sex;Date of birth;Document number;Memorable word
 A1;Mohamed Benali;0550000001;ar;4;Oran;M;1990-05-04;;lemon
@@ -164,6 +165,29 @@ def test_pairs_on_pages_are_masked_until_somebody_opens_them_and_that_is_written
     assert "They stay one" in amina.words
     amina.send(f"{page}/take-back", reason="Cousins indeed")
     assert "open again" in amina.words
+    kept = story.person["A1"]
+    with offices.transaction("dz") as session:
+        homes = [session.get_one(Person, story.person[each]).household_id for each in ("A1", "A2")]
+        for home in homes:
+            change(session, "departed", home)
+        for who in (story.amina, story.rania):
+            said = deciding.say(
+                session, actor_of(who), story.pairs["A"], "same", "One card", kept=kept
+            )
+        assert (said.state, said.change_id) == ("same", None)
+        change(session, "returned", homes[0])
+    amina.get(page)
+    assert "are still two records" in amina.words
+    with offices.transaction("dz") as session:
+        for who in (story.amina, story.rania):
+            deciding.take_back(session, actor_of(who), story.pairs["A"], "To be made one")
+        for who in (story.amina, story.rania):
+            said = deciding.say(
+                session, actor_of(who), story.pairs["A"], "same", "One card", kept=kept
+            )
+        assert said.change_id is not None
+    amina.get(page)
+    assert "are still two records" not in amina.words
 
 
 def test_what_takes_a_second_person_waits_on_one_page(story: Story) -> None:
