@@ -35,25 +35,39 @@ def along(session: Session, change: HouseholdChange) -> Sequence[tuple[UUID, UUI
     return [
         (suspension.id, suspension.household_id, home)
         for person, home in moved
-        for suspension in _open(session, change, person)
-        if _led(session, change, suspension, person) or _half(session, change, suspension, home)
+        for suspension in _following(session, change, person, home)
+        if not _looked_at(session, suspension, person)
     ]
 
 
+def _following(
+    session: Session, change: HouseholdChange, person: UUID, home: UUID
+) -> Sequence[Suspension]:
+    """The suspensions that follow somebody: of one that had followed them on their way only where it holds last."""
+    found = [
+        suspension for suspension in _open(session, change, person)
+        if _led(session, change, suspension, person) or _half(session, change, suspension, home)
+    ]  # fmt: skip
+    repeated = {each.carried_from for each in found}
+    return [each for each in found if each.id not in repeated]
+
+
 def _open(session: Session, change: HouseholdChange, person: UUID) -> Sequence[Suspension]:
-    """The suspensions that nobody has ended of households in which the person was since, and that nobody has ended of
-    another one in which they followed the person.
-    """
+    """The suspensions that nobody has ended of households in which the person was since."""
     was_there = exists().where(
         ChangedPerson.person_id == person, *_of(Suspension), _since(Suspension, change)
     )
-    copy, homes = aliased(Suspension), select(ChangedPerson.household_before)
-    looked_at = exists().where(
-        copy.carried_from == Suspension.id, copy.resumes_on.is_not(None),
-        copy.household_id.in_(homes.where(ChangedPerson.person_id == person)),
-    )  # fmt: skip
-    open_ = select(Suspension).where(Suspension.resumes_on.is_(None), was_there, ~looked_at)
+    open_ = select(Suspension).where(Suspension.resumes_on.is_(None), was_there)
     return session.scalars(open_.order_by(Suspension.suspended_at, Suspension.id)).all()
+
+
+def _looked_at(session: Session, suspension: Suspension, person: UUID) -> bool:
+    """Whether somebody has ended it in another household in which it had followed the person."""
+    homes = select(ChangedPerson.household_before).where(ChangedPerson.person_id == person)
+    ended = select(Suspension.id).where(
+        Suspension.carried_from == suspension.id, Suspension.resumes_on.is_not(None), Suspension.household_id.in_(homes)
+    )  # fmt: skip
+    return session.scalar(select(ended.exists())) is True
 
 
 def _of(suspension: type[Suspension] | Suspension) -> tuple[ColumnElement[bool], ...]:

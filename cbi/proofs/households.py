@@ -94,7 +94,9 @@ followed_people = (
     ),
     none_of(
         "household {household_after} took in who led a suspended one, and the suspension did not follow",
-        "SELECT DISTINCT m.household_after FROM followed_changes f JOIN household_changes c ON c.id = f.change_id"
+        "WITH RECURSIVE copies(first_id, id) AS (SELECT carried_from, id FROM suspensions WHERE carried_from IS NOT NULL"
+        " UNION SELECT c.first_id, s.id FROM copies c JOIN suspensions s ON s.carried_from = c.id)"
+        " SELECT DISTINCT m.household_after FROM followed_changes f JOIN household_changes c ON c.id = f.change_id"
         " JOIN changed_persons m ON m.change_id = c.id AND m.household_before <> m.household_after"
         # Whoever left first did nothing there any more when they came: what they did until they went counts.
         " JOIN changed_persons l ON l.person_id = m.person_id AND l.id <= m.id AND l.gone_before IS NULL"
@@ -105,8 +107,9 @@ followed_people = (
         " WHERE c.kind IN ('joined', 'returned') AND f.followed_at >= c.recorded_at"
         " AND (l.id = m.id OR w.recorded_at >= coalesce(b.recorded_at, s.suspended_at))"
         # Where it had followed them before and was looked at, it follows no further.
-        " AND NOT EXISTS (SELECT 1 FROM suspensions k JOIN changed_persons p ON p.household_before = k.household_id"
-        " WHERE p.person_id = m.person_id AND k.carried_from = s.id AND k.resumes_on IS NOT NULL)"
+        " AND NOT EXISTS (SELECT 1 FROM copies y JOIN suspensions k ON k.id = y.id AND k.resumes_on IS NOT NULL"
+        " JOIN changed_persons p ON p.household_before = k.household_id"
+        " WHERE y.first_id = s.id AND p.person_id = m.person_id)"
         " AND NOT EXISTS (SELECT 1 FROM suspensions x WHERE x.household_id = m.household_after"
         " AND x.programme_id = s.programme_id"
         # It came with them, or stood there before and had not ended: one of later is for another reason.

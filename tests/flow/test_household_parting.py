@@ -173,6 +173,23 @@ def test_a_suspension_follows_through_a_household_on_the_way_and_not_who_was_loo
     assert set(telling.amounts("2026-07")) == {on_the_way, other}, "looked at on the way"
 
 
+def test_a_suspension_that_followed_to_two_households_one_after_the_other_is_ended_once_in_the_last(
+    session: Session, telling: Telling
+) -> None:
+    home, people = family(session, "Omar", "Lina 7", "Nour 5")
+    apply(session, OFFICER, kind_file(PER_MEMBER))
+    (first, _), (last, _), (after, _) = (family(session) for _ in range(3))
+    telling.enrol(Act.SUSPEND, home, date(2026, 1, 1))
+    for each in (first, last):
+        telling.change("joined", each, person=people["head"])
+    assert telling.amounts("2026-04") == {after: "1000"}
+    assert telling.enrol(Act.RESUME, last, date(2026, 5, 1)).suspended == 0, "once looked at"
+    telling.change("joined", after, person=people["head"])
+    assert telling.amounts("2026-05") == {last: "1000", after: "2000"}
+    checks = itertools.chain.from_iterable(check(session) for check in proofs.followed_people)
+    assert list(checks) == []
+
+
 def test_a_suspended_household_that_takes_in_who_led_another_is_resumed_for_both(
     session: Session, telling: Telling
 ) -> None:
