@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import multiprocessing
 import os
 import re
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ import httpx
 from benchmarks.environment import environment
 from benchmarks.ground import OFFICE, Ground, write_list
 from benchmarks.measure import Done, Figure, Target, alone, watch
+from benchmarks.processes import apart
 from cbi import clock, offices
 from cbi.fsp.adapter import SubmitsPayments
 from cbi.ledger import funds
@@ -138,7 +138,7 @@ def _bare(port: int, count: int, at_once: int) -> float:
 @contextmanager
 def _operator(port: int) -> Iterator[None]:
     """A mobile money operator in a process of its own, which takes every payment and does nothing with it."""
-    child = multiprocessing.get_context("spawn").Process(target=_operate, args=(port,))
+    child = apart(_operate, port)
     child.start()
     try:
         until(lambda: listening(port), "the operator answers", within=60)

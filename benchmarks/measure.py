@@ -1,6 +1,5 @@
 """What one step cost: its time beside its floor's in the same run, and the memory of a process that does nothing else."""
 
-import multiprocessing
 import os
 import resource
 import time
@@ -12,6 +11,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Engine
 
+from benchmarks.processes import apart, context
 from cbi import db
 
 Given = TypeVar("Given")
@@ -140,9 +140,8 @@ def warm(engine: Engine, connections: int) -> None:
 
 def alone(work: Callable[[Given], Done], given: Given, office: str, *, connections: int = 1) -> Run:
     """Do the work in a new process, so that the memory it needed is its own. Raises what the work raises."""
-    processes = multiprocessing.get_context("spawn")
-    here, there = processes.Pipe(duplex=False)
-    child = processes.Process(target=_work, args=(there, work, given, office, connections))
+    here, there = context().Pipe(duplex=False)
+    child = apart(_work, there, work, given, office, connections)
     child.start()
     there.close()
     try:

@@ -1,6 +1,5 @@
 """Redemptions: through the use cases alone, and over HTTP as tellers' screens send them, each beside its floor."""
 
-import multiprocessing
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -14,6 +13,7 @@ import uvicorn
 from benchmarks import bare, between, floors, steps
 from benchmarks.ground import OFFICE, Ground
 from benchmarks.measure import Figure, Target, alone, percentile
+from benchmarks.processes import apart, context
 from benchmarks.tellers import Desk, Paid, pay
 from cbi import offices
 from cbi.access import tokens
@@ -53,8 +53,7 @@ def _over_http(ground: Ground, at_once: Sequence[int]) -> Iterator[Figure]:
     with ExitStack() as opened:
         bare.fill(opened.enter_context(floors.copies(*bare.WRITES)))
         ports = (opened.enter_context(_floor()), opened.enter_context(_engine(ground)))
-        spawn = multiprocessing.get_context("spawn")
-        screens = opened.enter_context(ProcessPoolExecutor(1, mp_context=spawn))
+        screens = opened.enter_context(ProcessPoolExecutor(1, mp_context=context()))
 
         def come(count: int, tellers: int) -> list[Paid]:
             """So many people, to as many tellers, once at the floor and once at the engine."""
@@ -106,7 +105,7 @@ def _engine(ground: Ground) -> Iterator[int]:
 def _floor() -> Iterator[int]:
     """The bare routes, on the same server with the same settings; yields their port."""
     port = free_port()
-    server = multiprocessing.get_context("spawn").Process(target=_serve_floor, args=(port,))
+    server = apart(_serve_floor, port)
     server.start()
     try:
         until(lambda: listening(port), "the floor is served", within=60)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import between, dispatching, floors, linkage, redeem, shell, sms, steps
+from benchmarks import between, dispatching, floors, linkage, processes, redeem, shell, sms, steps
 from benchmarks.ground import OFFICE, Ground, opened, owner
 from benchmarks.measure import MOST_MEMORY_MB, Figure, Run, Target, alone, percentile
 
@@ -205,8 +205,14 @@ def main(arguments: list[str] | None = None) -> None:
         "--only", choices=[name for name in MEASURE if name],
         help="measure this alone: a run as sets, or redemption; what it needs is made ready first",
     )  # fmt: skip
+    given.add_argument(
+        "--forked", action="store_true",
+        help="to try the benchmarks out: fork the processes, which is quicker and measures no memory to rely on",
+    )  # fmt: skip
     given.add_argument("--json", action="store_true", help="for programs")
     chosen = given.parse_args(arguments)
+    if chosen.forked:
+        processes.from_one_that_has_read_the_code()
     sample = min(chosen.redeem, chosen.households // 5)
     most = max(chosen.tellers, *chosen.at_once)
     each_of = MEASURE[chosen.only]

@@ -1,7 +1,6 @@
 """Texts through Kannel and texts that come in, each beside the least that any program must do for them."""
 
 import base64
-import multiprocessing
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from benchmarks.environment import environment
 from benchmarks.floors import RUNS, copies
 from benchmarks.ground import OFFICE, Ground
 from benchmarks.measure import Done, Figure, Target, alone, percentile, watch
+from benchmarks.processes import apart
 from cbi import clock, offices
 from cbi.app import create_app
 from cbi.messaging import handover, outbox
@@ -191,7 +191,7 @@ def bring(given: Brought, port: int) -> Came:
 def serving(application: Callable[[], FastAPI]) -> Iterator[int]:
     """An application in a process of its own; yields its port."""
     port = free_port()
-    child = multiprocessing.get_context("spawn").Process(target=_serve, args=(application, port))
+    child = apart(_serve, application, port)
     child.start()
     try:
         until(lambda: listening(port), "the application is served", within=60)
