@@ -5,6 +5,7 @@ import functools
 import gc
 import os
 import shutil
+import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from cbi.access import passwords
 from cbi.settings import settings
 from tests import asked_anew
 from tests.databases import copied, drop
+from tests.flow.people import event_loop
 from tests.not_asked import sorts_by
 
 pytest.register_assert_rewrite("cbi.fsp.contract")
@@ -128,6 +130,17 @@ def commands_read_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(typer.main, "get_command", once)
         patch.setattr(typer.testing, "_get_command", once)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_event_loop() -> Iterator[None]:
+    """As a served application has it: a loop and threads of its own for each request would take longer than most.
+
+    And httpx looks at each request whether `sniffio` is there, which it is not; it need not search the disk for it.
+    """
+    with pytest.MonkeyPatch.context() as patch, event_loop:
+        patch.setitem(sys.modules, "sniffio", None)
         yield
 
 

@@ -5,7 +5,6 @@ from html.parser import HTMLParser
 from typing import Any
 from uuid import UUID
 
-from anyio.from_thread import BlockingPortalProvider
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient, Response
 
@@ -13,9 +12,7 @@ from cbi import offices
 from cbi.access import totp
 from cbi.access.permissions import Role
 from cbi.console.forms import CAME_FROM, ONCE, TOKEN
-from tests.flow.people import make_user
-
-_portals = BlockingPortalProvider()
+from tests.flow.people import event_loop, make_user
 
 
 def enrolled(username: str) -> UUID:
@@ -105,7 +102,7 @@ class Browsing:
                     headers["Cookie"] = jar
                 return await client.request(method, path, headers=headers, **options)
 
-        with _portals as portal:
+        with event_loop as portal:
             answer: Response = portal.call(send)
         for line in answer.headers.get_list("set-cookie"):
             name, _, rest = line.partition("=")

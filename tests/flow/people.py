@@ -72,7 +72,8 @@ def actor_of(user_id: UUID) -> Actor:
         return users.actor_of_user(session, user_id)
 
 
-_portals = BlockingPortalProvider()
+event_loop = BlockingPortalProvider()
+"""Where requests run; it lasts from the first that asks for it to the last that lets it go."""
 
 
 class Caller:
@@ -104,5 +105,5 @@ class Caller:
                 sent = {**self._headers, **(headers or {})}
                 return await client.request(method, path, headers=sent, **options)
 
-        with _portals as portal:
+        with event_loop as portal:
             return portal.call(send)
