@@ -80,7 +80,9 @@ def _point_at(folder: Path) -> None:
         )
     } | {
         "CBI_DATA_DIR": str(folder),
-        "CBI_WITNESS_DIR": str(folder / "witness"),  # gone with it: the next demonstration is no restored one
+        "CBI_WITNESS_DIR": str(
+            folder / "witness"
+        ),  # gone with it: the next demonstration is no restored one
         "CBI_DEMO": "true",
         "CBI_PROVIDERS": "post_office,sandbox",
         "CBI_RECALL_MINUTES": "0",

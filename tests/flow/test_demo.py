@@ -297,7 +297,9 @@ def test_the_command_ends_by_itself_and_starts_clean() -> None:
         assert done.stdout.count(": kept") == 9
         assert "is served at" not in done.stdout
         assert not (folder / "left over").exists()
-        assert str(folder / "witness") in (folder / "cbi").read_text(), "or the next one looks restored"
+        assert str(folder / "witness") in (folder / "cbi").read_text(), (
+            "or the next one looks restored"
+        )
         assert {"households-report.xlsx", "programme-2.yaml", "settlement.csv"} <= set(
             os.listdir(folder)
         )
