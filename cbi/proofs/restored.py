@@ -90,18 +90,24 @@ def _lived(session: Session) -> str | None:
     )
 
 
+_MAY_KNOW = text(
+    "SELECT has_function_privilege('pg_control_system()', 'execute')"
+    " AND has_function_privilege('pg_control_checkpoint()', 'execute')"
+)
+_SERVER = text(
+    "SELECT s.system_identifier || '/' || c.timeline_id FROM pg_control_system() s, pg_control_checkpoint() c"
+)
+_DATABASE = text("SELECT oid::text FROM pg_database WHERE datname = current_database()")
+
+
 def home(session: Session) -> str:
     """Where the office's tables are: the server's own name, its timeline, the database in it, and with the embedded one
     its file. A dump that was read back, a recovery to an earlier moment and a copied folder each have another.
     """
-    place = session.execute(
-        text(
-            "SELECT s.system_identifier || '/' || c.timeline_id || '/' || d.oid"
-            " FROM pg_control_system() s, pg_control_checkpoint() c, pg_database d"
-            " WHERE d.datname = current_database()"
-        )
-    ).scalar_one()
+    place = [session.execute(_DATABASE).scalar_one()]
+    if session.scalar(_MAY_KNOW):  # a server that somebody else runs may keep it to itself
+        place.append(session.execute(_SERVER).scalar_one())
     if settings().database_url is None:
         with suppress(OSError):
-            place += f"/{(settings().data_dir / 'postgres' / 'PG_VERSION').stat().st_ino}"
-    return str(place)
+            place.append(str((settings().data_dir / "postgres" / "PG_VERSION").stat().st_ino))
+    return "/".join(place)
