@@ -28,6 +28,7 @@ from cbi.proofs import (
     protection,
     record,
     refusals,
+    standstills,
     suspense,
     values,
     waivers,
@@ -58,6 +59,7 @@ PROMISES: tuple[Promise, ...] = (
         + assessments.by_two
         + households.by_two
         + own_records.no_hand_on_their_own
+        + standstills.kept
         + consent.against_nobodys_word,
     ),
     Promise(3, "Spending never exceeds the fund", books.never_overspent + funding.by_the_rules),

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 import pytest
-from sqlalchemy import URL, select
+from sqlalchemy import URL, Engine, select, text
 from sqlalchemy.orm import Session
 
 from adapters.sandbox.adapter import SandboxAdapter
@@ -20,6 +20,7 @@ from cbi.audit.record import record
 from cbi.payments.sending import sending
 from cbi.payments.states import PaymentState
 from cbi.proofs import restored
+from cbi.proofs.verify import verify
 from cbi.reconciliation import going_on, line_findings, matching, statements
 from cbi.reconciliation.line_findings import Said
 from cbi.reconciliation.models import StatementLine, Verdict
@@ -167,8 +168,13 @@ def test_a_database_that_lives_elsewhere_is_noticed_by_a_machine_that_never_saw_
     assert (looked(), looked(), looked()) == (1, 0, 0)
 
 
+def broken() -> list[str]:
+    with offices.transaction("dz") as session:
+        return [breach for verdict in verify(session) for breach in verdict.breaches]
+
+
 def test_nothing_leaves_an_office_that_was_stopped_and_one_person_cannot_let_it_go_on(
-    waiting: Waiting,
+    waiting: Waiting, owner: Engine
 ) -> None:
     treasurer, authoriser = people()
     who = sorted([treasurer, authoriser], key=lambda each: str(each.actor.id))
@@ -199,3 +205,10 @@ def test_nothing_leaves_an_office_that_was_stopped_and_one_person_cannot_let_it_
     assert refused(lambda s: going_on.ask(s, treasurer.actor, "Again")) is going_on.NotStill
     assert jobs.release("dz", waiting.by_codes).payments == len(SIZES)
     assert_every_promise_is_kept()
+    with owner.begin() as connection:
+        forged = text(
+            "UPDATE standstills SET began_at = began_at - interval '1 day', ended_at = ended_at + interval '1 day',"
+            " ended_by = (SELECT id FROM users u WHERE u.id NOT IN (asked_by, ended_by) LIMIT 1)"
+        )
+        connection.execute(forged)
+    assert {each[:8] for each in broken()} == {"payment ", "standsti"}
