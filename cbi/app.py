@@ -1,6 +1,6 @@
 """The HTTP door: the routes of every stage under `/api/v1` and the pages, closed unless they say who may come in."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -20,7 +20,7 @@ from cbi.helpline import endpoints as helpline
 from cbi.http import problems
 from cbi.http.documentation import Api
 from cbi.http.request_log import RequestLog
-from cbi.http.requests import Entrance
+from cbi.http.requests import Entrance, Principal
 from cbi.http.routing import API, Guard, OfficeRoute
 from cbi.ledger import endpoints as ledger
 from cbi.ledger import fx_endpoints as fx
@@ -38,6 +38,7 @@ from cbi.payments.sending import card_endpoints as cards
 from cbi.payments.signing import rate_endpoints as rates
 from cbi.payments.signing import signing_endpoints as signing
 from cbi.payments.signing import waiver_endpoints as waivers
+from cbi.payments.signing import waiver_register
 from cbi.payments.unpaid import again_endpoints as again
 from cbi.payments.unpaid import withdrawal_endpoints as withdrawals
 from cbi.programmes import endpoints as programmes
@@ -117,7 +118,7 @@ def create_app() -> FastAPI:
         docs_url=None,  # FastAPI's pages load scripts from elsewhere
         redoc_url=None,
     )
-    app.state.entrance = Entrance(_authenticate)
+    app.state.entrance = Entrance(_authenticate, _open_waivers)
     db.ask_with(queue.ask_now)
     app.add_middleware(RequestLog, failed=console.failed)
     for kind in (CbiError, RequestValidationError, HTTPException, DBAPIError):
@@ -154,3 +155,10 @@ def refuse_unguarded(app: FastAPI) -> None:
 
 def _authenticate(session: Session, token: str) -> Actor | None:
     return tokens.resolve(session, token, HOLDERS)
+
+
+def _open_waivers(session: Session, principal: Principal) -> Sequence[int]:
+    """What stands with every answer that somebody of the office, or a program of theirs, reads."""
+    if not isinstance(principal, Actor) or principal.kind in HOLDERS:
+        return ()
+    return waiver_register.numbers_open(session, principal)

@@ -29,14 +29,13 @@ from cbi.console.approvals_words import (
 from cbi.console.languages import N_
 from cbi.console.pages import Pages
 from cbi.console.visit import Entry, ThisVisit, Visit
-from cbi.console.waivers_words import told
 from cbi.errors import Conflict
 from cbi.http.requests import OfficeSession
 from cbi.lifecycle import MoveNotAllowed
 from cbi.payments.models import PaymentRun
 from cbi.payments.runs import queries, runs, waiting
 from cbi.payments.sending import dispatch
-from cbi.payments.signing import approval, blocking, openings, recall, waiver_register
+from cbi.payments.signing import approval, blocking, openings, recall
 from cbi.payments.states import RUN, RunState
 from cbi.proofs.payments import guards_are_there
 
@@ -83,10 +82,6 @@ def inbox(visit: ThisVisit, session: OfficeSession, actor: Reader) -> Response:
         steps=STEPS,
         step_name=partial(step_name, visit),
         now=clock.now(),
-        waived=[
-            told(visit, each)
-            for each in waiver_register.in_use_for(session, actor, Permission.RUN_READ)
-        ],
     )
 
 

@@ -29,6 +29,7 @@ from cbi.console import (
     registry_scorecards,
     waiting,
     waivers,
+    waivers_words,
     work,
 )
 from cbi.console.pages import STAFF_DOOR, TELLER_DOOR, look_in
@@ -80,6 +81,7 @@ PUBLIC = frozenset(
 def mount(app: FastAPI) -> None:
     """Put every page on the application."""
     app.state.console_menu = [entry for area in AREAS for entry in area.MENU]
+    app.state.console_waived = waivers_words.on_reports
     for area in AREAS:
         refusals.learn(area.REFUSALS)
         app.router.routes.extend(area.router.routes)

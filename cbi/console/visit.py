@@ -86,6 +86,11 @@ class Visit:
         entries: Sequence[Entry] = self.request.app.state.console_menu
         return arranged([entry for entry in entries if self.may(entry.permission)])
 
+    @property
+    def waived(self) -> Sequence[object]:
+        """The open waivers of controls where the visitor works, in their words: what stands on top of every report."""
+        return cast(Sequence[object], self.request.app.state.console_waived(self))
+
     def may(self, permission: Permission | None) -> bool:
         """Whether the visitor holds the permission somewhere: for showing a link or a button, never for deciding."""
         if self.actor is None:

@@ -15,7 +15,7 @@ from cbi.payments.signing.controls import (
     UNOPENED_LISTS,
     Measure,
 )
-from cbi.payments.signing.waiver_register import Line, State
+from cbi.payments.signing.waiver_register import Line, State, in_front_of
 
 NAMES: Mapping[str, str] = {
     FindingKind.SHARED_ACCOUNT: N_("Several households at one telephone or account"),
@@ -108,3 +108,9 @@ def told(visit: Visit, line: Line) -> Told:
     if line.at_most is not None:
         limit = visit.gettext(UP_TO[CONTROLS[line.control].measure], limit=line.at_most)
     return Told(line, visit.gettext(NAMES[line.control]), limit, visit.gettext(state), sign)
+
+
+def on_reports(visit: Visit) -> list[Told]:
+    """The open waivers, for the top of every page that is a report: `report.html`."""
+    session, actor = visit.request.state.session, visit.actor
+    return [told(visit, each) for each in in_front_of(session, actor)] if actor else []

@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
 from cbi.http import problems, replay
+from cbi.http.routing import OPEN_WAIVERS
 
 _REFUSALS = {
     "400": "A header is missing or malformed.",
@@ -25,6 +26,11 @@ _KEY = {
     "description": "A random key (a UUID): new for each thing to be done, the same when trying again. The same request"
     f" is done once; its answer is given again for {replay.KEPT_FOR.days} days, with `Idempotency-Replayed: true`.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 200},
+}
+_WAIVERS = {
+    "description": "The numbers of the waivers of controls that are open where the reader works: `GET /api/v1/waivers`."
+    " Left out while there are none.",
+    "schema": {"type": "string", "examples": ["1, 4"]},
 }
 _REF = "#/components/schemas/"
 
@@ -53,6 +59,8 @@ def _complete(method: str, operation: dict[str, Any]) -> None:
     guarded = bool(operation.get("security"))
     if guarded and method == "post":
         operation.setdefault("parameters", []).append(_KEY)
+    if guarded and method == "get":
+        operation["responses"]["200"].setdefault("headers", {})[OPEN_WAIVERS] = _WAIVERS
     for status, description in _REFUSALS.items():
         if method == "get" and status in _NOT_FOR_READING:
             continue

@@ -3,7 +3,7 @@
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Protocol, TypeVar, cast
 from uuid import UUID
 
@@ -38,13 +38,18 @@ class Principal(Protocol):
 
 Authenticate = Callable[[Session, str], Principal | None]
 """Finds whoever holds a token; None when it is wrong, ended or expired."""
+OpenWaivers = Callable[[Session, Principal], Sequence[int]]
+"""The numbers of the waivers of controls that are open where this principal works."""
 
 
 class Entrance:
     """What every request of one application shares; it hangs on `app.state`."""
 
-    def __init__(self, authenticate: Authenticate) -> None:
+    def __init__(
+        self, authenticate: Authenticate, open_waivers: OpenWaivers = lambda session, principal: ()
+    ) -> None:
         self.authenticate = authenticate
+        self.open_waivers = open_waivers
         self.gate = CapacityLimiter(AT_ONCE)
         self._offices: frozenset[str] = frozenset()
         self._asked_at = float("-inf")

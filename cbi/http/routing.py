@@ -23,6 +23,8 @@ API = "/api/v1"
 
 LARGEST_BODY = "x-largest-body"
 """In a route's `openapi_extra`: how many bytes it takes, where the usual limit is too low."""
+OPEN_WAIVERS = "Open-Waivers"
+"""The header of whatever is read: the numbers of the waivers that are open where the reader works, if there are any."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 Answer = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -101,7 +103,12 @@ class OfficeRoute(APIRoute):
                     fresh = Request(request.scope, body.again())
                     work = partial(from_thread.run, answer, fresh)
                     if key is None:
-                        return work()
+                        read = work()
+                        if request.method == "GET" and (
+                            numbers := door.open_waivers(session, principal)
+                        ):
+                            read.headers[OPEN_WAIVERS] = ", ".join(map(str, numbers))
+                        return read
                     known = replay.claim(session, principal, key, fingerprint.digest())
                     if known is None:
                         known = refusable(session, work, problems.answer_for)

@@ -179,12 +179,34 @@ def cover(
 
     For an `actor` who works for some programmes only, those of these programmes; of a report about one programme, its own.
     """
-    codes = None if actor is None else _works_for(actor)
     return tuple(
-        line.sentence
-        for line in reversed(in_use(session))
-        if (codes is None or line.programme in codes) and programme in {None, line.programme}
+        line.sentence for line in in_front_of(session, actor) if programme in {None, line.programme}
     )
+
+
+def in_front_of(session: Session, actor: Actor | None) -> list[Line]:
+    """The open waivers that stand on the reports which an actor reads, by number; of whoever runs the server: all."""
+    codes = None if actor is None else _works_for(actor)
+    return [line for line in reversed(in_use(session)) if codes is None or line.programme in codes]
+
+
+def numbers_open(session: Session, actor: Actor) -> list[int]:
+    """The numbers of the open waivers of the programmes that an actor works for: at every answer, hence one light read."""
+    codes, today = _works_for(actor), clock.today(office_of(session).timezone)
+    about = select(WaiverDecision.waiver_id)
+    return list(
+        session.scalars(
+            select(Waiver.number)
+            .join(Programme, Programme.id == Waiver.programme_id)
+            .where(
+                Waiver.first_day <= today, Waiver.last_day >= today,
+                Waiver.id.in_(about.where(WaiverDecision.what == waivers.GRANTED)),
+                Waiver.id.not_in(about.where(WaiverDecision.what == waivers.REVOKED)),
+                *(() if codes is None else (Programme.code.in_(codes),)),
+            )
+            .order_by(Waiver.number)
+        )
+    )  # fmt: skip
 
 
 def _works_for(actor: Actor) -> set[str] | None:

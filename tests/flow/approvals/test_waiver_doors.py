@@ -3,7 +3,8 @@
 import inspect
 import io
 import json
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ from sqlalchemy import select
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from cbi import cli, clock, offices
+from cbi import cli, clock, console, offices
 from cbi.access import totp
 from cbi.access.permissions import Role
 from cbi.audit import sealing
+from cbi.http.routing import API, OPEN_WAIVERS
 from cbi.month_end import closing
 from cbi.payments.models import Payment
 from cbi.payments.signing import waiver_register
@@ -226,20 +228,85 @@ def workbook(content: bytes) -> list[str]:
     return [str(cell) for row in sheet.iter_rows(values_only=True) for cell in row if cell]
 
 
-PAGES: dict[str, Callable[[Office], str]] = {
-    "front page": lambda office: "/",
-    "approvals": lambda office: "/approvals",
-    "run sheet": lambda office: office.path,
-    "register": lambda office: "/waivers",
-}
+TEMPLATES = Path(console.__file__).parent / "templates"
+REPORTS = frozenset({"finance", "overview", "exports", "decisions", "work"})
+"""The areas of pages that are reports: a page of theirs stands on `report.html`, or is named below."""
+OTHERS = frozenset(
+    {
+        "access", "approvals", "counter", "demo", "referrals", "registry_appeals", "registry_assessing", "waiting",
+        "waivers", "registry_consent", "registry_pairs", "registry_rows", "registry_scorecards",
+    }
+)  # fmt: skip
+"""The areas of pages on which something is done: no reports, but what is named below."""
+BY_ITSELF = {"overview/front.html": "waivers.open(", "approvals/sheet.html": "waivers.of_run("}
+OUTSIDE = {"approvals/inbox.html": True, "exports/passphrase.html": False}
+"""Pages that are, or are not, a report unlike the rest of their area."""
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_an_open_waiver_stands_on_the_pages(office: Office, page: str) -> None:
-    amina = office.at("amina")
-    amina.get(PAGES[page](office))
-    assert "Risk owner:" in amina.words
-    assert "Households that are no longer active" in amina.words
+def test_every_page_that_is_a_report_stands_on_the_template_that_tells_the_open_waivers() -> None:
+    found = {path.parent.name for path in TEMPLATES.glob("*/*.html")}
+    assert found == REPORTS | OTHERS, "say whether the pages of a new area are reports"
+    for path in TEMPLATES.glob("*/*.html"):
+        name, text = path.relative_to(TEMPLATES).as_posix(), path.read_text()
+        is_page = text.startswith("{% extends")
+        if name in BY_ITSELF:
+            assert BY_ITSELF[name] in text
+        elif is_page and OUTSIDE.get(name, path.parent.name in REPORTS):
+            assert text.startswith('{% extends "report.html" %}'), name
+
+
+PAGES = {
+    "/": "amina", "/approvals": "amina", "/waivers": "amina", "": "amina", "/statements": "amina", "/discrepancies": "amina",
+    "/payments": "amina", "/finance": "tala", "/finance/months": "tala", f"/finance/months/{START:%Y-%m}": "tala",
+    "/finance/owed-back": "tala", "/finance/tariffs": "tala", "/finance/standstill": "tala", "/exports": "paul",
+}  # fmt: skip
+"""Pages, and who reads them; the empty one is the sheet of the locked run."""
+CONTROL = {
+    "en": "Households that are no longer active", "fr": "Ménages qui ne sont plus actifs",
+    "ar": "أسر لم تعد نشطة", "es": "Hogares que ya no están activos",
+}  # fmt: skip
+
+
+def test_an_open_waiver_stands_on_the_pages(office: Office) -> None:
+    readers = {name: office.at(name) for name in set(PAGES.values())}
+    for path, name in PAGES.items():
+        assert readers[name].get(path or office.path).status_code == 200, path
+        assert "Risk owner:" in readers[name].words, path
+        assert CONTROL["en"] in readers[name].words, path
+
+
+@pytest.mark.parametrize("language", CONTROL)
+def test_a_report_names_the_open_waivers_in_the_readers_language(
+    office: Office, language: str
+) -> None:
+    tala = office.at("tala", language)
+    tala.get("/finance")
+    assert CONTROL[language] in tala.words
+
+
+ASKED_ABOUT = re.compile(r"\{\w+\}")
+
+
+def test_whatever_the_api_lets_be_read_carries_the_numbers_of_the_open_waivers(
+    office: Office,
+) -> None:
+    auditor, read = caller(office, "ada"), []
+    described = office.app.openapi()["paths"]
+    for path, operations in described.items():
+        told = operations.get("get")
+        if told and told.get("security"):
+            assert OPEN_WAIVERS in told["responses"]["200"]["headers"], path
+            if not ASKED_ABOUT.search(path):
+                answer = auditor.ask("GET", path)
+                assert (answer.headers.get(OPEN_WAIVERS) == "1") == answer.is_success, path
+                read += [path.removeprefix(API)] * answer.is_success
+    assert {"/funds", "/trial-balance", "/statements", "/discrepancies", "/month-closes"} < set(
+        read
+    )
+    hana = office.at("hana")
+    hana.get("/waivers")
+    hana.send("/waivers/1/revoke", reason="They have not left")
+    assert OPEN_WAIVERS not in auditor.get("/funds").headers
 
 
 def test_an_open_waiver_stands_in_the_exports_and_in_the_closing_of_a_month(
@@ -275,3 +342,7 @@ def test_an_open_waiver_stands_in_the_exports_and_in_the_closing_of_a_month(
             sealing.seal(session)
         close = closing.propose(session, treasurer, month, given)
         assert close.facts["waivers"][0].startswith("Waiver 1 (expired, until")
+    tala = office.at("tala")
+    tala.get(f"/finance/months/{START:%Y-%m}")
+    assert "Waivers that held in this month" in tala.words
+    assert "Waiver 1 (expired, until" in tala.words
