@@ -15,6 +15,7 @@ from cbi.errors import CbiError
 from cbi.fsp.adapter import capabilities
 from cbi.messaging.gateways import transport
 from cbi.payments.sending import providers
+from cbi.payments.signing import policies
 from cbi.protection import rotating
 from cbi.settings import settings
 
@@ -37,6 +38,7 @@ def examine() -> list[Finding]:
         findings += _providers()
         findings += texts()
         findings += _offices()
+        findings += unlimited()
         findings += standing_still()
         findings += wrapping_keys()
         findings += remembering()
@@ -147,6 +149,20 @@ def remembering() -> Iterator[Finding]:
         )
     else:
         yield Finding("ok", f"How far each office was seen is remembered in {folder}.")
+
+
+def unlimited() -> Iterator[Finding]:
+    """The programmes of each office of which two ordinary signatures release any amount."""
+    for code in offices.office_codes():
+        with offices.transaction(code) as session:
+            paying = policies.paying_without(session)
+        if paying:
+            yield Finding(
+                "weak",
+                f"Office {code}: no approval policy holds, so the ordinary two signatures release any amount of"
+                f" {', '.join(paying)}. One person runs cbi approval-policy apply, another accepts it;"
+                " see docs/approval-policy.md.",
+            )
 
 
 def standing_still() -> Iterator[Finding]:

@@ -75,6 +75,12 @@ class Overview:
     proved: Proved | None = None
     """The last night's proof of every promise; None: there was none yet, or it is not for them."""
 
+    @property
+    def without_policy(self) -> tuple[str, ...]:
+        """The programmes that pay while no approval policy holds: any amount leaves with the ordinary two signatures."""
+        cycles = (line.progress.cycle for line in self.cycles or ())
+        return tuple(sorted({cycle.programme for cycle in cycles if cycle.without_policy}))
+
 
 def overview(session: Session, actor: Actor) -> Overview:
     """Everything that the actor may see of it, and nothing else. One read of each table that matters."""

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from cbi.access.holders import Colleague
 from cbi.ledger.queries import together
@@ -200,6 +200,9 @@ class OverviewOut(BaseModel):
     staff: list[ColleagueOut] | None
     stuck: list[StuckOut]
     waivers: list[str] | None
+    without_policy: list[str] = Field(
+        description="Programmes that pay while no approval policy holds: two signatures release any amount."
+    )
     proved: ProvedOut | None
 
     @classmethod
@@ -215,5 +218,6 @@ class OverviewOut(BaseModel):
             staff=None if found.staff is None else [ColleagueOut.of(each) for each in found.staff],
             stuck=[StuckOut.of(each) for each in found.stuck],
             waivers=None if found.waivers is None else [each.sentence for each in found.waivers],
+            without_policy=list(found.without_policy),
             proved=found.proved and ProvedOut(at=found.proved.at, broken=list(found.proved.broken)),
         )  # fmt: skip

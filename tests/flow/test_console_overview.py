@@ -30,6 +30,7 @@ SECTIONS = {
     "Payment cycles": Permission.RUN_READ,
     "Handed over in the last 30 days": Permission.RUN_READ,
     "Where the money is": Permission.FUND_READ,
+    "No approval policy holds": Permission.RUN_READ,
     "do not agree": Permission.DISCREPANCY_READ,
     "Nobody can say whether": Permission.PAYMENT_READ,
     "waits for the second signature": Permission.RUN_READ,

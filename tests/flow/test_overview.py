@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import URL, Engine, text
 from sqlalchemy.orm import Session
 
-from cbi import clock, jobs, offices
+from cbi import clock, health, jobs, offices
 from cbi.access.actor import SYSTEM, Actor, grants_of
 from cbi.access.permissions import Role
 from cbi.app import create_app
@@ -16,11 +16,13 @@ from cbi.ledger.queries import together
 from cbi.money import Money
 from cbi.payments.models import InboundCallback
 from cbi.payments.runs.progress import Tally
+from cbi.payments.signing import policies
 from cbi.reconciliation import queries as reconciliation
 from cbi.reporting.overview import Overview, overview
 from cbi.reporting.stuck import Reason, Stuck
 from tests.flow.people import Caller, make_user, token_for
 from tests.flow.sending import PointAt, assert_every_promise_is_kept
+from tests.flow.signing import POLICY, colleague
 from tests.flow.standing import STORIES, Standing, told
 
 
@@ -247,6 +249,23 @@ def test_a_role_is_told_what_its_permissions_allow(
         assert not reasons & {Reason.DISCREPANCIES, Reason.NOT_SEALED}
 
 
+def test_programmes_that_pay_without_an_approval_policy_are_named_until_two_people_set_one(
+    standing: Standing,
+) -> None:
+    found = seen()
+    paying = sorted({line.progress.cycle.programme for line in found.cycles or ()})
+    assert list(found.without_policy) == paying != []
+    assert seen(holder(Role.TREASURER, paying[0])).without_policy == (paying[0],)
+    (said,) = health.unlimited()
+    assert (said.grade, ", ".join(paying) in said.sentence) == ("weak", True)
+    with offices.transaction("dz") as session:
+        one, other = (colleague(session, role) for role in (Role.TREASURER, Role.HEAD_OF_FINANCE))
+        made = policies.propose(session, one.actor, POLICY, one.code())
+        assert list(seen().without_policy) == paying
+        policies.accept(session, other.actor, made.version, other.code())
+    assert (seen().without_policy, list(health.unlimited())) == ((), [])
+
+
 def test_a_cycle_stays_for_a_month_after_its_last_run_was_closed(
     standing: Standing, owner: Engine
 ) -> None:
@@ -275,6 +294,10 @@ def test_programs_get_the_same_facts(standing: Standing) -> None:
     assert {each["reason"] for each in told_so["stuck"]} >= {"authorise", "unknown", "not_sealed"}
     officer = Caller(app, token_for(make_user("officer", Role.REGISTRATION_OFFICER)))
     nothing = officer.get("/overview").json()
+    assert (told_so["without_policy"], nothing["without_policy"]) == (
+        list(seen().without_policy),
+        [],
+    )
     assert (nothing["cycles"], nothing["lately"], nothing["funds"], nothing["stuck"]) == (None, None, None, [])  # fmt: skip
 
 

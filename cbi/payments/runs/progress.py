@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from cbi import clock
 from cbi.money import Money
 from cbi.payments.models import Attempt, Payment, PaymentRun, RunEvent
+from cbi.payments.signing import policies
 from cbi.payments.states import IN_DOUBT, PaymentState, RunState
 from cbi.programmes.models import Cycle, Entitlement, Programme
 
@@ -46,6 +47,8 @@ class OpenCycle:
     period: str
     opened_at: datetime
     decided: Tally
+    without_policy: bool = False
+    """Whether the ordinary two signatures release whatever is owed in it, however much that is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +138,10 @@ def _cycles(session: Session, programmes: Collection[str] | None) -> tuple[OpenC
         False,
     )
     found = (
-        select(Cycle.id, Cycle.period, Cycle.opened_at, Programme.code, Programme.currency)
+        select(
+            Cycle.id, Cycle.period, Cycle.opened_at, Programme.code, Programme.currency,
+            policies.none_holds().label("unruled"),
+        )
         .join(Programme, Programme.id == Cycle.programme_id)
         .outerjoin(
             PaymentRun,
@@ -144,7 +150,7 @@ def _cycles(session: Session, programmes: Collection[str] | None) -> tuple[OpenC
         .group_by(Cycle.id, Programme.id)
         .having(~finished)
         .order_by(Cycle.period.desc(), Programme.code)
-    )
+    )  # fmt: skip
     if programmes is not None:
         found = found.where(Programme.code.in_(programmes))
     rows = session.execute(found).all()
@@ -160,7 +166,7 @@ def _cycles(session: Session, programmes: Collection[str] | None) -> tuple[OpenC
     for row in rows:
         count, minor = decided.get(row.id, (0, 0))
         tally = Tally(count, Money(minor, row.currency))
-        cycles.append(OpenCycle(row.id, row.code, row.period, row.opened_at, tally))
+        cycles.append(OpenCycle(row.id, row.code, row.period, row.opened_at, tally, row.unruled))
     return tuple(cycles)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -16,7 +16,7 @@ from cbi.errors import Conflict, Forbidden, NotFound
 from cbi.payments.signing import approval_policy, policy_files
 from cbi.payments.signing.approval_policy import Policy
 from cbi.payments.signing.signing_models import ApprovalPolicy
-from cbi.programmes.models import Programme
+from cbi.programmes.models import Cycle, Programme
 
 PROPOSED, ACCEPTED = "approval_policy.proposed", "approval_policy.accepted"
 
@@ -106,6 +106,19 @@ def accept(session: Session, actor: Actor, version: int, code: str) -> ApprovalP
     session.refresh(policy)
     _note(session, actor, ACCEPTED, policy)
     return policy
+
+
+def none_holds() -> ColumnElement[bool]:
+    """Whether nobody ever accepted a policy: the ordinary two signatures then release any amount."""
+    return ~exists().where(ApprovalPolicy.accepted_at.is_not(None))
+
+
+def paying_without(session: Session) -> Sequence[str]:
+    """The programmes, by code, that have opened a cycle while no policy holds."""
+    paying = exists().where(Cycle.programme_id == Programme.id)
+    return session.scalars(
+        select(Programme.code).where(paying, none_holds()).order_by(Programme.code)
+    ).all()
 
 
 def in_force(session: Session) -> tuple[int, Policy] | None:
