@@ -11,6 +11,7 @@ from cbi.payments.runs.sheet_models import FindingKind
 from cbi.payments.signing.controls import (
     AMOUNT_BOUNDS,
     CONTROLS,
+    MINIMUM_WAGE,
     OLD_DISCREPANCIES,
     UNOPENED_LISTS,
     Measure,
@@ -25,6 +26,7 @@ NAMES: Mapping[str, str] = {
     FindingKind.JUMP: N_("Amounts far from those of the last cycle"),
     FindingKind.OUTLIER: N_("Amounts of several times the median"),
     AMOUNT_BOUNDS: N_("Amounts outside the office's limits"),
+    MINIMUM_WAGE: N_("Pay below the minimum wage"),
     OLD_DISCREPANCIES: N_("Old discrepancies that nobody has explained"),
     UNOPENED_LISTS: N_("Lists that the signer has not opened"),
 }
@@ -53,6 +55,11 @@ CAUTIONS: Mapping[str, Words] = {
         N_("Amounts outside the office's limits"),
         N_("%(worst)s payments are below the smallest or above the largest amount that the office's policy allows."),
         N_("Return the run, and compare with the rate card: is there a zero too many?"),
+    ),
+    MINIMUM_WAGE: Words(
+        N_("Pay below the minimum wage"),
+        N_("%(worst)s payments pay less than the minimum wage of the programme for the days that people worked."),
+        N_("Have the sheet corrected and signed, with a rate per piece that reaches it."),
     ),
     OLD_DISCREPANCIES: Words(
         N_("Old discrepancies that nobody has explained"),

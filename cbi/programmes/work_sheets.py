@@ -6,7 +6,7 @@ from datetime import date
 from typing import IO
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Uuid, and_, any_, bindparam, exists, or_, select
+from sqlalchemy import Uuid, and_, any_, bindparam, exists, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.orm import Session, aliased
 
@@ -32,6 +32,7 @@ from cbi.programmes.work_models import (
 )
 from cbi.programmes.work_pay import Done
 from cbi.programmes.work_reading import Elsewhere
+from cbi.programmes.work_signed import is_in_force
 from cbi.registry import personal, viewing
 from cbi.registry.models import Household
 from cbi.registry.purposes import Purpose
@@ -141,22 +142,6 @@ def standing(session: Session, sheet: WorkSheet) -> Standing:
     return Standing(
         sheet.latest, signed.version if signed else None, signed.user_id if signed else None
     )
-
-
-_is_signed = exists().where(
-    WorkSignature.sheet_id == WorkRow.sheet_id, WorkSignature.version == WorkRow.version
-)
-
-
-def is_in_force() -> ColumnElement[bool]:
-    """Of rows: signed, and not corrected by another row that is signed."""
-    later, its_signature = aliased(WorkRow), aliased(WorkSignature)
-    corrected = exists().where(
-        later.corrects_id == WorkRow.id,
-        its_signature.sheet_id == later.sheet_id,
-        its_signature.version == later.version,
-    )
-    return and_(_is_signed, ~corrected)
 
 
 def signed_rows(session: Session, sheet: int) -> dict[UUID, WorkRow]:

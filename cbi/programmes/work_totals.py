@@ -10,7 +10,7 @@ from cbi.money import Money
 from cbi.programmes.models import Cycle, Programme
 from cbi.programmes.work_models import WorkActivity, WorkGroup, WorkRow, WorkSheet
 from cbi.programmes.work_queries import SheetLine, sheets
-from cbi.programmes.work_sheets import is_in_force
+from cbi.programmes.work_signed import is_in_force
 
 
 @dataclass(frozen=True, slots=True)

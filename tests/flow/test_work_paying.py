@@ -9,14 +9,18 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from cbi import clock
-from cbi.access.permissions import Permission
+from cbi.access.permissions import Permission, Role
+from cbi.payments.runs import queries as run_queries
 from cbi.payments.runs import runs
+from cbi.payments.signing.blocking import Blocked
 from cbi.programmes import cycles, work_arranging, work_paying, work_queries, work_signing
 from cbi.programmes.models import EligibilityDecision, Entitlement
 from cbi.programmes.work_models import Basis, WorkPay
 from cbi.programmes.work_people import Named
 from cbi.registry.models import Household
 from tests.factories import EVERYTHING, team
+from tests.flow.signing import colleague
+from tests.flow.waiving import Town, sign
 from tests.work_factory import (
     CODE,
     NOW,
@@ -29,6 +33,9 @@ from tests.work_factory import (
     signed,
     site,
 )
+
+WAIVING = (Role.TREASURER, Role.COUNTRY_DIRECTOR, Role.HEAD_OF_FINANCE)
+"""Who asks for a waiver, who grants it, and at whose risk."""
 
 
 @pytest.fixture(autouse=True)
@@ -249,3 +256,31 @@ def test_what_is_owed_becomes_a_locked_run(session: Session) -> None:
     locked = runs.lock(session, people.maker.actor, run.id)
     assert (locked.payment_count, locked.total_minor) == (3, 3 * 600_000)
     assert locked.built_at - NOW < timedelta(hours=1)
+
+
+@pytest.mark.parametrize("way", ["corrected", "waived"])
+def test_pay_below_the_minimum_wage_is_not_signed_until_it_is_corrected_or_waived(
+    session: Session, way: str
+) -> None:
+    programme(session)
+    at, mask = site(session, basis=Basis.PIECES), "mask: Cloth mask (piece)"
+    enough, short, uncounted = at.numbers
+    sheet = sheet_of(session, at)
+    cells = {
+        enough: {mask: 120, "Days worked": 2}, short: {mask: 119, "Days worked": 2}, uncounted: {mask: 1},
+    }  # fmt: skip
+    signed(session, at, sheet, cells)
+    people = Town(team(session), *(colleague(session, role) for role in WAIVING))
+    run = runs.build(session, people.team.maker.actor, opened(session, "2026-01").id)
+    runs.lock(session, people.team.maker.actor, run.id)
+    with pytest.raises(Blocked) as refusal, session.begin_nested():
+        sign(session, people, run)
+    assert refusal.value.details["controls"] == ["minimum_wage"]
+    (found,) = (each for each in run_queries.sheet(session, run.id).cautions if each.blocks)
+    assert (found.code, found.worst) == ("minimum_wage", 1)
+    if way == "waived":
+        people.waived(session, "minimum_wage", programme=CODE, at_most=1)
+    else:
+        corrected(session, at, sheet.id, {short: {mask: 120, "Days worked": 2}})
+    with clock.frozen(NOW + timedelta(minutes=1)):
+        assert sign(session, people, run).state == "certified"

@@ -12,7 +12,13 @@ from cbi.payments.runs.findings import SHARE_PERCENT, TIMES_MEDIAN
 from cbi.payments.runs.sheet_models import FindingKind
 from cbi.payments.runs.summaries import Summary
 from cbi.payments.signing.blocking import Fired
-from cbi.payments.signing.controls import AMOUNT_BOUNDS, OLD_DAYS, OLD_DISCREPANCIES
+from cbi.payments.signing.controls import (
+    AMOUNT_BOUNDS,
+    CONTROLS,
+    MINIMUM_WAGE,
+    OLD_DAYS,
+    OLD_DISCREPANCIES,
+)
 
 ENDS_SOON_DAYS = 30
 
@@ -27,6 +33,7 @@ SENTENCES: dict[str, str] = {
     FLOAT_SHORT: "the float with {provider} is short",
     FUND_ENDING: "the fund ends on {day}",
     AMOUNT_BOUNDS: "amounts are below the smallest or above the largest that the office allows",
+    MINIMUM_WAGE: CONTROLS[MINIMUM_WAGE].sentence,
     OLD_DISCREPANCIES: f"discrepancies of the programme are unexplained after {OLD_DAYS} days",
     FindingKind.SHARED_ACCOUNT: "several households receive at one telephone or account",
     FindingKind.SEVERAL_PAYMENTS: "one household receives several payments at one account",
@@ -70,7 +77,7 @@ def of(
 ) -> tuple[Caution, ...]:
     """Every caution about a run, the gravest first. `fired`: the controls that found too much."""
     by_code = {each.control.code: each for each in fired}
-    others = (AMOUNT_BOUNDS, OLD_DISCREPANCIES)
+    others = (AMOUNT_BOUNDS, MINIMUM_WAGE, OLD_DISCREPANCIES)
     return (
         *_about_money(run, money),
         *(_with(Caution(code, 0, None), by_code[code]) for code in others if code in by_code),

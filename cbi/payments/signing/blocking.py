@@ -27,6 +27,7 @@ from cbi.payments.signing.control_settings import Bounds, Controls
 from cbi.payments.signing.controls import (
     AMOUNT_BOUNDS,
     MEASURES,
+    MINIMUM_WAGE,
     OLD_DAYS,
     OLD_DISCREPANCIES,
     UNOPENED_LISTS,
@@ -35,6 +36,7 @@ from cbi.payments.signing.controls import (
 )
 from cbi.payments.signing.waiver_models import ControlCheck
 from cbi.payments.signing.waiver_register import Line
+from cbi.programmes import work_minimum
 from cbi.programmes.models import Programme
 
 RELEASE = "release"
@@ -163,6 +165,8 @@ def _worst(
         return _old(session, run, facts["against"])
     if control.code == AMOUNT_BOUNDS:
         return _outside(session, run, facts["content"], amounts)
+    if control.code == MINIMUM_WAGE:
+        return _underpaid(session, run)
     return worst_of(facts, control)
 
 
@@ -196,6 +200,17 @@ def _outside(
     if not outside:
         return 0
     counted = select(func.count()).where(Payment.run_id == run.id, Payment.live, or_(*outside))
+    return session.scalar(counted) or 0
+
+
+def _underpaid(session: Session, run: PaymentRun) -> int:
+    """How many payments pay work below the minimum wage."""
+    wanted = work_minimum.underpaid(session, run.programme_id)
+    if wanted is None:
+        return 0
+    counted = select(func.count()).where(
+        Payment.run_id == run.id, Payment.live, Payment.entitlement_id.in_(wanted)
+    )
     return session.scalar(counted) or 0
 
 

@@ -47,7 +47,7 @@ class Control:
 
 
 AMOUNT_BOUNDS, OLD_DISCREPANCIES = "amount_bounds", "old_discrepancies"
-UNOPENED_LISTS = "unopened_lists"
+UNOPENED_LISTS, MINIMUM_WAGE = "unopened_lists", "minimum_wage"
 OLD_DAYS = 30
 """From so many days on, an unexplained discrepancy counts as old."""
 
@@ -78,6 +78,10 @@ _ALL = (
     ),
     Control(
         AMOUNT_BOUNDS, "amounts are below the smallest or above the largest that the office allows",
+        Measure.PAYMENTS, blocks=True,
+    ),
+    Control(
+        MINIMUM_WAGE, "people earn less than the minimum wage for the days that they worked",
         Measure.PAYMENTS, blocks=True,
     ),
     Control(

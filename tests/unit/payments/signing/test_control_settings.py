@@ -42,7 +42,7 @@ def test_what_is_not_named_is_as_the_engine_comes() -> None:
     assert (limits["shared_account"].blocks, limits["shared_account"].at_most) == (True, 2)
     assert not limits["inactive"].blocks
     assert {code for code, each in control_settings.limits(Controls()).items() if each.blocks} == {
-        "inactive", "amount_bounds", "old_discrepancies", "unopened_lists"
+        "inactive", "amount_bounds", "minimum_wage", "old_discrepancies", "unopened_lists"
     }  # fmt: skip
 
 
