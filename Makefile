@@ -25,9 +25,11 @@ demo: setup  ## Run the whole flow on made-up people, then serve it (ARGS=--no-s
 	@$(BIN)/cbi demo $(ARGS)
 
 # Hundreds of processes begin anew in the tests; where Python may not keep what it compiled, each would compile it again.
+# A file's tests stay together, as two processes would each make what is made once for the file; in the order of the
+# folders, so that the small files of `tests/unit` come last and neither process waits long for the other.
 test: setup peers check  ## Lint, types, import rules, then every test
 	@$(BIN)/python -m compileall -q cbi adapters benchmarks
-	@$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: setup  ## Lint, format, types and import rules only
 	@$(BIN)/ruff check .

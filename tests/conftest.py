@@ -36,16 +36,6 @@ ROOM = 6 * 2**30
 FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 
 
-@pytest.hookimpl(tryfirst=True)  # before the groups are read
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests together that share what is made once for their file: two processes would each make it."""
-    for item in items:
-        if isinstance(item, pytest.Function) and item.path.parent.name != "browser":
-            made = item._fixtureinfo.name2fixturedefs.values()
-            if any(each.scope == "module" for several in made for each in several):
-                item.add_marker(pytest.mark.xdist_group(item.path.stem))
-
-
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Real files that nobody on the project wrote; they live beside the checkout, never in it."""
