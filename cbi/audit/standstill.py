@@ -1,6 +1,6 @@
 """An office that stands still sends no payment, pays no code and hands over no text, until two people let it go on."""
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -41,18 +41,23 @@ def refuse(session: Session) -> None:
 def begin(
     session: Session, actor: Doer, *, reason: str | None = None, witnessed: str | None = None
 ) -> Standstill:
-    """Stop the office; the standstill that lasts already where there is one. Only one of several at once begins it."""
-    begun = session.scalar(
-        insert(Standstill)
-        .values(
-            id=ids.fresh(), began_at=clock.now(), begun_by=actor.id, reason=reason, witnessed=witnessed,
-            position=chain.head(session).position, open=True,
-        )
-        .on_conflict_do_nothing(index_elements=["open"], index_where=Standstill.open.expression)
-        .returning(Standstill.id)
+    """Stop the office, or begin the standstill anew that lasts already: what was told before counts no more, nor who asked
+    to go on. There is never more than one.
+    """
+    new = insert(Standstill).values(
+        id=ids.fresh(), began_at=clock.now(), begun_by=actor.id, reason=reason, witnessed=witnessed,
+        position=chain.head(session).position, open=True,
     )  # fmt: skip
-    if begun is not None:
-        record(session, actor, BEGUN, "standstill", begun, witnessed=witnessed)
-    found = now(session)
-    assert found is not None, "nobody ends it in the moment in which it begins"
-    return found
+    anew = {
+        "began_at": new.excluded.began_at, "position": new.excluded.position,
+        "witnessed": func.coalesce(new.excluded.witnessed, Standstill.witnessed),
+        "asked_because": None, "asked_by": None, "asked_at": None,
+    }  # fmt: skip
+    begun = session.scalars(
+        new.on_conflict_do_update(
+            index_elements=["open"], index_where=Standstill.open.expression, set_=anew
+        ).returning(Standstill),
+        execution_options={"populate_existing": True},
+    ).one()
+    record(session, actor, BEGUN, "standstill", begun.id, witnessed=witnessed, reason=reason)
+    return begun

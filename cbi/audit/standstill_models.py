@@ -13,7 +13,7 @@ class Standstill(Base):
     """From `began_at` until `ended_at` nothing leaves the office: no payment, no code and its cash, no text.
 
     `begun_by` is who stopped it, with a reason; None where the engine found that the database had been restored.
-    One person asks to go on, another lets it.
+    One person asks to go on, another lets it. Where it is stopped, or a restore is found, once more, it begins anew.
     """
 
     __tablename__ = "standstills"
@@ -24,7 +24,12 @@ class Standstill(Base):
         CheckConstraint("ended_at IS NULL OR (asked_by IS NOT NULL AND asked_by <> ended_by)", name="ended_by_two"),
         CheckConstraint("open = (ended_at IS NULL)", name="open_until_ended"),
         Index("uq_standstills_open", "open", unique=True, postgresql_where=text("open")),
-        {"info": may_update("asked_because", "asked_by", "asked_at", "ended_by", "ended_at", "open")},
+        {
+            "info": may_update(
+                "began_at", "position", "witnessed", "asked_because", "asked_by", "asked_at", "ended_by", "ended_at",
+                "open",
+            )
+        },
     )  # fmt: skip
 
     id: Mapped[Key]

@@ -90,9 +90,14 @@ def _row(visit: Visit, each: Told) -> list[object]:
     came: object = visit.gettext("none yet") if each.reads else visit.gettext("gives no statements")
     if each.taken_in is not None:
         came = formats.instant(each.taken_in, visit.language, visit.office.timezone)
-    enough = visit.gettext("yes") if each.is_enough else visit.gettext("no")
+    enough: object = visit.gettext("yes") if each.is_enough else visit.gettext("no")
     if each.taken_in is not None and not each.compared:
         enough = visit.gettext("no: reconcile it")
+    elif each.taken_in is not None and each.lacking:
+        enough = Markup("{} {}").format(
+            visit.gettext("no: by its own balances lines are missing:"),
+            shown(visit, list(each.lacking)),
+        )
     return [
         each.provider.replace("_", " "), came, shown(visit, each.through or NONE), shown(visit, each.undecided),
         enough,

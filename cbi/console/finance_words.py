@@ -99,7 +99,9 @@ NOT_YET = (
     N_(
         "A provider's statement is missing, or what it shows is not decided. The office still stands still."
     ),
-    N_("Take in a statement that reaches today, reconcile it, and decide what it shows."),
+    N_(
+        "Take in every statement since the backup, until today, reconcile them, and decide what they show."
+    ),
 )
 
 REFUSALS: Table = {

@@ -10,6 +10,18 @@ from cbi.reconciliation.models import StatementFile, StatementLine
 from cbi.reconciliation.suspending import effect
 
 
+def gaps(session: Session, provider: str) -> list[Money]:
+    """What lines are missing of the provider's statements by their own balances: an amount for each currency with any."""
+    currencies = session.scalars(
+        select(StatementFile.currency)
+        .where(StatementFile.provider == provider)
+        .distinct()
+        .order_by(StatementFile.currency)
+    ).all()
+    found = [missing(session, provider, each) for each in currencies]
+    return [gap for gap in found if gap is not None and gap.minor]
+
+
 def missing(
     session: Session, provider: str, currency: str, through: date | None = None
 ) -> Money | None:

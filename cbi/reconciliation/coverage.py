@@ -146,11 +146,7 @@ POSTED_WITHIN = timedelta(days=1)
 def _settle_told(session: Session, provider: str) -> int:
     """Settle news of payments that are none of ours once statements without a gap tell of the days since."""
     until = covered_until(session, provider)
-    currencies = session.scalars(
-        select(StatementFile.currency).where(StatementFile.provider == provider).distinct()
-    ).all()
-    gaps = [balances.missing(session, provider, each) for each in currencies]
-    if until is None or any(gap.minor for gap in gaps if gap is not None):
+    if until is None or balances.gaps(session, provider):
         return 0
     words = "The provider's statements tell of the days since: whatever moved is a line of theirs."
     return settle_set(

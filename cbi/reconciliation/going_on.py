@@ -12,6 +12,7 @@ from cbi.access import totp
 from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
 from cbi.audit import reasons, standstill
+from cbi.audit.models import AuditEntry
 from cbi.audit.record import record
 from cbi.audit.standstill_models import Standstill
 from cbi.errors import Conflict, Forbidden, NotFound
@@ -19,10 +20,14 @@ from cbi.fsp.adapter import ReadsStatements
 from cbi.fsp.errors import AdapterUnavailable
 from cbi.ledger.chart import FLOAT
 from cbi.ledger.models import Account
+from cbi.money import Money
 from cbi.payments.models import Discrepancy, PaymentRun, RunRoute
 from cbi.payments.sending import providers
 from cbi.payments.states import RunState
+from cbi.reconciliation import balances
 from cbi.reconciliation.models import StatementFile
+from cbi.reconciliation.statements import GIVEN_AGAIN
+from cbi.settings import settings
 
 ASKED, DROPPED, ENDED = "standstill.end_asked", "standstill.end_dropped", "standstill.ended"
 
@@ -55,8 +60,10 @@ class OwnAsking(Forbidden):
 class Told:
     """What one provider has told since the office stands still.
 
-    `taken_in` is when its last statement came, None where none came since; `through` the last day that it tells about.
-    `undecided` lines of it nobody can explain yet. `reads` is False for a provider who gives no statements.
+    `taken_in` is when its last statement came, or one that was known was given again; None where none was since. `through`
+    is the last day that its statements tell about. `lacking`: what lines are missing by its own balances, as where a
+    statement was forgotten with all that came after the backup. `undecided` lines nobody can explain yet. `reads` is False
+    for a provider who gives no statements.
     """
 
     provider: str
@@ -64,55 +71,70 @@ class Told:
     taken_in: datetime | None
     through: date | None
     compared: bool
+    lacking: Sequence[Money]
     undecided: int
 
     @property
     def is_enough(self) -> bool:
         """Whether nothing of this provider keeps the office from going on."""
         return not self.reads or (
-            self.taken_in is not None and self.compared and not self.undecided
+            self.taken_in is not None and self.compared and not self.lacking and not self.undecided
         )
 
 
 def stop(session: Session, actor: Actor, reason: str) -> Standstill:
-    """Stop the office at once, for a reason; one that stands still already goes on standing still. Raises UnusableReason."""
+    """Stop the office at once, for a reason; of one that stands still, the standstill begins anew. Raises UnusableReason."""
     actor.require(Permission.BOOKS_CLOSE)
     return standstill.begin(session, actor, reason=reasons.plain(reason))
 
 
 def told(session: Session, still: Standstill) -> Sequence[Told]:
-    """For everybody who holds our money, or had or waits for payments of a run that is not closed, what they have told."""
+    """What everybody has told who holds our money, or has payments of a run that is not closed, or had either and is in use.
+
+    Of whoever is in use, new money and runs may be forgotten altogether.
+    """
     over = (RunState.CLOSED, RunState.CANCELLED)
-    routes = select(RunRoute.provider).join(PaymentRun, PaymentRun.id == RunRoute.run_id)
-    floats = select(Account.provider).where(
-        Account.code == FLOAT.code, Account.debits_minor != Account.credits_minor, Account.provider.is_not(None)
-    )  # fmt: skip
-    names = set(session.scalars(routes.where(PaymentRun.state.not_in(over)).distinct()))
-    names |= {name for name in session.scalars(floats) if name}
-    return [_told(session, still, name) for name in sorted(names)]
+    routes = select(RunRoute.provider).join(PaymentRun, PaymentRun.id == RunRoute.run_id).distinct()
+    floats = select(Account.provider).where(Account.code == FLOAT.code).distinct()
+    names = set(session.scalars(routes.where(PaymentRun.state.not_in(over))))
+    names |= set(session.scalars(floats.where(Account.debits_minor != Account.credits_minor)))
+    ever = {*session.scalars(routes), *session.scalars(floats)}
+    return [
+        _told(session, still, name)
+        for name in sorted({name for name in (*names, *(ever & set(settings().providers))) if name})
+    ]
 
 
 def _told(session: Session, still: Standstill, provider: str) -> Told:
-    taken_in, through, waiting = session.execute(
+    new, through, waiting = session.execute(
         select(
-            func.max(StatementFile.imported_at), func.max(StatementFile.last_day),
+            func.max(StatementFile.imported_at).filter(StatementFile.imported_at >= still.began_at),
+            func.max(StatementFile.last_day),
             func.count().filter(StatementFile.reconciled_at.is_(None)),
-        ).where(StatementFile.provider == provider, StatementFile.imported_at >= still.began_at)
-    ).one()  # fmt: skip
+        ).where(StatementFile.provider == provider)
+    ).one()
+    again = session.scalar(
+        select(func.max(AuditEntry.at)).where(
+            AuditEntry.subject_kind == "provider", AuditEntry.subject_id == provider, AuditEntry.act == GIVEN_AGAIN,
+            AuditEntry.at >= still.began_at,
+        )
+    )  # fmt: skip
+    taken_in = max((at for at in (new, again) if at is not None), default=None)
     undecided = session.scalar(
         select(func.count()).where(
             Discrepancy.provider == provider, Discrepancy.line_id.is_not(None), Discrepancy.settled_at.is_(None),
             Discrepancy.opened_at >= still.began_at,
         )
     )  # fmt: skip
-    return Told(provider, _reads(provider), taken_in, through, not waiting, undecided or 0)
+    lacking = balances.gaps(session, provider)
+    return Told(provider, _reads(provider), taken_in, through, not waiting, lacking, undecided or 0)
 
 
 def _reads(provider: str) -> bool:
     try:
         return isinstance(providers.adapter(provider), ReadsStatements)
     except AdapterUnavailable:
-        return False  # its contract is over, and whatever it would give could not be read
+        return True  # on a new machine its settings may be missing: that is no reason to ask it nothing
 
 
 def ask(session: Session, actor: Actor, reason: str) -> Standstill:
@@ -200,7 +222,8 @@ def _whole(session: Session) -> Standstill:
     if lacking:
         raise NotYet(
             f"Not yet: {'; '.join(map(_lacks, lacking))}.",
-            next_step="Take in a statement that reaches today, reconcile it, and decide what it shows.",
+            next_step="Take in every statement since the backup, until today, reconcile them, and decide what they show."
+            " A provider that is not set up on this machine is named in CBI_PROVIDERS first.",
         )
     return still
 
@@ -210,4 +233,6 @@ def _lacks(each: Told) -> str:
         return f"{each.provider} has given no statement since"
     if not each.compared:
         return f"a statement of {each.provider} is not reconciled"
+    if each.lacking:
+        return f"by their own balances the statements of {each.provider} lack lines: {', '.join(map(str, each.lacking))}"
     return f"{each.undecided} lines of {each.provider} are not decided"

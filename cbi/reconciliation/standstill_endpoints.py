@@ -14,6 +14,7 @@ from cbi.audit import standstill
 from cbi.audit.standstill_models import Standstill
 from cbi.http.requests import OfficeSession
 from cbi.http.routing import Router
+from cbi.ledger.schemas import Amount
 from cbi.reconciliation import going_on
 from cbi.reconciliation.going_on import Told
 
@@ -59,6 +60,7 @@ class ToldOut(BaseModel):
     taken_in: datetime | None = Field(description="When its last statement came since.")
     through: date | None = Field(description="The last day that it tells about.")
     reconciled: bool
+    lacking: list[Amount] = Field(description="What lines are missing by its own balances.")
     undecided: int = Field(description="Lines of it that nobody has explained yet.")
 
     @classmethod
@@ -66,6 +68,7 @@ class ToldOut(BaseModel):
         return cls(
             provider=each.provider, enough=each.is_enough, gives_statements=each.reads, taken_in=each.taken_in,
             through=each.through, reconciled=each.compared, undecided=each.undecided,
+            lacking=[Amount.of(gap) for gap in each.lacking],
         )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from cbi import clock
 from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
 from cbi.audit.record import record
+from cbi.audit.standstill import STANDS_STILL
 from cbi.errors import Conflict
 from cbi.fsp.adapter import FetchesStatements, ReadsStatementFiles, ReadsStatements
 from cbi.fsp.errors import UnreadableStatement
@@ -38,6 +39,7 @@ from cbi.reconciliation.scratch import added, incoming_lines
 from cbi.scratch import copied, empty
 
 LONGEST_FILENAME = 200
+GIVEN_AGAIN = "statement.given_again"
 STORY = ("kind", "amount_minor", "currency", "value_date", "idempotency_key", "provider_reference")
 """What a line tells: when it is told otherwise later, somebody must ask why."""
 
@@ -84,6 +86,12 @@ def take_in(
     with from_the_start(file) as whole:
         digest = hashlib.file_digest(whole, "sha256").digest()  # type: ignore[arg-type]
     if known := _known(session, provider, digest):
+        if session.scalar(
+            select(STANDS_STILL)
+        ):  # a provider that moved nothing gives the same file as before
+            record(
+                session, actor, GIVEN_AGAIN, "provider", provider, statement=str(known.statement_id)
+            )
         return known
     # Lines go to the database as they are read: what cannot be read may be found at the very end, and undoes all of it.
     with session.begin_nested():

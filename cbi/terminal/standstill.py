@@ -37,7 +37,10 @@ def show(office: Office = None, json: Json = False) -> None:
     rows = []
     for each in told:
         came = at(each.taken_in) if each.taken_in else "none" if each.reads else "gives none"
-        enough = "yes" if each.is_enough else "no"
+        lacking = (
+            f": lines are missing, {', '.join(map(str, each.lacking))}" if each.lacking else ""
+        )
+        enough = "yes" if each.is_enough else f"no{lacking}"
         rows.append((each.provider, came, str(each.through or ""), str(each.undecided), enough))
     table(
         "What the providers have told since",

@@ -17,6 +17,7 @@ from cbi.access.actor import SYSTEM
 from cbi.access.permissions import Role
 from cbi.audit import standstill, witness
 from cbi.audit.record import record
+from cbi.errors import CbiError
 from cbi.payments.sending import sending
 from cbi.payments.states import PaymentState
 from cbi.proofs import restored
@@ -88,8 +89,15 @@ def with_office(work: Callable[[Session], Found]) -> Found:
     return offices.transact("dz", work)
 
 
-def take_in(provider: SandboxProvider) -> None:
-    content = provider.statement("DZD")
+def gist(work: Callable[[Session], object]) -> str:
+    """With which words it is refused."""
+    with pytest.raises(CbiError) as why:
+        with_office(work)
+    return why.value.message
+
+
+def take_in(provider: SandboxProvider, first: int = 1, last: int | None = None) -> None:
+    content = provider.statement("DZD", first, last)
     with_office(lambda s: statements.take_in(s, EVERYTHING, "sandbox", content, "s.txt"))
     with_office(lambda s: matching.reconcile(s, EVERYTHING, "sandbox"))
 
@@ -114,6 +122,10 @@ def test_what_a_backup_has_forgotten_is_not_sent_again(
     assert jobs.release("dz", waiting.by_codes).payments == 0
     treasurer, authoriser = people()
     assert refused(lambda s: going_on.ask(s, treasurer.actor, "All is well")) is going_on.NotYet
+    for first, last in ((1, 2), (5, 6)):
+        take_in(provider, first, last)
+    lines_lack = gist(lambda s: going_on.ask(s, treasurer.actor, "Two statements are in"))
+    assert "the statements of sandbox lack lines" in lines_lack
     take_in(provider)
     assert states(waiting.by_sandbox) == [PaymentState.PAID] * len(SIZES), "by its own lines"
     assert refused(lambda s: going_on.ask(s, treasurer.actor, "All is well")) is going_on.NotYet
@@ -201,6 +213,13 @@ def test_nothing_leaves_an_office_that_was_stopped_and_one_person_cannot_let_it_
     code = authoriser.code()
     assert refused(lambda s: going_on.confirm(s, authoriser.actor, code)) is going_on.NobodyAsked
     with_office(lambda s: going_on.ask(s, treasurer.actor, "The disk is as it was, really"))
+    anew = with_office(lambda s: going_on.stop(s, authoriser.actor, "Another disk"))
+    assert (anew.id, anew.reason) == (still.id, "A new disk")
+    assert refused(lambda s: going_on.confirm(s, authoriser.actor, code)) is going_on.NobodyAsked
+    assert refused(lambda s: going_on.ask(s, treasurer.actor, "All is well")) is going_on.NotYet
+    take_in(provider)
+    take_in_none_of_the_post_office()
+    with_office(lambda s: going_on.ask(s, treasurer.actor, "The same files say so again"))
     with_office(lambda s: going_on.confirm(s, authoriser.actor, code))
     assert refused(lambda s: going_on.ask(s, treasurer.actor, "Again")) is going_on.NotStill
     assert jobs.release("dz", waiting.by_codes).payments == len(SIZES)
