@@ -1,6 +1,6 @@
 """Finds the actor behind an account: who it is and what its roles allow at this moment; and who may do a thing."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -35,6 +35,13 @@ def holding(session: Session, permission: Permission) -> list[Holder]:
         .order_by(User.username, RoleGrant.programme)
     )
     return [Holder(*row) for row in rows]
+
+
+def names_of(session: Session, ids: Collection[UUID | None]) -> dict[UUID, str]:
+    """The names of these members of staff."""
+    wanted = {each for each in ids if each is not None}
+    rows = session.execute(select(User.id, User.full_name).where(User.id.in_(wanted)))
+    return {row.id: row.full_name for row in rows}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,11 @@ from fastapi.responses import Response
 from cbi import clock
 from cbi.access.actor import Actor
 from cbi.access.guards import may
-from cbi.access.holders import holding
+from cbi.access.holders import holding, names_of
 from cbi.access.permissions import SIGNS, Permission, Role
 from cbi.console.approvals_policy_changes import changes
 from cbi.console.approvals_words import step_name
 from cbi.console.finance_parts import no_file
-from cbi.console.overview_discrepancies import names_of
 from cbi.console.pages import Pages
 from cbi.console.visit import ThisVisit
 from cbi.errors import CbiError

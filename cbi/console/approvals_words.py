@@ -224,7 +224,9 @@ REFUSALS: Table = {
         N_("Run %(number)s pays a household that you belong to."), N_("Ask a colleague who may sign payment runs."),
     ),
     "payment_run.only_people": (N_("A run is signed by a person, not by a program."), N_("Sign in under your name.")),
-    "payment_run.nothing_to_pay": (N_("This run has no payments left."), N_("Call it off.")),
+    "payment_run.nothing_to_pay": (
+        N_("There is nothing to pay: nobody waits for it, or no payment is left."), N_("See below how things stand."),
+    ),
     "payment_run.not_locked": (
         N_("Run %(number)s is not locked: its list can still change."),
         N_("Lock it first; then there is a list to sign."),

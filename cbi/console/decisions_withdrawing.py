@@ -9,8 +9,8 @@ from sqlalchemy import func, select
 
 from cbi.access.actor import Actor
 from cbi.access.guards import may
+from cbi.access.holders import names_of
 from cbi.access.permissions import Permission
-from cbi.console.overview_discrepancies import names_of
 from cbi.console.pages import Pages
 from cbi.console.visit import ThisVisit
 from cbi.http.requests import OfficeSession

@@ -1,4 +1,4 @@
-"""Where each fund's money is, what each programme has left of it, and asking to move it back or on."""
+"""Where each fund's money is, what each programme has left of it, what was booked, and asking to move it back or on."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -14,6 +14,7 @@ from cbi.access.permissions import Permission
 from cbi.console import (
     finance_exchange,
     finance_months,
+    finance_moving,
     finance_owed,
     finance_receivables,
     finance_standstill,
@@ -34,11 +35,12 @@ from cbi.money import Money
 from cbi.programmes import fund_requests
 from cbi.programmes.models import Programme
 from cbi.reporting.overview import known_funds
+from cbi.settings import settings
 
 router = Pages()
 for part in (
     finance_exchange, finance_tariffs, finance_values, finance_owed, finance_receivables, finance_months,
-    finance_standstill,
+    finance_moving, finance_standstill,
 ):  # fmt: skip
     router.routes.extend(part.router.routes)
 
@@ -80,6 +82,9 @@ def overview(visit: ThisVisit, session: OfficeSession, actor: Reader) -> Respons
         programmes=programmes(session, actor, Permission.FUND_MOVE),
         funds=[(code, name) for code, name in funds(session) if code in known],
         may_refund=actor.may(Permission.FUND_MOVE),
+        movements=finance_moving.lines(visit, session, actor),
+        providers=[(name, name.replace("_", " ")) for name in settings().providers],
+        currencies=sorted({each.left.currency for each in budgets}),
     )
 
 

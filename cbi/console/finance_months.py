@@ -12,11 +12,11 @@ from sqlalchemy.orm import Session
 from cbi import clock
 from cbi.access.actor import Actor
 from cbi.access.guards import may
+from cbi.access.holders import names_of
 from cbi.access.permissions import Permission
 from cbi.console.finance_parts import PATH as FINANCE
 from cbi.console.finance_parts import columns, parts
 from cbi.console.finance_words import ACCOUNTS, CHECKS, CLOSES
-from cbi.console.overview_discrepancies import names_of
 from cbi.console.pages import Pages
 from cbi.console.visit import ThisVisit
 from cbi.http.requests import OfficeSession

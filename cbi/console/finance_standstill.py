@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from cbi.access.actor import Actor
 from cbi.access.guards import may
+from cbi.access.holders import names_of
 from cbi.access.permissions import Permission
 from cbi.audit import standstill
 from cbi.audit.standstill_models import Standstill
@@ -16,7 +17,6 @@ from cbi.console import formats
 from cbi.console.finance_parts import PATH as FINANCE
 from cbi.console.finance_parts import parts
 from cbi.console.languages import N_
-from cbi.console.overview_discrepancies import names_of
 from cbi.console.pages import Pages
 from cbi.console.visit import ThisVisit, Visit
 from cbi.console.waiting_proposals import Listing

@@ -24,6 +24,7 @@ AREAS = (
     "waivers",
     "waiting",
     "finance",
+    "programmes",
     "referrals",
     "exports",
     "registry_pairs",

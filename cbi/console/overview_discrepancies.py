@@ -1,6 +1,6 @@
 """Discrepancies: what does not agree, how much and how old it is, whose it is, and what explained it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlencode
@@ -8,13 +8,11 @@ from uuid import UUID
 
 from fastapi import Depends, Form, Query
 from fastapi.responses import Response
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cbi.access.actor import Actor
 from cbi.access.guards import may
-from cbi.access.holders import holding
-from cbi.access.models import User
+from cbi.access.holders import holding, names_of
 from cbi.access.permissions import Permission
 from cbi.console.overview_findings import asked
 from cbi.console.overview_words import KINDS, Kind, kind_of
@@ -195,13 +193,6 @@ def lines_about(visit: Visit, session: Session, actor: Actor, payment_id: UUID) 
         .order_by(Discrepancy.since, Discrepancy.id)
     ).all()
     return _lines(session, found)
-
-
-def names_of(session: Session, ids: Collection[UUID | None]) -> dict[UUID, str]:
-    """The names of these members of staff."""
-    wanted = {each for each in ids if each is not None}
-    rows = session.execute(select(User.id, User.full_name).where(User.id.in_(wanted)))
-    return {row.id: row.full_name for row in rows}
 
 
 def _lines(session: Session, found: Sequence[Discrepancy]) -> list[Line]:

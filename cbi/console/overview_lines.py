@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 
 from cbi.access.actor import Actor
 from cbi.access.guards import may
+from cbi.access.holders import names_of
 from cbi.access.permissions import Permission
 from cbi.console.languages import N_
-from cbi.console.overview_discrepancies import names_of
 from cbi.console.overview_findings import read_id
 from cbi.console.overview_line_words import VERDICTS
 from cbi.console.pages import Pages

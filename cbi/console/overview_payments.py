@@ -10,10 +10,11 @@ from sqlalchemy import Select
 
 from cbi.access.actor import Actor
 from cbi.access.guards import may
+from cbi.access.holders import names_of
 from cbi.access.permissions import Permission
 from cbi.console.decisions import standing
 from cbi.console.languages import N_
-from cbi.console.overview_discrepancies import lines_about, names_of
+from cbi.console.overview_discrepancies import lines_about
 from cbi.console.overview_words import CODES, EVENTS, FAILURES, RUNS, SOURCES, STATES
 from cbi.console.pages import Pages
 from cbi.console.visit import ThisVisit, Visit

@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session
 
 from cbi.access.actor import Actor
 from cbi.access.guards import may
+from cbi.access.holders import names_of
 from cbi.access.permissions import Permission
 from cbi.console import registry_appeals_answers
 from cbi.console.finance_parts import unusable
 from cbi.console.languages import N_
 from cbi.console.menu import Group
-from cbi.console.overview_discrepancies import names_of
 from cbi.console.pages import Pages
 from cbi.console.refusals import Table
 from cbi.console.visit import Entry, ThisVisit

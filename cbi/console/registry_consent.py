@@ -11,12 +11,12 @@ from fastapi.responses import Response
 from cbi import clock
 from cbi.access.actor import Actor
 from cbi.access.guards import may
+from cbi.access.holders import names_of
 from cbi.access.permissions import Permission
 from cbi.console import registry_consent_lists
 from cbi.console.finance_parts import no_file
 from cbi.console.languages import N_
 from cbi.console.menu import Group
-from cbi.console.overview_discrepancies import names_of
 from cbi.console.pages import Pages
 from cbi.console.registry_consent_words import ANSWERS, HOW, REFUSALS, SCOPES, STOPS
 from cbi.console.visit import Entry, ThisVisit

@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 
 from cbi.access.actor import Actor
 from cbi.access.guards import may
+from cbi.access.holders import names_of
 from cbi.access.permissions import Permission
 from cbi.console.finance_parts import no_file
-from cbi.console.overview_discrepancies import names_of
 from cbi.console.pages import Pages
 from cbi.console.visit import ThisVisit, Visit
 from cbi.console.waiting_owed import WORK as KIND

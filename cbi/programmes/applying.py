@@ -1,9 +1,9 @@
 """A programme file becomes a programme, or the next version of one."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy import select
@@ -20,6 +20,7 @@ from cbi.money import Money
 from cbi.programmes import legal_basis
 from cbi.programmes.definition import Definition, read, stored
 from cbi.programmes.fund_terms import FundTerms, uncovered
+from cbi.programmes.history import differences
 from cbi.programmes.kept import check_basis, check_counting, check_kept
 from cbi.programmes.models import Cycle, Programme, ProgrammeFund, ProgrammeVersion
 from cbi.programmes.named_areas import check_areas
@@ -85,7 +86,7 @@ def apply(session: Session, actor: Actor, text: str) -> Applied:
         before = stored(latest.definition)
         check_kept(session, programme, before, definition)
         _change_funds(session, funds, before, definition)
-        changes += _differences(before.canonical(), definition.canonical())
+        changes += differences(before.canonical(), definition.canonical())
         programme.version += 1
         programme.name = definition.programme.name
     changes += proposed
@@ -113,6 +114,14 @@ def apply(session: Session, actor: Actor, text: str) -> Applied:
     )
     session.flush()
     return Applied(code, programme.version, changed=True, what_changed=tuple(changes))
+
+
+def check(session: Session, actor: Actor, text: str) -> Applied:
+    """What `apply` would come to now; nothing of it is kept. Raises as it does."""
+    with session.begin_nested() as trial:
+        applied = apply(session, actor, text)
+        trial.rollback()
+    return applied
 
 
 def _funds(session: Session, definition: Definition) -> tuple[dict[str, Fund], list[str]]:
@@ -294,22 +303,3 @@ def valid_days(session: Session, programme_id: UUID) -> list[tuple[date, date]]:
         .where(ProgrammeFund.programme_id == programme_id)
     )
     return [(first, last) for first, last in rows]
-
-
-def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
-    was, becomes = dict(_flat(before)), dict(_flat(after))
-    for field in sorted(was | becomes):
-        if was.get(field) != becomes.get(field):
-            yield f"{field}: {was.get(field, 'not set')} → {becomes.get(field, 'not set')}"
-
-
-def _flat(part: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
-    for name, value in part.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{above}{name}.")
-        elif isinstance(value, list) and isinstance(value[0], Mapping):
-            for place, item in enumerate(value, 1):
-                yield from _flat(item, f"{above}{name}[{place}].")
-        else:
-            shown = ", ".join(value) if isinstance(value, list) else str(value)
-            yield above + name, shown

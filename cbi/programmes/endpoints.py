@@ -41,6 +41,15 @@ def apply(
     return AppliedOut.of(applying.apply(session, actor, body.definition))
 
 
+@router.post("/programmes/check", summary="See what a programme file would change")
+def check(
+    session: OfficeSession,
+    actor: Annotated[Actor, Depends(may(Permission.PROGRAMME_APPLY))],
+    body: ApplyProgramme,
+) -> AppliedOut:
+    return AppliedOut.of(applying.check(session, actor, body.definition))
+
+
 @router.get("/programmes", summary="Programmes, by code")
 def list_programmes(
     session: OfficeSession, actor: Reader, limit: Limit = 50, cursor: Cursor = None

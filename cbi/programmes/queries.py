@@ -6,11 +6,13 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from cbi.errors import NotFound
 from cbi.money import Money
 from cbi.programmes.definition import Definition, stored
+from cbi.programmes.eligibility import Reason
 from cbi.programmes.models import (
     Cycle,
     EligibilityDecision,
@@ -167,3 +169,29 @@ def decisions(cycle_id: UUID, *, eligible: bool | None) -> Select[EligibilityDec
     """The decisions of a cycle; `eligible` None: all of them."""
     wanted = select(EligibilityDecision).where(EligibilityDecision.cycle_id == cycle_id)
     return wanted if eligible is None else wanted.where(EligibilityDecision.eligible == eligible)
+
+
+def why_not(session: Session, cycle_id: UUID) -> list[tuple[Reason, int]]:
+    """How many households are not in a cycle for each reason, the commonest first; one may have several."""
+    each = (
+        select(func.jsonb_array_elements_text(EligibilityDecision.reasons).label("reason"))
+        .where(EligibilityDecision.cycle_id == cycle_id, ~EligibilityDecision.eligible)
+        .subquery()
+    )
+    rows = session.execute(
+        select(each.c.reason, func.count())
+        .group_by(each.c.reason)
+        .order_by(func.count().desc(), each.c.reason)
+    )
+    return [(Reason(code), count) for code, count in rows]
+
+
+def latest_cycles(session: Session, programmes: Collection[UUID]) -> dict[str, CycleLine]:
+    """The cycle with the latest days of each of these programmes, by the programme's code."""
+    latest = (
+        select(Cycle.id)
+        .ext(distinct_on(Cycle.programme_id))
+        .where(Cycle.programme_id.in_(programmes))
+        .order_by(Cycle.programme_id, Cycle.starts_on.desc())
+    )
+    return {line.programme: line for line in cycles(session, Cycle.id.in_(latest))}

@@ -23,27 +23,56 @@ Reference = Annotated[
 @programmes.command("apply")
 def apply(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
+    check: Annotated[bool, typer.Option(help="Only say what it would change.")] = False,
     office: Office = None,
     user: User = None,
     json: Json = False,
 ) -> None:
     """Create or change a programme from its file; applying it again changes nothing.
 
-    Example: cbi programme apply examples/programme.yaml
+    Example: cbi programme apply examples/programme.yaml --check
     """
     from cbi.programmes import applying
     from cbi.terminal.output import as_json, say
 
     text = file.read_bytes().decode("utf-8-sig", errors="replace")
-    applied = working(office, user, lambda session, actor: applying.apply(session, actor, text))
+    work = applying.check if check else applying.apply
+    applied = working(office, user, lambda session, actor: work(session, actor, text))
     if json:
         as_json(applied)
     elif applied.changed:
-        say(f"{applied.programme}: version {applied.version} applied.")
+        done = "would be applied" if check else "applied"
+        say(f"{applied.programme}: version {applied.version} {done}.")
         for change in applied.what_changed:
             say(f"  {change}")
     else:
         say(f"{applied.programme}: nothing changed (version {applied.version}).")
+
+
+@programmes.command("history")
+def history(programme: str, office: Office = None, json: Json = False) -> None:
+    """Every version of a programme's rules, with what it changed. Example: cbi programme history winter-2026"""
+    from cbi.access.holders import names_of
+    from cbi.programmes import history as of
+    from cbi.programmes import queries
+    from cbi.terminal.output import as_json, at, table
+
+    with reading(office) as session:
+        versions = of.versions(session, queries.find(session, programme))
+        names = names_of(session, [each.applied_by for each in versions])
+    if json:
+        as_json(versions)
+        return
+    rows = [
+        (
+            each.number,
+            at(each.applied_at),
+            names.get(each.applied_by, "") if each.applied_by else "",
+            "\n".join(each.changes),
+        )
+        for each in versions
+    ]
+    table(f"Versions of {programme}", ["No.#", "Applied", "By", "What it changed"], rows)
 
 
 @funds.command("list")
@@ -157,6 +186,35 @@ def prefund(
         lambda session, actor: use.prefund(session, actor, provider, Money.parse(amount, currency), reference),
     )  # fmt: skip
     say("Booked." if booked else "This reference is booked already: nothing changed.")
+
+
+@funds.command("movements")
+def movements(
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many of the latest.")] = 50,
+    office: Office = None,
+    json: Json = False,
+) -> None:
+    """What was booked last of money on its way, with its papers. Example: cbi fund movements"""
+    from cbi.ledger import movements as of
+    from cbi.terminal.output import as_json, at, table
+
+    with reading(office) as session:
+        found = of.latest(session, limit)
+    if json:
+        as_json(found)
+        return
+    rows = [
+        (
+            at(each.recorded_at),
+            each.kind,
+            each.fund or "",
+            (each.provider or "").replace("_", " "),
+            each.amount,
+            each.reference,
+        )
+        for each in found
+    ]
+    table("Money on its way", ["Booked", "What", "Fund", "Provider", "Amount#", "Paper"], rows)
 
 
 @cycles.command("replay")

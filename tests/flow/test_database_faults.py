@@ -29,7 +29,7 @@ from tests.flow.sending import (
     run_state,
     told,
 )
-from tests.simulation.cutting import Conflicted, ConnectionLost
+from tests.simulation.cutting import Conflicted, ConnectionLost, breaking
 
 Hook = Callable[[Session], None]
 
@@ -102,6 +102,34 @@ def test_every_transaction_of_a_run_may_have_to_begin_again(
     with at_commits(every_second):
         ask(ledger, waiting.by_sandbox)
     assert conflicts > 3 * len(SIZES)
+    assert assert_paid_once(waiting.by_sandbox, ledger) == len(SIZES)
+
+
+def test_every_transaction_of_a_run_may_break_at_any_of_its_statements(
+    waiting: Waiting, tmp_path: Path
+) -> None:
+    ledger, begun, broken = Ledger(tmp_path), 0, 0
+    transaction = offices.transaction
+
+    def struck() -> None:
+        nonlocal broken
+        broken += 1
+
+    @contextmanager
+    def breaks(code: str) -> Iterator[Session]:
+        nonlocal begun
+        with transaction(code) as session:
+            begun += 1
+            if (
+                begun % 3
+            ):  # two of three break, so some begin anew twice; the statement is another one each time
+                breaking(session, 1 + begun % 7, struck)
+            yield session
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(offices, "transaction", breaks)
+        ask(ledger, waiting.by_sandbox)
+    assert broken > len(SIZES)
     assert assert_paid_once(waiting.by_sandbox, ledger) == len(SIZES)
 
 

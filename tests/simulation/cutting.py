@@ -9,13 +9,14 @@ from typing import Any, Self
 
 import psycopg
 import pytest
+from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from cbi import db, offices
 from cbi.payments.sending import answers
 from tests.simulation.adapter import LINE
-from tests.simulation.faults import RATES, Weather
+from tests.simulation.faults import BREAKS, RATES, Weather
 from tests.simulation.first_day import OFFICE
 
 
@@ -73,6 +74,12 @@ class Cutter:
         if self._weather.strikes("F36", RATES["F36"]):
             raise ConnectionLost
 
+    def within(self, session: Session) -> None:
+        """Let PostgreSQL itself break the transaction at one of its statements, now and then."""
+        at = None if self._asleep else self._weather.breaks_at()
+        if at is not None:
+            breaking(session, at, lambda: self._weather.met.update({BREAKS: 1}))
+
     def after_commit(self) -> None:
         if self._asleep:
             return
@@ -102,9 +109,29 @@ def _cut(
     transaction: Callable[[str], AbstractContextManager[Session]], code: str, cutter: Cutter
 ) -> Iterator[Session]:
     with transaction(code) as session:
+        cutter.within(session)
         yield session
         cutter.before_commit()
     cutter.after_commit()
+
+
+def breaking(session: Session, at: int, struck: Callable[[], object]) -> None:
+    """Have PostgreSQL fail the statement of that number (from 1) in the session's transaction: a deadlock, or a conflict."""
+    connection, passed = session.connection(), 0
+    code = "40P01" if at % 2 else "40001"
+
+    def instead(_: object, __: object, statement: str, given: Any, *___: object) -> tuple[str, Any]:
+        nonlocal passed
+        passed += 1
+        if passed != at or isinstance(given, list):  # a list: one statement for many rows
+            return statement, given
+        struck()
+        return (
+            f"DO $$ BEGIN RAISE EXCEPTION 'by the simulation' USING ERRCODE = '{code}'; END $$",
+            (),
+        )
+
+    event.listen(connection, "before_cursor_execute", instead, retval=True)
 
 
 class _Together:

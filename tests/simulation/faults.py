@@ -40,13 +40,20 @@ FAULTS: dict[str, str] = {
     "F49": "money taken at acceptance is kept, though the payment failed",
     "F50": "money taken at acceptance is given back weeks after the payment failed",
     "F51": "what is taken at acceptance, or given back, is listed under no name",
+    "F52": "a deadlock or a serialization failure at a statement in the middle of a transaction",
 }
 
 APART = frozenset({"F49", "F50", "F51"})
 """Faults that are drawn apart from the others, so that lives without them are what they were."""
 
-RATES = {"F1": 0.01, "F3": 0.02, "F36": 0.01, "F37": 0.03}
+BREAKS = "F52"
+"""Drawn apart as well, and it strikes by a chance of its own: the rest of a life hangs on it as little as can be."""
+
+RATES = {"F1": 0.01, "F3": 0.02, "F36": 0.01, "F37": 0.03, BREAKS: 0.04}
 """How often, at each commit, where a life has this fault; power fails most often around a call of the provider."""
+
+LATEST = 40
+"""The last statement of a transaction that may break; most transactions are shorter, and come to nothing of it then."""
 
 
 @dataclass
@@ -66,10 +73,12 @@ class Weather:
         self.chance = random.Random(self.seed)
         # Not all faults in every life: where everything goes wrong at once, most of it is never reached.
         share = self.chance.choice((0.0, 0.2, 0.5, 0.8))
-        drawn = {f for f in FAULTS if f not in APART and self.chance.random() < share}
-        drawn |= {f for f in APART if random.Random(f"{f} {self.seed}").random() < 0.5}
+        apart = APART | {BREAKS}
+        drawn = {f for f in FAULTS if f not in apart and self.chance.random() < share}
+        drawn |= {f for f in apart if random.Random(f"{f} {self.seed}").random() < 0.5}
         self.enabled = frozenset(drawn) if self.only is None else self.only
         self._often = 1 if self.only is None else 3
+        self._breaking = random.Random(f"{BREAKS} of {self.seed}")
 
     def strikes(self, fault: str, rate: float) -> bool:
         """Whether this fault happens now; counted when it does."""
@@ -77,6 +86,14 @@ class Weather:
             return False
         self.met[fault] += 1
         return True
+
+    def breaks_at(self) -> int | None:
+        """The statement, from 1, at which a transaction that begins now is to break; None: it does not."""
+        if self.calm or BREAKS not in self.enabled:
+            return None
+        if self._breaking.random() >= RATES[BREAKS] * self._often:
+            return None
+        return self._breaking.randint(1, LATEST)
 
     def later(self, shortest: timedelta, longest: timedelta) -> datetime:
         """Some time from now."""
