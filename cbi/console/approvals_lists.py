@@ -20,9 +20,10 @@ from cbi.console.visit import ThisVisit
 from cbi.http.pages import Cursor
 from cbi.http.requests import OfficeSession
 from cbi.payments.models import PaymentRun
-from cbi.payments.runs import finding_lists, lists, runs, summaries
+from cbi.payments.runs import finding_lists, lists, payees, runs, summaries
 from cbi.payments.runs.findings import SHARE_PERCENT, TIMES_MEDIAN
 from cbi.payments.runs.sheet_models import FindingKind
+from cbi.payments.signing import blocking
 
 router = Pages()
 SHOWN = 50
@@ -62,6 +63,19 @@ def listed(
         is_kept=facts.made_at is not None,
         more=found.next_cursor and f"{here}?{urlencode({'cursor': found.next_cursor})}",
         is_first=cursor is None,
+    )
+
+
+@router.get("/approvals/{run_id}/payees")
+def payees_above(visit: ThisVisit, session: OfficeSession, actor: Reader, run_id: UUID) -> Response:
+    """Who gets more within thirty days than the office lets one person or account get: by number, never by name."""
+    run = runs.find_for(session, actor, run_id, Permission.PAYMENT_READ)
+    limit = blocking.payee_limit(session, run)
+    return visit.show(
+        "approvals/payees.html",
+        run=run,
+        limit=limit,
+        lines=payees.listed(session, actor, run, limit) if limit else [],
     )
 
 

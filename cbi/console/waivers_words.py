@@ -13,6 +13,7 @@ from cbi.payments.signing.controls import (
     CONTROLS,
     MINIMUM_WAGE,
     OLD_DISCREPANCIES,
+    PAYEE_LIMIT,
     UNOPENED_LISTS,
     Measure,
 )
@@ -27,6 +28,7 @@ NAMES: Mapping[str, str] = {
     FindingKind.OUTLIER: N_("Amounts of several times the median"),
     AMOUNT_BOUNDS: N_("Amounts outside the office's limits"),
     MINIMUM_WAGE: N_("Pay below the minimum wage"),
+    PAYEE_LIMIT: N_("People or accounts that get very much within 30 days"),
     OLD_DISCREPANCIES: N_("Old discrepancies that nobody has explained"),
     UNOPENED_LISTS: N_("Lists that the signer has not opened"),
 }
@@ -60,6 +62,11 @@ CAUTIONS: Mapping[str, Words] = {
         N_("Pay below the minimum wage"),
         N_("%(worst)s payments pay less than the minimum wage of the programme for the days that people worked."),
         N_("Have the sheet corrected and signed, with a rate per piece that reaches it."),
+    ),
+    PAYEE_LIMIT: Words(
+        N_("People or accounts that get very much within 30 days"),
+        N_("%(worst)s payments go to a person or an account that gets more from all programmes within 30 days than may be."),
+        N_("Look who they are. Is one person collecting for many? Take the payments out, or have two others waive it."),
     ),
     OLD_DISCREPANCIES: Words(
         N_("Old discrepancies that nobody has explained"),

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
     from cbi.access.actor import Actor
     from cbi.http.pages import Page
+    from cbi.money import Money
     from cbi.payments.runs.finding_lists import FindingLine
+    from cbi.payments.runs.payees import PayeeLine
     from cbi.payments.signing.waiver_models import Waiver
 
 __all__ = ["runs", "waivers"]
@@ -30,6 +32,33 @@ Number = Annotated[int, typer.Argument(help="As `cbi waiver list` shows it.")]
 Reason = Annotated[str, typer.Option(help="Why, in a few words.")]
 _DAY = ["%Y-%m-%d"]
 _SHOWN = 50
+
+
+@runs.command("payees")
+def payees(number: RunNumber, office: Office = None, user: User = None, json: Json = False) -> None:
+    """Who gets more within 30 days than the office lets one person or account get. Example: cbi run payees 12"""
+    from cbi.payments.runs import payees as of_payees
+    from cbi.payments.runs import queries
+    from cbi.payments.runs.runs import find
+    from cbi.payments.signing import blocking
+    from cbi.terminal.output import as_json, say, table
+
+    def work(session: "Session", actor: "Actor") -> "tuple[Money | None, list[PayeeLine]]":
+        run = find(session, queries.run_by_number(session, number))
+        limit = blocking.payee_limit(session, run)
+        return limit, of_payees.listed(session, actor, run, limit) if limit else []
+
+    limit, lines = working(office, user, work)
+    if json:
+        as_json({"limit": limit, "lines": lines})
+    elif limit is None:
+        say("The approval policy sets no such limit.")
+    else:
+        rows = [
+            (each.number, each.household, each.amount, each.person, each.account) for each in lines
+        ]
+        headings = ["No.#", "Household", "In this run#", "Person#", "Telephone or account#"]
+        table(f"Above {limit} within {of_payees.DAYS} days", headings, rows)
 
 
 @runs.command("findings")

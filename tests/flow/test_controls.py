@@ -12,16 +12,17 @@ from sqlalchemy.orm import Session
 from cbi import clock
 from cbi.audit.models import AuditEntry
 from cbi.payments.models import Discrepancy, Payment, PaymentRun
-from cbi.payments.runs import queries, runs
+from cbi.payments.runs import payees, queries, runs
 from cbi.payments.runs.sheet_models import FindingKind, RunFinding
 from cbi.payments.sending import dispatch
-from cbi.payments.signing import openings, recall, waivers
+from cbi.payments.signing import blocking, openings, recall, waivers
 from cbi.payments.signing.approval import sign as sign_step
 from cbi.payments.signing.blocking import Blocked, ListsUnopened
 from cbi.payments.signing.waiver_models import ControlCheck
+from cbi.programmes.periods import Period
 from cbi.proofs import waivers as proofs
 from tests.approval_factory import look
-from tests.factories import START
+from tests.factories import PERIOD, START
 from tests.flow.waiving import Town, locked, sign, town
 
 SHARED = "  blocking: [{control: shared_account}]"
@@ -121,6 +122,36 @@ def test_a_zero_too_many_is_not_signed_where_the_office_has_a_largest_amount(
     assert refused(session, people, run) == ["amount_bounds"]
     told = {each.code: each for each in queries.sheet(session, run.id).cautions}
     assert (told["amount_bounds"].worst, told["amount_bounds"].blocks) == (1, True)
+
+
+def test_nobody_collects_more_within_thirty_days_than_the_office_lets_one_person_or_account_get(
+    session: Session,
+) -> None:
+    people = town(session, shared=True, controls='  payees: [{currency: DZD, at_most: "3999.99"}]')
+    first = locked(session, people)
+    # One household gets 4,000 by itself; two of 2,000 each are collected at one telephone.
+    assert refused(session, people, first) == ["payee_limit"]
+    told = {each.code: each for each in queries.sheet(session, first.id).cautions}["payee_limit"]
+    assert (told.worst, told.blocks) == (3, True)
+    limit = blocking.payee_limit(session, first)
+    assert limit is not None
+    who = people.team.certifier.actor
+    lines = payees.listed(session, who, first, limit)
+    assert [(each.household, each.person.minor, each.account.minor) for each in lines] == [
+        ("W-0004", 400_000, 400_000),
+        ("W-0005", 200_000, 400_000),
+        ("W-0006", 200_000, 400_000),
+    ]
+    with later(minutes=1):
+        people.waived(session, "payee_limit", at_most=3)
+        sign(session, people, first)
+    # Twenty days later the next cycle adds to it, and thirty-one days later it does not.
+    with later(days=20):
+        second = locked(session, people, period=str(Period.parse(PERIOD).next))
+        assert payees.above(session, second, limit) == 5  # all but the one who got 1,000 twice
+    with later(days=31):
+        assert payees.above(session, second, limit) == 3
+    assert breaches(session) == []
 
 
 def test_an_office_may_switch_a_control_off_by_two_people(session: Session) -> None:

@@ -18,6 +18,7 @@ from cbi.payments.signing.controls import (
     MINIMUM_WAGE,
     OLD_DAYS,
     OLD_DISCREPANCIES,
+    PAYEE_LIMIT,
 )
 
 ENDS_SOON_DAYS = 30
@@ -34,6 +35,7 @@ SENTENCES: dict[str, str] = {
     FUND_ENDING: "the fund ends on {day}",
     AMOUNT_BOUNDS: "amounts are below the smallest or above the largest that the office allows",
     MINIMUM_WAGE: CONTROLS[MINIMUM_WAGE].sentence,
+    PAYEE_LIMIT: CONTROLS[PAYEE_LIMIT].sentence,
     OLD_DISCREPANCIES: f"discrepancies of the programme are unexplained after {OLD_DAYS} days",
     FindingKind.SHARED_ACCOUNT: "several households receive at one telephone or account",
     FindingKind.SEVERAL_PAYMENTS: "one household receives several payments at one account",
@@ -77,7 +79,7 @@ def of(
 ) -> tuple[Caution, ...]:
     """Every caution about a run, the gravest first. `fired`: the controls that found too much."""
     by_code = {each.control.code: each for each in fired}
-    others = (AMOUNT_BOUNDS, MINIMUM_WAGE, OLD_DISCREPANCIES)
+    others = (AMOUNT_BOUNDS, MINIMUM_WAGE, PAYEE_LIMIT, OLD_DISCREPANCIES)
     return (
         *_about_money(run, money),
         *(_with(Caution(code, 0, None), by_code[code]) for code in others if code in by_code),

@@ -17,7 +17,7 @@ from cbi.payments.models import MAKER, Payment, PaymentRun, RunPart
 from cbi.payments.states import RunState
 
 DAYS = 7
-_NOT_COUNTED = (RunState.DRAFT, RunState.CANCELLED)
+NOT_COUNTED = (RunState.DRAFT, RunState.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +156,7 @@ def of(
     """
     exchange = Exchange(session, currency or run.currency, kept)
     others = and_(
-        PaymentRun.id != run.id, PaymentRun.state.not_in(_NOT_COUNTED),
+        PaymentRun.id != run.id, PaymentRun.state.not_in(NOT_COUNTED),
         PaymentRun.locked_at > clock.now() - timedelta(days=DAYS),
     )  # fmt: skip
     if currency is None:

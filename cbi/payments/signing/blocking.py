@@ -19,7 +19,7 @@ from cbi.errors import Conflict
 from cbi.money import Money
 from cbi.offices import office_of
 from cbi.payments.models import Discrepancy, Payment, PaymentRun
-from cbi.payments.runs import summaries
+from cbi.payments.runs import payees, summaries
 from cbi.payments.runs.sheet_models import RunFinding
 from cbi.payments.signing import control_settings, openings, policies, waiver_register
 from cbi.payments.signing import waiver_seals as seals
@@ -30,6 +30,7 @@ from cbi.payments.signing.controls import (
     MINIMUM_WAGE,
     OLD_DAYS,
     OLD_DISCREPANCIES,
+    PAYEE_LIMIT,
     UNOPENED_LISTS,
     Control,
     Measure,
@@ -110,6 +111,11 @@ def check(session: Session, actor: Actor, run: PaymentRun, step: str) -> dict[st
     }  # fmt: skip
 
 
+def payee_limit(session: Session, run: PaymentRun) -> Money | None:
+    """The most that one person or account gets within thirty days in the run's currency, by the policy in force."""
+    return control_settings.payee_limit(_said(session)[1], run.currency)
+
+
 def keep(session: Session, run: PaymentRun, step: str, facts: dict[str, Any]) -> str:
     """Keep what was found at a signature, or at the release; returns its seal for the audit log."""
     seal = _seal(session, run.id, run.revision, step, facts)
@@ -149,7 +155,7 @@ def _standing(session: Session, run: PaymentRun, said: Controls) -> tuple[Fired,
     found = []
     for limit in control_settings.limits(said).values():
         if limit.blocks and limit.control.code != UNOPENED_LISTS:
-            worst = _worst(session, run, limit.control, summary.facts, said.amounts)
+            worst = _worst(session, run, limit.control, summary.facts, said)
             if worst > limit.at_most:
                 found.append(Fired(limit.control, worst, limit.at_most))
     if not found:
@@ -159,14 +165,17 @@ def _standing(session: Session, run: PaymentRun, said: Controls) -> tuple[Fired,
 
 
 def _worst(
-    session: Session, run: PaymentRun, control: Control, facts: Mapping[str, Any], amounts: Sequence[Bounds]
-) -> int:  # fmt: skip
+    session: Session, run: PaymentRun, control: Control, facts: Mapping[str, Any], said: Controls
+) -> int:
     if control.code == OLD_DISCREPANCIES:
         return _old(session, run, facts["against"])
     if control.code == AMOUNT_BOUNDS:
-        return _outside(session, run, facts["content"], amounts)
+        return _outside(session, run, facts["content"], said.amounts)
     if control.code == MINIMUM_WAGE:
         return _underpaid(session, run)
+    if control.code == PAYEE_LIMIT:
+        limit = control_settings.payee_limit(said, run.currency)
+        return payees.above(session, run, limit) if limit else 0
     return worst_of(facts, control)
 
 

@@ -7,19 +7,22 @@ from pydantic import ValidationError
 from cbi.payments.signing.control_settings import (
     Bounds,
     Controls,
+    PayeeLimit,
     RateLimit,
     Setting,
     bounds_of,
+    payee_limit_of,
 )
 from cbi.programmes.document import Document, Path, named
 from cbi.programmes.file_problems import told
 from cbi.programmes.problems import Problem
 
 CONTROLS = "controls"
-_Listed = Setting | Bounds | RateLimit
+_Listed = Setting | Bounds | PayeeLimit | RateLimit
 _LISTS: dict[str, tuple[type[_Listed], Callable[[object], _Listed]]] = {
     "blocking": (Setting, Setting.model_validate),
     "amounts": (Bounds, bounds_of),
+    "payees": (PayeeLimit, payee_limit_of),
     "rates": (RateLimit, RateLimit.model_validate),
 }
 """The lists below `controls:`, each with what reads one of their parts."""

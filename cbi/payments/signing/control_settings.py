@@ -9,7 +9,16 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, mod
 
 from cbi.money import Money
 from cbi.payments.signing.controls import CONTROLS, Control
-from cbi.programmes.fields import AmountOrNone, Code, Currency, Reading, nearest, some, wrong
+from cbi.programmes.fields import (
+    AmountOfItsOwn,
+    AmountOrNone,
+    Code,
+    Currency,
+    Reading,
+    nearest,
+    some,
+    wrong,
+)
 from cbi.registry.text import plain_digits
 
 _YES_NO = {"true": True, "yes": True, "false": False, "no": False}
@@ -82,6 +91,13 @@ class Bounds(_Part):
         return self.currency == currency and programme in (self.programmes or (programme,))
 
 
+class PayeeLimit(_Part):
+    """The most that one person, or one telephone or account, gets within thirty days from all programmes in a currency."""
+
+    currency: Currency
+    at_most: AmountOfItsOwn
+
+
 class RateLimit(_Part):
     """How many times the last rate between these currencies (none named: any two) one may be before it is typed again."""
 
@@ -100,6 +116,7 @@ class Controls(_Part):
 
     blocking: tuple[Setting, ...] = ()
     amounts: tuple[Bounds, ...] = ()
+    payees: tuple[PayeeLimit, ...] = ()
     rates: tuple[RateLimit, ...] = ()
 
     @model_validator(mode="after")
@@ -108,6 +125,10 @@ class Controls(_Part):
         for place, name in enumerate(names):
             if name in names[:place]:
                 raise wrong(f"{name} is set twice.", "Keep one of them.", "blocking", place)
+        currencies = [each.currency for each in self.payees]
+        for place, currency in enumerate(currencies):
+            if currency in currencies[:place]:
+                raise wrong(f"{currency} is limited twice.", "Keep one of them.", "payees", place)
         pairs = [frozenset(each.currencies) for each in self.rates]
         for place, pair in enumerate(pairs):
             if pair in pairs[:place]:
@@ -139,6 +160,7 @@ def stored(values: Mapping[str, Any] | None) -> Controls:
     return Controls(
         blocking=tuple(Setting.model_validate(each) for each in said.get("blocking", ())),
         amounts=tuple(bounds_of(each) for each in said.get("amounts", ())),
+        payees=tuple(payee_limit_of(each) for each in said.get("payees", ())),
         rates=tuple(RateLimit.model_validate(each) for each in said.get("rates", ())),
     )
 
@@ -153,6 +175,17 @@ def bounds_of(values: Any) -> Bounds:
     """Bounds from plain values, the amounts read in their own currency. Raises pydantic's ValidationError."""
     currency = values.get("currency") if isinstance(values, dict) else None
     return Bounds.model_validate(values, context=Reading.of(currency, None))
+
+
+def payee_limit_of(values: Any) -> PayeeLimit:
+    """A limit from plain values, the amount read in its own currency. Raises pydantic's ValidationError."""
+    currency = values.get("currency") if isinstance(values, dict) else None
+    return PayeeLimit.model_validate(values, context=Reading.of(currency, None))
+
+
+def payee_limit(said: Controls, currency: str) -> Money | None:
+    """The most that one person or account gets within thirty days in a currency; None: no limit."""
+    return next((each.at_most for each in said.payees if each.currency == currency), None)
 
 
 def limits(said: Controls) -> dict[str, Limit]:

@@ -47,7 +47,7 @@ class Control:
 
 
 AMOUNT_BOUNDS, OLD_DISCREPANCIES = "amount_bounds", "old_discrepancies"
-UNOPENED_LISTS, MINIMUM_WAGE = "unopened_lists", "minimum_wage"
+UNOPENED_LISTS, MINIMUM_WAGE, PAYEE_LIMIT = "unopened_lists", "minimum_wage", "payee_limit"
 OLD_DAYS = 30
 """From so many days on, an unexplained discrepancy counts as old."""
 
@@ -82,6 +82,10 @@ _ALL = (
     ),
     Control(
         MINIMUM_WAGE, "people earn less than the minimum wage for the days that they worked",
+        Measure.PAYMENTS, blocks=True,
+    ),
+    Control(
+        PAYEE_LIMIT, "people or accounts get more within 30 days than the office allows",
         Measure.PAYMENTS, blocks=True,
     ),
     Control(

@@ -22,7 +22,7 @@ from cbi.audit import sealing
 from cbi.http.routing import API, OPEN_WAIVERS
 from cbi.month_end import closing
 from cbi.payments.models import Payment
-from cbi.payments.signing import waiver_register
+from cbi.payments.signing import policies, waiver_register
 from cbi.terminal import office as terminal_office
 from tests.approval_factory import HEADINGS
 from tests.factories import EVERYTHING, START, Colleague, office_day
@@ -169,6 +169,32 @@ def test_the_api_and_the_terminal_ask_grant_refuse_and_revoke(office: Office) ->
     assert "never" in terminal("waiver", "controls").output
 
 
+def test_who_gets_more_than_one_person_may_stands_behind_the_warning(office: Office) -> None:
+    signer = office.at("amina")
+    signer.get(f"{office.path}/payees")
+    assert "sets no such limit" in signer.words
+    text = """
+rules:
+  - {currency: DZD, bands: [{steps: [certifier, authoriser]}]}
+controls:
+  payees: [{currency: DZD, at_most: "9000.00"}]
+"""
+    with offices.transaction("dz") as session:
+        proposer, accepter = office.people["tala"].actor, office.people["dina"].actor
+        made = policies.propose(session, proposer, text, office.code("tala"))
+        policies.accept(session, accepter, made.version, office.code("dina"))
+    signer.get(office.path)
+    assert "than may be" in signer.words
+    assert f'href="{office.path}/payees"' in signer.get(office.path).text
+    signer.get(f"{office.path}/payees")
+    assert "W-0008" in signer.words  # eight members in the first month, and in this one
+    told = terminal(
+        "run", "payees", "2", "--json", user="amina", password=office.people["amina"].password
+    )  # fmt: skip
+    found = json.loads(told.stdout)
+    assert found["lines"][0]["household"] == "W-0008", told.output
+
+
 def reading_commands() -> Iterator[tuple[str, ...]]:
     """Every command that looks into an office's tables."""
 
@@ -186,7 +212,8 @@ def reading_commands() -> Iterator[tuple[str, ...]]:
 NOT_REPORTS = {("run", "release"), ("fx", "confirm-rate"), ("keys", "export"), ("keys", "import")}
 """Commands that do something, and say what they did."""
 SPOKEN = {"payment show": "{payment}", "run check-list": "{list}", "tariff cost": "post_office 1000.00 DZD",
-          "run show": "2", "run undecided": "1", "books check": "{month}", "audit check": f"0:{'0' * 64}"}  # fmt: skip
+          "run show": "2", "programme history": "winter", "run undecided": "1",
+          "books check": "{month}", "audit check": f"0:{'0' * 64}"}  # fmt: skip
 """What follows a command that needs more than its name."""
 
 

@@ -17,6 +17,9 @@ controls:
     - {control: inactive, blocks: false}
   amounts:
     - {currency: DZD, at_least: "500.00", at_most: "30000.00", components: [stipend]}
+  payees:
+    - {currency: DZD, at_most: "200000.00"}
+    - {currency: KES, at_most: 90000}
 """
 
 
@@ -42,7 +45,7 @@ def test_what_is_not_named_is_as_the_engine_comes() -> None:
     assert (limits["shared_account"].blocks, limits["shared_account"].at_most) == (True, 2)
     assert not limits["inactive"].blocks
     assert {code for code, each in control_settings.limits(Controls()).items() if each.blocks} == {
-        "inactive", "amount_bounds", "minimum_wage", "old_discrepancies", "unopened_lists"
+        "inactive", "amount_bounds", "minimum_wage", "payee_limit", "old_discrepancies", "unopened_lists"
     }  # fmt: skip
 
 
@@ -71,6 +74,8 @@ def test_bounds_are_looked_at_only_where_something_could_be_outside(
         ('at_least: "500.00"', 'at_least: "50000.00"', 8, "below at_least"),
         ('at_least: "500.00", at_most: "30000.00", ', "", 8, "neither at_least nor at_most"),
         ("  amounts:", "  bounds:", 8, "no such field"),
+        ("currency: KES, at_most: 90000", "currency: DZD, at_most: 1", 11, "DZD is limited twice"),
+        ('at_most: "200000.00"', 'at_most: "0.001"', 10, "DZD"),
     ],
 )
 def test_a_mistake_is_named_with_its_line(found: str, instead: str, line: int, what: str) -> None:
