@@ -256,7 +256,7 @@ def workbook(content: bytes) -> list[str]:
 
 
 TEMPLATES = Path(console.__file__).parent / "templates"
-REPORTS = frozenset({"finance", "overview", "exports", "decisions", "work"})
+REPORTS = frozenset({"finance", "overview", "exports", "decisions", "work", "programmes"})
 """The areas of pages that are reports: a page of theirs stands on `report.html`, or is named below."""
 OTHERS = frozenset(
     {
@@ -266,7 +266,10 @@ OTHERS = frozenset(
 )  # fmt: skip
 """The areas of pages on which something is done: no reports, but what is named below."""
 BY_ITSELF = {"overview/front.html": "waivers.open(", "approvals/sheet.html": "waivers.of_run("}
-OUTSIDE = {"approvals/inbox.html": True, "exports/passphrase.html": False}
+OUTSIDE = {
+    "approvals/inbox.html": True, "approvals/payees.html": True, "exports/passphrase.html": False,
+    "programmes/file.html": False,
+}  # fmt: skip
 """Pages that are, or are not, a report unlike the rest of their area."""
 
 
@@ -285,7 +288,9 @@ def test_every_page_that_is_a_report_stands_on_the_template_that_tells_the_open_
 PAGES = {
     "/": "amina", "/approvals": "amina", "/waivers": "amina", "": "amina", "/statements": "amina", "/discrepancies": "amina",
     "/payments": "amina", "/finance": "tala", "/finance/months": "tala", f"/finance/months/{START:%Y-%m}": "tala",
-    "/finance/owed-back": "tala", "/finance/tariffs": "tala", "/finance/standstill": "tala", "/exports": "paul",
+    "/programmes": "amina",
+    "/programmes/winter": "amina", "/finance/owed-back": "tala", "/finance/tariffs": "tala",
+    "/finance/standstill": "tala", "/exports": "paul",
 }  # fmt: skip
 """Pages, and who reads them; the empty one is the sheet of the locked run."""
 CONTROL = {
