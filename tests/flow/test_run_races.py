@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import URL, func, select
+from sqlalchemy.orm import Session
 
 from cbi import clock, offices
 from cbi.access import totp
@@ -266,4 +267,48 @@ def test_a_certified_run_authorised_cancelled_and_returned_at_once_is_what_its_l
         committed = fund_positions(session)[0].committed
     assert set(states) <= {RunState.APPROVED, RunState.CANCELLED, RunState.DRAFT}
     assert committed == Money(100_000 * states.count(RunState.APPROVED), "DZD")
+    assert_every_promise_is_kept()
+
+
+def test_a_draft_that_is_edited_locked_released_and_built_again_at_once_holds_what_was_signed(
+    database: URL,
+) -> None:
+    with clock.frozen(START), offices.transaction("dz") as session:
+        people = team(session)
+        households(session, [1] * 8)
+        funded_programme(session)
+        cycle = cycles.open_cycle(session, people.maker.actor, "winter", PERIOD).id
+        run_id = runs.build(session, people.maker.actor, cycle).id
+    maker = people.maker.actor
+
+    def taken_out(number: int) -> Callable[[Session], object]:
+        return lambda session: runs.exclude(
+            session, maker, run_id, runs.numbered(session, run_id, number), "Moved away"
+        )
+
+    acts: list[Callable[[Session], object]] = [
+        *(taken_out(number) for number in (1, 2, 3, 1)),
+        *(lambda session: runs.lock(session, maker, run_id) for _ in range(2)),
+        *(lambda session: runs.build_all(session, maker, cycle) for _ in range(2)),
+        lambda session: approval.certify(
+            session, people.certifier.actor, run_id, people.certifier.code()
+        ),
+        lambda session: dispatch.begin_release(session, people.authoriser.actor, run_id),
+    ]
+
+    def do(act: Callable[[Session], object]) -> str:
+        with clock.frozen(START + timedelta(hours=1)):
+            return answer(lambda: offices.transact("dz", act))
+
+    answers = at_once(do, acts)
+    assert answers[4:6].count("done") == 1, answers
+    with offices.transaction("dz") as session:
+        run = runs.find(session, run_id)
+        approval.check_unaltered(session, run)
+        live = select(Payment.entitlement_id).where(Payment.live)
+        mine = session.scalars(live.where(Payment.run_id == run_id)).all()
+        everywhere = session.scalars(live).all()
+        assert run.state in {RunState.LOCKED, RunState.CERTIFIED}
+        assert run.payment_count == len(mine) == 8 - answers[:4].count("done")
+        assert len(everywhere) == len(set(everywhere))
     assert_every_promise_is_kept()
