@@ -12,13 +12,16 @@ from cbi.http.pages import Cursor, Limit, Page, page
 from cbi.http.requests import OfficeSession
 from cbi.http.routing import Router
 from cbi.ledger.schemas import Moved
-from cbi.programmes import applying, budget, cycles, queries, working_week
+from cbi.programmes import applying, budget, cycles, days_off, queries, working_week
 from cbi.programmes.fund_schemas import Allocate
 from cbi.programmes.models import Cycle, EligibilityDecision, Programme
 from cbi.programmes.schemas import (
     AppliedOut,
     ApplyProgramme,
     CycleOut,
+    DayOffIn,
+    DayOffOut,
+    DaysOffOut,
     DecisionOut,
     OpenCycle,
     OpenedCycleOut,
@@ -138,3 +141,19 @@ def change_week(
     body: WorkingWeekOut,
 ) -> WorkingWeekOut:
     return WorkingWeekOut(days=working_week.named(working_week.change(session, actor, body.days)))
+
+
+@router.get(
+    "/days-off", summary="The public holidays of a year, and what people said of single days"
+)
+def show_days_off(session: OfficeSession, actor: Reader, year: int) -> DaysOffOut:
+    return DaysOffOut.of(days_off.of_year(session, year))
+
+
+@router.post("/days-off", summary="Say that the office does not work on a day, or works after all")
+def say_day_off(
+    session: OfficeSession,
+    actor: Annotated[Actor, Depends(may(Permission.PROGRAMME_APPLY))],
+    body: DayOffIn,
+) -> DayOffOut:
+    return DayOffOut.of(days_off.say(session, actor, body.day, body.reason, off=body.off))

@@ -88,6 +88,19 @@ class WorkingWeek(Base):
     set_at: Mapped[Instant]
 
 
+class SaidDayOff(Base):
+    """A day on which the office does not work (`off`), or works after all. The latest row of a day counts. Append-only."""
+
+    __tablename__ = "days_off"
+
+    id: Mapped[Ordinal]
+    day: Mapped[date]
+    off: Mapped[bool]
+    reason: Mapped[str]
+    said_by: Mapped[UUID | None] = mapped_column(Uuid)
+    said_at: Mapped[Instant]
+
+
 class Cycle(Base):
     """One payment cycle: a programme and a period, decided under one version of the rules."""
 

@@ -1,6 +1,6 @@
 """When the payment cycles of a programme open by themselves, on the clock of the office."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -23,6 +23,22 @@ CATCH_UP = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
+class Calendar:
+    """The days that an office works: those of its `week` that are not off. `is_off` is asked only of what may open then."""
+
+    week: Week = MONDAY_TO_FRIDAY
+    is_off: Callable[[date], bool] = lambda _: False
+
+    def is_worked(self, day: date) -> bool:
+        """Whether the office works on that day."""
+        return day.isoweekday() in self.week and not self.is_off(day)
+
+
+USUAL = Calendar()
+"""Where nobody has said anything, and no country is known."""
+
+
+@dataclass(frozen=True, slots=True)
 class Opening:
     """A period, and the moment (UTC) at which its cycle opens by itself."""
 
@@ -38,37 +54,38 @@ def period_of(schedule: Schedule, text: str) -> Period:
 
 
 def opening_of(
-    period: Period, schedule: Schedule, zone: ZoneInfo, working: Week = MONDAY_TO_FRIDAY
+    period: Period, schedule: Schedule, zone: ZoneInfo, calendar: Calendar = USUAL
 ) -> Opening | None:
-    """When the period's cycle opens; None when people open it. `working`: the days of the week that the office works.
+    """When the period's cycle opens; None when people open it. `calendar`: the days that the office works.
 
-    A day that the period does not have is its last one; so is a fifth Sunday. A time that the clock leaves out when it is
-    put forward is as long after midnight as it would have been; of one that comes twice the first counts (PEP 495, fold 0).
+    A day that the period does not have is its last one; so is a fifth Sunday, and a working day of a period without any. A
+    time that the clock leaves out when it is put forward is as long after midnight as it would have been; of one that comes
+    twice the first counts (PEP 495, fold 0).
     """
     if not schedule.opens_itself:
         return None
-    day = _day(period, schedule, working)
+    day = _day(period, schedule, calendar)
     local = datetime.combine(day, schedule.opens_at or USUAL_TIME, zone)
     return Opening(period, local.astimezone(UTC))
 
 
-def _day(period: Period, schedule: Schedule, working: Week) -> date:
+def _day(period: Period, schedule: Schedule, calendar: Calendar) -> date:
     if schedule.opens_on is not None:
         return min(period.starts_on + timedelta(days=schedule.opens_on - 1), period.ends_on)
     which, _, what = (schedule.opens_by or "").partition(" ")
-    wanted = working if what == WORKING_DAY else {WEEKDAYS.index(what) + 1}
     days = (period.starts_on + timedelta(days=at) for at in range(period.days))
-    fitting = [day for day in days if day.isoweekday() in wanted] or [period.ends_on]
+    if what == WORKING_DAY:
+        fitting = [day for day in days if calendar.is_worked(day)] or [period.ends_on]
+    else:
+        fitting = [day for day in days if WEEKDAYS[day.weekday()] == what] or [period.ends_on]
     return fitting[-1] if which == LAST else fitting[min(ORDINALS.index(which), len(fitting) - 1)]
 
 
-def openings(
-    schedule: Schedule, zone: ZoneInfo, working: Week = MONDAY_TO_FRIDAY
-) -> Iterator[Opening]:
+def openings(schedule: Schedule, zone: ZoneInfo, calendar: Calendar = USUAL) -> Iterator[Opening]:
     """Every opening of the programme, in order; none when people open its cycles."""
     period = schedule.first
     while period <= schedule.last:
-        opening = opening_of(period, schedule, zone, working)
+        opening = opening_of(period, schedule, zone, calendar)
         if opening is None:
             return
         yield opening
@@ -80,14 +97,14 @@ def came_due(
     zone: ZoneInfo,
     since: datetime,
     now: datetime,
-    working: Week = MONDAY_TO_FRIDAY,
+    calendar: Calendar = USUAL,
 ) -> list[Opening]:
     """What came due after `since` and by `now`."""
-    return [each for each in openings(schedule, zone, working) if since < each.at <= now]
+    return [each for each in openings(schedule, zone, calendar) if since < each.at <= now]
 
 
 def upcoming(
-    schedule: Schedule, zone: ZoneInfo, now: datetime, working: Week = MONDAY_TO_FRIDAY
+    schedule: Schedule, zone: ZoneInfo, now: datetime, calendar: Calendar = USUAL
 ) -> Opening | None:
     """The next cycle that opens by itself, if there is one."""
-    return next((each for each in openings(schedule, zone, working) if each.at > now), None)
+    return next((each for each in openings(schedule, zone, calendar) if each.at > now), None)

@@ -1,6 +1,7 @@
 """How programmes, cycles and decisions appear over the API."""
 
-from datetime import datetime
+from dataclasses import asdict
+from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from pydantic import BaseModel, Field
 from cbi.ledger.schemas import Amount
 from cbi.programmes.applying import Applied
 from cbi.programmes.cycles import OpenedCycle
+from cbi.programmes.days_off import DayOff, DaysOff
 from cbi.programmes.eligibility import Reason
 from cbi.programmes.models import EligibilityDecision, Programme
 from cbi.programmes.queries import CycleLine
@@ -155,3 +157,39 @@ class WorkingWeekOut(BaseModel):
     """Days of the week, in English words."""
 
     days: list[str] = Field(max_length=7, examples=[["sunday", "monday", "tuesday"]])
+
+
+class DayOffIn(BaseModel):
+    """A day on which the office does not work; with `off` false, one on which it works after all."""
+
+    day: date
+    off: bool = True
+    reason: str = Field(max_length=500, examples=["The moon was seen a day later"])
+
+
+class DayOffOut(BaseModel):
+    """A public holiday of the country (`holiday`), or what somebody said last of a day: `off` is what holds."""
+
+    day: date
+    off: bool
+    holiday: str | None
+    reason: str | None
+    said_by: str | None
+    said_at: datetime | None
+
+    @classmethod
+    def of(cls, day: DayOff) -> "DayOffOut":
+        return cls(**asdict(day))
+
+
+class DaysOffOut(BaseModel):
+    """The days of a year; `known` is false where the public holidays of the country are not known here."""
+
+    country: str
+    known: bool
+    days: list[DayOffOut]
+
+    @classmethod
+    def of(cls, found: DaysOff) -> "DaysOffOut":
+        days = [DayOffOut.of(day) for day in found.days]
+        return cls(country=found.country, known=found.known, days=days)

@@ -1,5 +1,6 @@
 """Commands for whoever runs the engine: offices, the database, the doors, proofs and health."""
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -75,6 +76,74 @@ def working_days(
         as_json(names)
     else:
         say(f"The office works on {', '.join(names)}.")
+
+
+@office.command("day-off")
+def say_day_off(
+    day: Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"], help="Such as 2026-03-21.")],
+    reason: Annotated[str, typer.Option(help="Why, in a few words.")],
+    works: Annotated[
+        bool, typer.Option("--works", help="The office works on it after all.")
+    ] = False,
+    office: Office = None,
+    user: User = None,
+) -> None:
+    """Say that the office does not work on a day, or with `--works` that it does on one that was off; the last word holds.
+
+    Example: cbi office day-off 2026-03-21 --reason "The moon was seen a day later"
+    """
+    from cbi.programmes import days_off
+    from cbi.terminal.output import say
+
+    def work(session: "Session", actor: "Actor") -> None:
+        days_off.say(session, actor, day.date(), reason, off=not works)
+
+    working(office, user, work)
+    say(f"The office {'works' if works else 'does not work'} on {day:%Y-%m-%d}.")
+
+
+@office.command("days-off")
+def list_days_off(
+    year: Annotated[int | None, typer.Argument(help="Such as 2026; without it, this year.")] = None,
+    office: Office = None,
+    user: User = None,
+    json: Json = False,
+) -> None:
+    """The days on which the office does not work, besides those of each week: its country's, and what people said.
+
+    Example: cbi office days-off 2026
+    """
+    from cbi import clock
+    from cbi.access.permissions import Permission
+    from cbi.offices import office_of
+    from cbi.programmes import days_off
+    from cbi.terminal.output import as_json, say, table
+
+    def work(session: "Session", actor: "Actor") -> days_off.DaysOff:
+        actor.require(Permission.PROGRAMME_READ)
+        this_year = clock.today(office_of(session).timezone).year
+        return days_off.of_year(session, this_year if year is None else year)
+
+    found = working(office, user, work)
+    if json:
+        as_json(found)
+        return
+    rows = [
+        (
+            f"{each.day:%Y-%m-%d %a}",
+            "off" if each.off else "worked",
+            each.holiday or "",
+            each.reason or "",
+            "country" if each.said_at is None else each.said_by or "the engine",
+        )
+        for each in found.days
+    ]
+    table("Days off", ["Day", "", "Public holiday", "Because", "Said by"], rows)
+    if not found.known:
+        say(
+            f"The public holidays of {found.country} are not known here."
+            " Say each day: cbi office day-off 2026-03-21 --reason ..."
+        )
 
 
 @office.command("token")

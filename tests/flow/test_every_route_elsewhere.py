@@ -168,7 +168,7 @@ SHARED = {
 PLAIN = {
     "limit", "cursor", "status", "open_only", "below", "which", "form", "language", "waiting", "after", "state",
     "category", "urgent", "overdue", "owner_id", "purpose", "field", "who", "page", "on", "short", "long", "area",
-    "by", "ended",
+    "by", "ended", "year",
 }  # fmt: skip
 """What a question may hold beside, which names nobody."""
 
@@ -178,6 +178,7 @@ TOLD: dict[str, object] = {
     "need": "disability", "band": "severe", "decision": "different",
     "purpose": "registration", "answer": "ANSWER_PAID", "outcome": "resolved", "because": "as told on the visit",
     "why": "as told on the visit", "condition": "plan", "programme": "winter", "act": "suspend",
+    "year": "2026",
 }  # fmt: skip
 """What is said where something must be said."""
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from cbi import clock
 from cbi.payments.runs import scheduled
-from cbi.programmes import applying, cycles, queries, replaying, working_week
+from cbi.programmes import applying, cycles, days_off, queries, replaying, working_week
 from cbi.programmes.cycles import PeriodNotScheduled
 from cbi.programmes.models import Cycle
 from tests.kinds_factory import kind_file, owed
@@ -39,6 +39,30 @@ def test_a_cycle_opens_on_the_office_s_last_working_day(session: Session) -> Non
         assert (due.programme, due.period) == ("winter-2026", "2026-01")
         scheduled.open_cycle(session, due)
         assert scheduled.due(session) == []
+
+
+def test_a_holiday_is_no_working_day_until_somebody_says_so_of_it(session: Session) -> None:
+    def said(day: int, *, off: bool) -> datetime:
+        days_off.say(session, OFFICER, date(2026, 1, day), "As the ministry wrote", off=off)
+        return scheduled.planned(session)[0].at
+
+    with clock.frozen(datetime(2025, 12, 20, tzinfo=UTC)):
+        monthly(session, "first working day")
+        (planned,) = scheduled.planned(session)
+        assert planned.at == datetime(2026, 1, 4, 5, tzinfo=UTC)  # New Year's Day is a Thursday
+        assert said(4, off=True) == datetime(2026, 1, 5, 5, tzinfo=UTC)
+        with pytest.raises(days_off.UnusableDay):
+            said(5, off=False)
+        assert said(1, off=False) == datetime(2026, 1, 1, 5, tzinfo=UTC)
+        assert said(4, off=False) == said(5, off=True) == datetime(2026, 1, 1, 5, tzinfo=UTC)
+        assert said(1, off=True) == datetime(2026, 1, 4, 5, tzinfo=UTC)
+    found = days_off.of_year(session, 2026)
+    assert (found.country, found.known) == ("DZ", True)
+    assert [(each.day.day, each.off, each.holiday, each.reason) for each in found.days[:4]] == [
+        (1, True, "New Year's Day", "As the ministry wrote"),
+        (4, False, None, "As the ministry wrote"), (5, True, None, "As the ministry wrote"),
+        (12, True, "Amazigh New Year", None),
+    ]  # fmt: skip
 
 
 def test_the_week_is_said_in_words_and_the_latest_word_counts(session: Session) -> None:

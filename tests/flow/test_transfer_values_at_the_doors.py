@@ -94,6 +94,13 @@ def test_a_value_changes_at_the_terminal(
             "office working-days", "officer"
         )
         assert json.loads(cbi("office working-days sunday,monday --json")) == ["monday", "sunday"]
+        assert "works on 2026-07-05" in cbi("office day-off 2026-07-05 --works --reason Polls")
+        assert "Independence Day" in cbi("office days-off 2026", "officer")
+        listed = json.loads(cbi("office days-off 2026 --json"))["days"]
+        (worked,) = [each for each in listed if not each["off"]]
+        assert (worked["day"], worked["said_by"], worked["reason"]) == (
+            "2026-07-05", "manager", "Polls",
+        )  # fmt: skip
 
 
 def test_a_value_changes_over_http(numbers: list[str], authoriser: Colleague) -> None:
@@ -132,6 +139,12 @@ def test_a_value_changes_over_http(numbers: list[str], authoriser: Colleague) ->
     assert officer.get("/working-week").json()["days"][-1] == "sunday"
     assert officer.post("/working-week", {"days": ["friday"]}).status_code == 403
     assert manager.post("/working-week", {"days": ["friday"]}).json() == {"days": ["friday"]}
+    feast = {"day": "2026-03-23", "reason": "The moon was seen late"}
+    assert officer.post("/days-off", feast).status_code == 403
+    assert manager.post("/days-off", feast).json()["off"] is True
+    days = officer.get("/days-off?year=2026").json()["days"]
+    assert ["2026-03-23", "manager"] in [[each["day"], each["said_by"]] for each in days]
+    assert manager.get("/days-off?year=1999").json()["code"] == "office.unusable_day"
     band = {"household": numbers[0], "band": "Severe", "scorecard": "vulnerability/2"}
     assert manager.post("/registry/bands", band).status_code == 403
     assert officer.post("/registry/bands", band).json() == [

@@ -14,7 +14,7 @@ from cbi.access.actor import SYSTEM
 from cbi.offices import office_of
 from cbi.payments.models import PaymentRun
 from cbi.payments.runs import runs
-from cbi.programmes import cycles, queries, schedule, working_week
+from cbi.programmes import cycles, days_off, queries, schedule
 from cbi.programmes.models import Cycle, Programme, ProgrammeVersion
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ def due(session: Session) -> list[Due]:
 
 def overdue(session: Session) -> list[Due]:
     """Every cycle of the last three months that should have opened by itself and is not open, the longest overdue first."""
-    now, zone, week = clock.now(), office_of(session).timezone, working_week.days(session)
+    now, zone, calendar = clock.now(), office_of(session).timezone, days_off.calendar(session)
     found = []
     for programme, since in _scheduled(session):
         terms = queries.definition(session, programme).schedule
@@ -61,7 +61,7 @@ def overdue(session: Session) -> list[Due]:
         )
         found += [
             Due(programme.code, str(each.period), each.at)
-            for each in schedule.came_due(terms, zone, max(since, now - LOOKED_BACK), now, week)
+            for each in schedule.came_due(terms, zone, max(since, now - LOOKED_BACK), now, calendar)
             if str(each.period) not in opened
         ]
     return sorted(found, key=lambda each: (each.at, each.programme))
@@ -69,11 +69,11 @@ def overdue(session: Session) -> list[Due]:
 
 def planned(session: Session) -> list[Planned]:
     """The next cycle of each programme that opens by itself, the soonest first."""
-    now, zone, week = clock.now(), office_of(session).timezone, working_week.days(session)
+    now, zone, calendar = clock.now(), office_of(session).timezone, days_off.calendar(session)
     found = []
     for programme, _ in _scheduled(session):
         terms = queries.definition(session, programme).schedule
-        coming = schedule.upcoming(terms, zone, now, week)
+        coming = schedule.upcoming(terms, zone, now, calendar)
         if coming:
             found.append(Planned(programme.code, str(coming.period), coming.at))
     return sorted(found, key=lambda each: (each.at, each.programme))

@@ -1,4 +1,4 @@
-"""The first Sunday, the last working day, and what is paid once: days that a calendar has to be asked for."""
+"""The first Sunday, the last working day, holidays, and what is paid once: days that a calendar has to be asked for."""
 
 from datetime import date, datetime
 from typing import Any
@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from cbi.programmes import days_off
 from cbi.programmes.fields import ORDINALS, WEEKDAYS, Reading
 from cbi.programmes.periods import Every, Period, UnusablePeriod
-from cbi.programmes.schedule import opening_of
+from cbi.programmes.schedule import Calendar, opening_of
 from cbi.programmes.terms import Schedule
 from cbi.programmes.working_week import of_country
 
@@ -22,6 +23,7 @@ WEEKS = {
     ALGIERS: of_country("DZ"), KATHMANDU: frozenset({7, 1, 2, 3, 4, 5}), CARACAS: of_country("VE"),
     MADRID: of_country("ES"),
 }  # fmt: skip
+COUNTRIES = {ALGIERS: "DZ", KATHMANDU: "NP", CARACAS: "VE"}
 
 
 def schedule(**said: Any) -> Schedule:
@@ -32,7 +34,11 @@ def schedule(**said: Any) -> Schedule:
 def opens(period: str, zone: ZoneInfo, by: str, at: str = "06:00", **said: Any) -> str:
     said = {"first": period, "last": period} | said
     terms = schedule(opens_by=by, opens_at=at, **said)
-    found = opening_of(terms.first, terms, zone, WEEKS[zone])
+    return opened(terms, zone, Calendar(WEEKS[zone]))
+
+
+def opened(terms: Schedule, zone: ZoneInfo, calendar: Calendar) -> str:
+    found = opening_of(terms.first, terms, zone, calendar)
     assert found
     return f"{found.at:%Y-%m-%d %H:%M}"
 
@@ -65,6 +71,33 @@ def test_a_cycle_opens_on_the_day_that_the_words_name(
     assert opens(period, zone, by) == at
 
 
+@pytest.mark.parametrize(
+    ("period", "zone", "by", "at"),
+    [
+        ("2026-01", ALGIERS, "first working day", "2026-01-04 05:00"),  # the 1st is New Year, then the weekend
+        ("2026-11", ALGIERS, "first working day", "2026-11-02 05:00"),  # Revolution Day is a Sunday, a day of work
+        ("2026-11", ALGIERS, "first sunday", "2026-11-01 05:00"),  # that day was named, so it counts
+        ("2026-W43", KATHMANDU, "first working day", "2026-10-23 00:15"),  # Dashain fills it until Thursday
+        ("2026-W43", KATHMANDU, "fifth working day", "2026-10-25 00:15"),  # it has two: the last one
+        ("2026-12", CARACAS, "last working day", "2026-12-30 10:00"),
+        ("2026-W08", CARACAS, "first working day", "2026-02-18 10:00"),  # after carnival
+        ("2026-02-16--2026-02-17", CARACAS, "first working day", "2026-02-17 10:00"),  # nothing but carnival
+    ],
+)  # fmt: skip
+def test_a_public_holiday_of_the_country_is_no_working_day(
+    period: str, zone: ZoneInfo, by: str, at: str
+) -> None:
+    every = Period.parse(period).every
+    terms = schedule(every=str(every), first=period, last=period, opens_by=by)
+    off = Calendar(WEEKS[zone], lambda day: day in days_off.of_country(COUNTRIES[zone], day.year))
+    assert opened(terms, zone, off) == at
+
+
+def test_of_a_country_that_is_not_known_there_are_no_holidays() -> None:
+    assert not days_off.is_known("ZZ")
+    assert days_off.of_country("ZZ", 2026) == {}
+
+
 def test_a_time_that_the_clocks_leave_out_or_repeat_comes_once() -> None:
     assert opens("2026-03", MADRID, "last sunday", "02:30") == "2026-03-29 01:30"  # left out
     assert (
@@ -86,7 +119,7 @@ def test_what_is_paid_once_has_days_of_its_own() -> None:
     assert str(terms.first) == "2026-03-15--2026-05-31" == str(Period.parse(str(terms.first)))
     assert terms.first.days == 78
     assert terms.first.next.starts_on == date(2026, 6, 1)
-    found = opening_of(terms.first, terms, ALGIERS, WEEKS[ALGIERS])
+    found = opening_of(terms.first, terms, ALGIERS, Calendar(WEEKS[ALGIERS]))
     assert found
     assert found.at == datetime.fromisoformat("2026-03-15T05:00+00:00")
     again = Schedule.model_validate(
@@ -131,7 +164,7 @@ def test_the_day_is_one_of_the_period_s_and_of_the_kind_that_was_named(
     terms = schedule(
         first=str(period), last=str(period), opens_by=f"{which} {what}", opens_at="12:00"
     )
-    found = opening_of(period, terms, zone, WEEKS[zone])
+    found = opening_of(period, terms, zone, Calendar(WEEKS[zone]))
     assert found
     day = found.at.astimezone(zone).date()
     assert period.starts_on <= day <= period.ends_on
