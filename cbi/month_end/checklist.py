@@ -77,7 +77,7 @@ class Month:
 def month_of(session: Session, text: str) -> Month:
     """The month of that name, in the office's calendar. Raises UnusableMonth, UnusablePeriod."""
     period = Period.parse(text)
-    if period.every is not Every.MONTH:
+    if period.every is not Every.MONTH or period.length > 1:
         raise UnusableMonth(
             f"{text[:40]!r} is not a calendar month.",
             next_step="Write the year and the month, such as 2026-10.",

@@ -141,12 +141,13 @@ def _check_month(
     month: Period,
 ) -> None:
     schedule = definition.schedule
-    if month.every != schedule.every:
-        once = schedule.every == Every.ONCE
-        often = "once" if once else f"every {schedule.every}"
-        given = "is a period of days" if month.every is Every.ONCE else f"is a {month.every}"
+    once = schedule.every == Every.ONCE
+    if month.every != schedule.every or (month.length != schedule.first.length and not once):
+        given = f"is a {month.every}" if month.length == 1 else f"is {month.length} {month.every}s"
+        if month.every is Every.ONCE:
+            given = "is a period of days"
         raise PeriodNotScheduled(
-            f"The programme {programme.code} is paid {often}; {month} {given}.",
+            f"The programme {programme.code} is paid {schedule.often}; {month} {given}.",
             next_step="Write: once"
             if once
             else f"Write the {schedule.every} as in {schedule.first}.",
@@ -158,6 +159,12 @@ def _check_month(
         raise PeriodNotScheduled(
             f"The programme {programme.code} runs from {schedule.first} to {schedule.last}; {month} is outside.",
             next_step=f"Opened so far: {', '.join(opened) or 'none'}.",
+        )
+    if month not in schedule.periods:
+        near = [each for each in schedule.periods if each.next > month and each < month.next]
+        raise PeriodNotScheduled(
+            f"The programme {programme.code} is paid {schedule.often} from {schedule.first} on; {month} lies across two.",
+            next_step=f"Write one of these: {', '.join(map(str, near))}",
         )
     valid = [(fund.valid_from, fund.valid_to) for fund in drawn_on]
     if uncovered(valid, month.starts_on, month.ends_on):

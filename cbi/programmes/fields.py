@@ -22,7 +22,14 @@ from cbi.offices import LANGUAGES
 from cbi.programmes.kinds import Kind
 from cbi.programmes.legal_models import Ground
 from cbi.programmes.models import CODE_PATTERN
-from cbi.programmes.periods import FIRST_YEAR, LAST_YEAR, Every, Period, UnusablePeriod
+from cbi.programmes.periods import (
+    FIRST_YEAR,
+    LAST_YEAR,
+    MOST_TOGETHER,
+    Every,
+    Period,
+    UnusablePeriod,
+)
 from cbi.registry import not_asked
 from cbi.registry.text import folded, plain_digits
 
@@ -33,8 +40,8 @@ _LONGEST_TEXT = 120
 _EXPLAINED, _LONGEST_EXPLANATION = 20, 1000
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}\Z", re.ASCII)
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d\Z", re.ASCII)
-_LONGEST_PERIOD = 92
-"""Days in the longest quarter."""
+_LONGEST_PERIOD = 366
+"""Days in twelve months."""
 _WHOLE = 100
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 ORDINALS = (
@@ -172,6 +179,15 @@ def _count(value: object) -> int:
     return int(plain)
 
 
+def _interval(value: object) -> int:
+    text = _text(value)
+    plain = plain_digits(text)
+    if not _NUMBER.match(plain) or not 1 <= int(plain) <= MOST_TOGETHER:
+        advice = f"Write a whole number from 1 to {MOST_TOGETHER}."
+        raise wrong(f"{text[:40]!r} is not a number of months or weeks.", advice)
+    return int(plain)
+
+
 def _parts(value: object) -> int:
     text = _text(value)
     plain = plain_digits(text)
@@ -299,6 +315,7 @@ SetBy = Annotated[str, _one_of("base", "per_member", "both")]
 Per = Annotated[str | None, _one_of("household", "member")]
 Prorate = Annotated[str | None, _one_of("days", "none")]
 WhichWay = Annotated[str | None, _one_of("down", "up", "nearest")]
+IntervalOrNone = Annotated[int | None, PlainValidator(_interval)]
 DayOfPeriodOrNone = Annotated[int | None, PlainValidator(_day_of_period)]
 OpeningDayOrNone = Annotated[str | None, PlainValidator(_opening_day)]
 ClockTimeOrNone = Annotated[

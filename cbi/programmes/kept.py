@@ -8,6 +8,7 @@ from cbi.programmes import baskets
 from cbi.programmes.definition import Definition
 from cbi.programmes.models import Cycle, Entitlement, Programme
 from cbi.programmes.periods import Every
+from cbi.programmes.terms import Schedule
 from cbi.programmes.value_models import TransferValue
 
 
@@ -38,18 +39,12 @@ class CannotCount(Invalid):
 def check_kept(
     session: Session, programme: Programme, before: Definition, after: Definition
 ) -> None:
-    """Refuse periods of another length once a cycle is open, and tranches that were given and are gone.
+    """Refuse periods of another length, or on other days, once a cycle is open, and tranches that were given and are gone.
 
     Days would be paid for twice, and a tranche under another code would be given again. Nor does one person change the
     amounts that two accepted. Raises RestsOnIt, ValueAccepted.
     """
-    if before.schedule.every != after.schedule.every:
-        opened = select(exists().where(Cycle.programme_id == programme.id))
-        if session.scalar(opened):
-            raise RestsOnIt(
-                f"Cycles of {programme.code} have been opened for every {before.schedule.every}.",
-                next_step=f"Keep `every: {before.schedule.every}`, or make another programme.",
-            )
+    _check_periods(session, programme, before.schedule, after.schedule)
     _check_value(session, programme, before, after)
     if after.grant is None:
         return
@@ -63,6 +58,32 @@ def check_kept(
             f"Households of {programme.code} have been given {', '.join(gone)}, which the file does not have any more.",
             next_step="Keep the code of a tranche that was given: under another one it would be given again.",
         )
+
+
+def _check_periods(
+    session: Session, programme: Programme, before: Schedule, after: Schedule
+) -> None:
+    """Refuse other periods than those of open cycles: no day may lie in two. Raises RestsOnIt."""
+    if (before.length, before.first) == (after.length, after.first):
+        return
+    opened = session.scalars(
+        select(Cycle).where(Cycle.programme_id == programme.id).order_by(Cycle.starts_on)
+    ).all()
+    if opened and before.length != after.length:
+        raise RestsOnIt(
+            f"Cycles of {programme.code} have been opened for {before.often}.",
+            next_step=f"Keep `every: {before.every}` and `interval: {before.interval or 1}`, or make another programme.",
+        )
+    kept = set(map(str, after.periods))
+    for cycle in opened:
+        if cycle.period not in kept and any(
+            each.starts_on <= cycle.ends_on and cycle.starts_on <= each.ends_on
+            for each in after.periods
+        ):
+            raise RestsOnIt(
+                f"The cycle {cycle.period} of {programme.code} has been opened, and its days would be in another period.",
+                next_step="Keep its days, move schedule.first by whole periods, or make another programme.",
+            )
 
 
 def _check_value(

@@ -24,9 +24,10 @@ CODE_PATTERN = "^[a-z0-9][a-z0-9_-]{1,39}$"
 
 
 PERIOD_PATTERN = (
-    "^[0-9]{4}-([0-9]{2}|Q[1-4]|W[0-9]{2}|[0-9]{2}-[0-9]{2}--[0-9]{4}-[0-9]{2}-[0-9]{2})$"
+    "^[0-9]{4}-([0-9]{2}(--[0-9]{4}-[0-9]{2})?|Q[1-4]|W[0-9]{2}(--[0-9]{4}-W[0-9]{2})?"
+    "|[0-9]{2}-[0-9]{2}--[0-9]{4}-[0-9]{2}-[0-9]{2})$"
 )
-"""A month, a quarter, a week or the days from one to another (ISO 8601), as `Period` writes them."""
+"""Months, a quarter, weeks or the days from one to another (ISO 8601), as `Period` writes them."""
 
 
 class Programme(Base):

@@ -31,12 +31,10 @@ def openable(session: Session, programme: Programme) -> Openable:
     opened = set(session.scalars(select(Cycle.period).where(Cycle.programme_id == programme.id)))
     today = clock.today(office_of(session).timezone)
     found = []
-    period = schedule.first
-    while period <= schedule.last:
+    for period in schedule.periods:
         if str(period) not in opened:
             found.append(period)
         if period.starts_on > today:
             break
-        period = period.next
     begun = [each for each in found if each.starts_on <= today]
     return Openable(tuple(found), begun[-1] if begun else next(iter(found), None), bool(begun))

@@ -1,4 +1,4 @@
-"""The months, quarters and weeks that payment cycles are opened for."""
+"""The months, quarters and weeks, or several months or weeks together, that payment cycles are opened for."""
 
 import re
 from dataclasses import dataclass
@@ -41,23 +41,27 @@ EXAMPLES = {
 }
 MOST_DAYS = 365
 """In a period with days of its own: no day and month comes twice in it."""
-_MONTHS_A_YEAR = 12
+TOGETHER = (Every.MONTH, Every.WEEK)
+"""Of what several can make one period, and how many at most."""
+MOST_TOGETHER = 12
 _MONTHS = {Every.MONTH: 1, Every.QUARTER: 3}
+_DAYS_IN = {Every.WEEK: 7, Every.ONCE: 1}
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Period:
-    """A calendar month `2026-01`, a quarter `2026-Q1`, a week `2026-W05` from Monday on, or the days from one to another,
-    `2026-03-15--2026-05-31` (ISO 8601), for what is paid once.
+    """A calendar month `2026-01`, a quarter `2026-Q1`, a week `2026-W05` from Monday on; several months or weeks together,
+    `2026-01--2026-02`, `2026-W05--2026-W06`; or the days from one to another, `2026-03-15--2026-05-31` (ISO 8601), for what
+    is paid once.
 
-    Periods of one kind are ordered as they follow each other. `number` counts months, quarters, weeks, or the days of the
-    year up to the first of `length` days.
+    Periods of one kind and length are ordered as they follow each other. `number` counts months, quarters, weeks or days of
+    the year up to the first; `length` says how many of them there are in the period.
     """
 
     year: int
     number: int
     every: Every = Every.MONTH
-    length: int = 0
+    length: int = 1
 
     @classmethod
     def of_days(cls, first: date, last: date) -> "Period":
@@ -79,16 +83,37 @@ class Period:
                 return cls.of_days(date.fromisoformat(match[1]), date.fromisoformat(match[2]))
             except ValueError:
                 pass  # a day that is not in the calendar: said below
+        begins, several, ends = plain.partition("--")
+        first, last = cls._one(begins), cls._one(ends if several else begins)
+        if first and last and first.every == last.every:
+            length = first._up_to(last)
+            if not several or (first.every in TOGETHER and 1 < length <= MOST_TOGETHER):
+                return first.together(length)
+        raise UnusablePeriod(
+            f"{text[:40]!r} is not a month, quarter or week.",
+            next_step="Write the year and the month, such as 2026-01; a quarter as 2026-Q1, a week as 2026-W05, two months"
+            " together as 2026-01--2026-02, the days from one to another as 2026-03-15--2026-05-31.",
+        )
+
+    @classmethod
+    def _one(cls, text: str) -> "Period | None":
+        """One month, quarter or week; None where the text names none that is in the calendar."""
         for every, form in _FORMS.items():
-            if match := form.match(plain):
+            if match := form.match(text):
                 period = cls(int(match[1]), int(match[2]), every)
                 if FIRST_YEAR <= period.year <= LAST_YEAR and period._is_in_the_calendar:
                     return period
-        raise UnusablePeriod(
-            f"{text[:40]!r} is not a month, quarter or week.",
-            next_step="Write the year and the month, such as 2026-01; a quarter as 2026-Q1, a week as 2026-W05, the days"
-            " from one to another as 2026-03-15--2026-05-31.",
-        )
+        return None
+
+    @classmethod
+    def _of(cls, first: date, every: Every, length: int) -> "Period":
+        """The period of so many months, quarters, weeks or days, of which the first is the one that has that day."""
+        year, number = first.year, first.timetuple().tm_yday
+        if every is Every.WEEK:
+            year, number, _ = first.isocalendar()
+        elif every is not Every.ONCE:
+            number = (first.month - 1) // _MONTHS[every] + 1
+        return cls(year, number, every, length)
 
     @property
     def _is_in_the_calendar(self) -> bool:
@@ -96,6 +121,25 @@ class Period:
             return self.starts_on.year >= FIRST_YEAR - 1
         except ValueError:
             return False
+
+    def _up_to(self, last: "Period") -> int:
+        """How many there are from this one to another of its kind; below 1 where that one comes earlier."""
+        if self.every in _DAYS_IN:
+            return (last.starts_on - self.starts_on).days // _DAYS_IN[self.every] + 1
+        return (last.year - self.year) * (12 // _MONTHS[self.every]) + last.number - self.number + 1
+
+    def together(self, length: int) -> "Period":
+        """So many months, quarters, weeks or days, of which the first is this one's first."""
+        return Period(self.year, self.number, self.every, length)
+
+    @property
+    def last_of_them(self) -> "Period":
+        """The last of its months, quarters, weeks or days."""
+        return Period._of(self.ends_on, self.every, 1)
+
+    def ending_here(self, length: int) -> "Period":
+        """So many of them, of which the last is this one, which is one month, quarter or week."""
+        return Period._of(self.starts_before(length - 1), self.every, length)
 
     @property
     def starts_on(self) -> date:
@@ -109,11 +153,7 @@ class Period:
     @property
     def ends_on(self) -> date:
         """Its last day."""
-        if self.every is Every.WEEK:
-            return self.starts_on + timedelta(days=6)
-        if self.every is Every.ONCE:
-            return self.starts_on + timedelta(days=self.length - 1)
-        return _first_of_month(self.starts_on, _MONTHS[self.every]) - timedelta(days=1)
+        return self._after(self.length) - timedelta(days=1)
 
     @property
     def days(self) -> int:
@@ -123,30 +163,23 @@ class Period:
     @property
     def next(self) -> "Period":
         """The period that follows."""
-        if self.every is Every.WEEK:
-            year, week, _ = (self.ends_on + timedelta(days=1)).isocalendar()
-            return Period(year, week, self.every)
-        if self.every is Every.ONCE:
-            first = self.ends_on + timedelta(days=1)
-            return Period(first.year, first.timetuple().tm_yday, self.every, self.length)
-        is_last = self.number * _MONTHS[self.every] == _MONTHS_A_YEAR
-        return (
-            Period(self.year + 1, 1, self.every)
-            if is_last
-            else Period(self.year, self.number + 1, self.every)
-        )
+        return Period._of(self._after(self.length), self.every, self.length)
 
     def starts_before(self, periods: int) -> date:
         """The first day of the period that comes so many periods before this one."""
-        if self.every is Every.WEEK:
-            return self.starts_on - timedelta(weeks=periods)
-        if self.every is Every.ONCE:
-            return self.starts_on - timedelta(days=periods * self.length)
-        return _first_of_month(self.starts_on, -periods * _MONTHS[self.every])
+        return self._after(-periods * self.length)
+
+    def _after(self, many: int) -> date:
+        """The first day of the month, quarter, week or day that comes so many after its first."""
+        if self.every in _DAYS_IN:
+            return self.starts_on + timedelta(days=many * _DAYS_IN[self.every])
+        return _first_of_month(self.starts_on, many * _MONTHS[self.every])
 
     def __str__(self) -> str:
         if self.every is Every.ONCE:
             return f"{self.starts_on}--{self.ends_on}"
+        if self.length > 1:
+            return f"{self.together(1)}--{self.last_of_them}"
         return {
             Every.MONTH: f"{self.year:04}-{self.number:02}",
             Every.QUARTER: f"{self.year:04}-Q{self.number}",

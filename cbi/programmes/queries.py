@@ -20,7 +20,8 @@ from cbi.programmes.models import (
     Programme,
     ProgrammeVersion,
 )
-from cbi.programmes.periods import Every
+from cbi.programmes.periods import UnusablePeriod
+from cbi.programmes.schedule import period_of
 
 _LISTED = 10
 
@@ -94,8 +95,6 @@ def cycle(session: Session, cycle_id: UUID) -> tuple[Cycle, Programme]:
 def cycle_id(session: Session, programme: str, period: str) -> UUID:
     """The cycle of a programme and a month. Raises UnknownProgramme, UnknownCycle with those there are."""
     found = find(session, programme)
-    if period == Every.ONCE:
-        period = str(definition(session, found).schedule.first)
     known = dict(
         session.execute(
             select(Cycle.period, Cycle.id)
@@ -103,12 +102,21 @@ def cycle_id(session: Session, programme: str, period: str) -> UUID:
             .order_by(Cycle.period)
         ).all()
     )
-    if period not in known:
+    named = period if period in known else _whole_name(session, found, period)
+    if named not in known:
         raise UnknownCycle(
-            f"No cycle of {programme} is open for {period[:20]!r}.",
+            f"No cycle of {programme} is open for {period[:22]!r}.",
             next_step=f"Open so far: {', '.join(known) or 'none'}.",
         )
-    return known[period]
+    return known[named]
+
+
+def _whole_name(session: Session, programme: Programme, period: str) -> str:
+    """A period that a person names in short (`once`, the first of several weeks), by its whole name."""
+    try:
+        return str(period_of(definition(session, programme).schedule, period))
+    except UnusablePeriod:
+        return period
 
 
 def cycles(session: Session, *which: ColumnElement[bool]) -> list[CycleLine]:

@@ -18,7 +18,6 @@ from cbi.errors import CbiError, Conflict, Forbidden, NotFound
 from cbi.programmes import baskets, price_rounds, queries, valuing
 from cbi.programmes.definition import Definition
 from cbi.programmes.models import Programme, ProgrammeVersion
-from cbi.programmes.periods import Every
 from cbi.programmes.value_costs import cost
 from cbi.programmes.value_models import TransferValue
 from cbi.programmes.value_workings import (
@@ -113,7 +112,7 @@ def propose(session: Session, actor: Actor, programme: str, round_id: int) -> Tr
     version, basket = baskets.find(session, round_.basket, round_.basket_version)
     check_currency(basket, definition)
     prices = price_rounds.prices(session, round_.id, round_.latest)
-    worked = valuing.work_out(basket, prices, basis, Every(definition.schedule.every))
+    worked = valuing.work_out(basket, prices, basis, *definition.schedule.length)
     after = revalued(definition, worked)
     assert definition.stipend is not None
     assert after.stipend is not None

@@ -47,10 +47,14 @@ class Opening:
 
 
 def period_of(schedule: Schedule, text: str) -> Period:
-    """The period as a person names it; what is paid once has one, which may be called so. Raises UnusablePeriod."""
+    """The period as a person names it: what is paid once has one, which may be called so, and of several months or weeks
+    together the first will do. Raises UnusablePeriod.
+    """
     if text.strip() == Every.ONCE == schedule.every:
         return schedule.first
-    return Period.parse(text)
+    period = Period.parse(text)
+    is_one = period.every == schedule.every and period.length == 1
+    return period.together(schedule.interval or 1) if is_one else period
 
 
 def opening_of(
@@ -83,13 +87,11 @@ def _day(period: Period, schedule: Schedule, calendar: Calendar) -> date:
 
 def openings(schedule: Schedule, zone: ZoneInfo, calendar: Calendar = USUAL) -> Iterator[Opening]:
     """Every opening of the programme, in order; none when people open its cycles."""
-    period = schedule.first
-    while period <= schedule.last:
+    for period in schedule.periods:
         opening = opening_of(period, schedule, zone, calendar)
         if opening is None:
             return
         yield opening
-        period = period.next
 
 
 def came_due(

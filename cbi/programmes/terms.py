@@ -1,9 +1,10 @@
 """The parts of a programme file that every kind of programme has."""
 
 import re
+from collections.abc import Iterator
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from cbi.fsp.messages import DeliveryMechanism
 from cbi.money import Money
@@ -16,6 +17,7 @@ from cbi.programmes.fields import (
     Codes,
     DayOfPeriodOrNone,
     HowOften,
+    IntervalOrNone,
     KindOfProgramme,
     Languages,
     Mechanism,
@@ -29,7 +31,7 @@ from cbi.programmes.fields import (
     some,
     wrong,
 )
-from cbi.programmes.periods import EXAMPLES, Every
+from cbi.programmes.periods import EXAMPLES, TOGETHER, Every, Period
 from cbi.registry.text import plain_digits
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}\Z", re.ASCII)
@@ -89,16 +91,21 @@ def _is_a_day(value: object) -> bool:
     return isinstance(value, str) and bool(_DAY.match(plain_digits(value)))
 
 
+_FORTNIGHT = "fortnight"
+
+
 class Schedule(Part):
     """The months, quarters or weeks that cycles may be opened for, both included; or `once`: days of its own, as `first`.
 
-    With `opens_on`, a day of the period, or `opens_by`, such as `last working day`, each opens by itself, at `opens_at` on
-    the office's clock.
+    With `interval`, so many months or weeks together are one period, from the first of them on; a `fortnight` is two weeks.
+    `begins` and `ends` are the first and the last of them, as the file names them. With `opens_on`, a day of the period, or
+    `opens_by`, such as `last working day`, each opens by itself, at `opens_at` on the office's clock.
     """
 
     every: HowOften
-    first: Month
-    last: Month
+    interval: IntervalOrNone = None
+    begins: Month = Field(alias="first")
+    ends: Month = Field(alias="last")
     opens_on: DayOfPeriodOrNone = None
     opens_by: OpeningDayOrNone = None
     opens_at: ClockTimeOrNone = None
@@ -113,27 +120,90 @@ class Schedule(Part):
                 return {**values, "first": f"{first}--{last}", "last": f"{first}--{last}"}
         return values
 
+    @model_validator(mode="before")
+    @classmethod
+    def _two_weeks(cls, values: Any) -> Any:
+        """A fortnight is two weeks."""
+        if not isinstance(values, dict) or values.get("every") != _FORTNIGHT:
+            return values
+        if "interval" in values:
+            what = "A fortnight is two weeks already."
+            raise wrong(what, "Delete this line, or write: every: week", "interval")
+        return {**values, "every": str(Every.WEEK), "interval": 2}
+
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
-        for name, period in (("first", self.first), ("last", self.last)):
-            if period.every != self.every:
-                if self.every == Every.ONCE:
+        self._check_days()
+        self._check_interval()
+        self._check_opening()
+        return self
+
+    def _check_days(self) -> None:
+        for name, period in (("first", self.begins), ("last", self.ends)):
+            if self.every == Every.ONCE:
+                if period.every != self.every:
                     what = "What is paid once has a first and a last day."
-                else:
-                    what = f"{period} is not a {self.every}."
+                    raise wrong(what, f"Write it as {EXAMPLES[Every.ONCE]}.", name)
+            elif (period.every, period.length) != (self.every, 1):
+                what = f"{period} is not a {self.every}."
                 raise wrong(what, f"Write it as {EXAMPLES[Every(self.every)]}.", name)
-        if self.last < self.first:
-            what = f"The last {self.every} comes before the first ({self.first})."
+        if self.ends < self.begins:
+            what = f"The last {self.every} comes before the first ({self.begins})."
             raise wrong(what, "Check both.", "last")
-        if self.every == Every.ONCE and self.first != self.last:
+        if self.every == Every.ONCE and self.begins != self.ends:
             raise wrong("What is paid once has one period.", "Write its first and its last day.")
+
+    def _check_interval(self) -> None:
+        if self.interval is None:
+            return
+        if self.every not in TOGETHER:
+            what = "Only months and weeks make a period together."
+            raise wrong(what, "Delete this line, or write: every: month", "interval")
+        period = self.first
+        while period.ends_on < self.ends.ends_on:
+            period = period.next
+        if period != self.last:
+            what = f"From {self.begins} to {self.ends} is no whole number of periods of {self.interval} {self.every}s."
+            raise wrong(what, f"End with {period.last_of_them}.", "last")
+
+    def _check_opening(self) -> None:
         if self.opens_at is not None and not self.opens_itself:
             what = "A time of day does not say on which day cycles open."
             raise wrong(what, "Add opens_on, such as: opens_on: 5", "opens_at")
         if self.opens_on is not None and self.opens_by is not None:
             what = "It opens on a day of the period, or on a day of the week."
             raise wrong(what, "Keep opens_on or opens_by.", "opens_by")
-        return self
+
+    @property
+    def first(self) -> Period:
+        """The first period."""
+        return self.begins.together(self.interval) if self.interval else self.begins
+
+    @property
+    def last(self) -> Period:
+        """The last period."""
+        return self.ends.ending_here(self.interval) if self.interval else self.ends
+
+    @property
+    def periods(self) -> Iterator[Period]:
+        """Every period, in order."""
+        period = self.first
+        while period <= self.last:
+            yield period
+            period = period.next
+
+    @property
+    def length(self) -> tuple[Every, int]:
+        """Of how many months, quarters or weeks each period is."""
+        return Every(self.every), self.interval or 1
+
+    @property
+    def often(self) -> str:
+        """`every month`, `every 2 weeks`, or `once`."""
+        if self.every == Every.ONCE:
+            return "once"
+        every, many = self.length
+        return f"every {every}" if many == 1 else f"every {many} {every}s"
 
     @property
     def opens_itself(self) -> bool:

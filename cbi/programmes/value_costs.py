@@ -158,11 +158,9 @@ def periods_left(session: Session, programme: Programme, rules: Definition) -> I
     """The periods of the schedule that are not over and that no cycle has been opened for."""
     opened = set(session.scalars(select(Cycle.period).where(Cycle.programme_id == programme.id)))
     today = clock.today(office_of(session).timezone)
-    period = rules.schedule.first
-    while period <= rules.schedule.last:
+    for period in rules.schedule.periods:
         if period.ends_on >= today and str(period) not in opened:
             yield period
-        period = period.next
 
 
 def held(session: Session, programme: Programme, code: str, currency: str) -> Money:

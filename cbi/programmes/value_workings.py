@@ -9,7 +9,6 @@ from cbi.programmes.basket_terms import Basket, digest_of
 from cbi.programmes.definition import Definition
 from cbi.programmes.fields import Reading
 from cbi.programmes.models import Programme
-from cbi.programmes.periods import Every
 from cbi.programmes.stipend_terms import Basis
 from cbi.programmes.value_models import TransferValue
 from cbi.programmes.valuing import Prices, Worked
@@ -99,7 +98,8 @@ def work_out_again(
     before = queries.definition(session, programme, value.programme_version)
     basket = baskets.find(session, value.basket, value.basket_version)[1]
     prices = price_rounds.prices(session, value.round_id, value.round_version)
-    every = Every(before.schedule.every)
-    worked = valuing.work_out(basket, prices, basis_of(before, value.basket), every)
+    worked = valuing.work_out(
+        basket, prices, basis_of(before, value.basket), *before.schedule.length
+    )
     after = revalued(before, worked)
     return after, worked, digest(programme.code, before, basket, prices, after, worked)

@@ -14,12 +14,6 @@ from cbi.programmes.transfer_value import Rounding, payable, shown
 Prices = Mapping[str, Mapping[str, int]]
 """What one unit of each item cost at each market, in minor units; where it was not to be had it is not listed."""
 
-_MONTHS: Mapping[Every, tuple[Fraction, str]] = {
-    Every.MONTH: (Fraction(1), ""),
-    Every.QUARTER: (Fraction(3), " × 3 months"),
-    Every.WEEK: (Fraction(12, 52), " × 12 months ÷ 52 weeks"),
-}
-
 
 class NotPriced(Conflict):
     """An item has no price at any market that counts."""
@@ -121,12 +115,15 @@ def cost(basket: Basket, prices: Prices, area: str | None = None) -> BasketCost:
     return BasketCost(size, lines, household, member, whole, needed - whole)
 
 
-def work_out(basket: Basket, prices: Prices, basis: Basis, every: Every) -> Worked:
-    """The amounts of a programme that rests on the basket as `basis` says, for periods of that length.
+def work_out(
+    basket: Basket, prices: Prices, basis: Basis, every: Every, interval: int = 1
+) -> Worked:
+    """The amounts of a programme that rests on the basket as `basis` says, for periods of so many months, quarters or weeks.
 
     Raises NotPriced.
     """
     found = cost(basket, prices, basis.area)
+    months = _months(every, interval)
     where = f" in {basis.area}" if basis.area else ""
     base = per_member = None
     trace = [each.trace for each in found.lines]
@@ -134,29 +131,39 @@ def work_out(basket: Basket, prices: Prices, basis: Basis, every: Every) -> Work
         trace.append(f"in kind {shown(found.in_kind)}, which cash does not cover")
     size, each = found.size, " for each member"
     if basis.sets == "base":
-        base, told = _value(found.whole, Fraction(1), f"basket{where}", "", basis, every)
+        base, told = _value(found.whole, Fraction(1), f"basket{where}", "", basis, months)
         trace.append(f"base: {told}")
     elif basis.sets == "per_member":
         by = f" ÷ {size} members" if size > 1 else ""
         per_member, told = _value(
-            found.whole, Fraction(1, size), f"basket{where}", by, basis, every
+            found.whole, Fraction(1, size), f"basket{where}", by, basis, months
         )
         trace.append(f"per member: {told}")
     else:
-        base, told = _value(found.household, Fraction(1), f"basket{where}", "", basis, every)
+        base, told = _value(found.household, Fraction(1), f"basket{where}", "", basis, months)
         trace.append(f"base: {told}")
         per_member, told = _value(
-            found.member, Fraction(1), f"basket{where}{each}", "", basis, every
+            found.member, Fraction(1), f"basket{where}{each}", "", basis, months
         )
         trace.append(f"per member: {told}")
     return Worked(found, base, per_member, tuple(trace))
 
 
+def _months(every: Every, interval: int) -> tuple[Fraction, str]:
+    """How many months such a period has, and how that is told: 52 weeks are 12 months."""
+    if every is Every.QUARTER:
+        return Fraction(3 * interval), f" × {3 * interval} months"
+    several = f" × {interval} {every}s" if interval > 1 else ""
+    if every is Every.WEEK:
+        return Fraction(12 * interval, 52), f"{several} × 12 months ÷ 52 weeks"
+    return Fraction(interval), several
+
+
 def _value(
-    whole: Money, part: Fraction, name: str, by: str, basis: Basis, every: Every
+    whole: Money, part: Fraction, name: str, by: str, basis: Basis, for_months: tuple[Fraction, str]
 ) -> tuple[Money, str]:
     """`basket 12400.00 × 80 % = 9920.00 DZD, rounded down to 9900.00 DZD`."""
-    months, told_months = _MONTHS[every]
+    months, told_months = for_months
     exact = whole.minor * part * months * basis.share / 100
     value = Money(_nearest(exact), whole.currency)
     share = f" × {basis.share} %" if basis.share != 100 else ""

@@ -141,7 +141,7 @@ def list_sheets(
     session: OfficeSession,
     actor: Reader,
     code: str,
-    period: Annotated[str | None, Query(max_length=20)] = None,
+    period: Annotated[str | None, Query(max_length=22)] = None,
 ) -> list[SheetOut]:
     programme = _programme(session, actor, code)
     wanted = [WorkSheet.period == period] if period else []

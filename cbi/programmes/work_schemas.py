@@ -108,7 +108,7 @@ class MemberOut(BaseModel):
 class MakeSheet(BaseModel):
     """The period of the sheet, such as 2026-01."""
 
-    period: str = Field(max_length=20)
+    period: str = Field(max_length=22)
 
 
 class SheetOut(BaseModel):

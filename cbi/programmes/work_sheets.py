@@ -74,9 +74,9 @@ def make(
     within = work_queries.group(session, where, group)
     schedule = queries.definition(session, found).schedule
     month = period_of(schedule, period)
-    if month.every != schedule.every or not schedule.first <= month <= schedule.last:
+    if month not in schedule.periods:
         raise NoWorkThen(
-            f"The programme {found.code} is paid every {schedule.every}, from {schedule.first} to {schedule.last};"
+            f"The programme {found.code} is paid {schedule.often}, from {schedule.first} to {schedule.last};"
             f" {month} is none of these.",
             next_step="Choose a period within it.",
         )

@@ -259,7 +259,10 @@ def replay(
 def open_cycle(
     programme: str,
     period: Annotated[
-        str, typer.Argument(help="The month, such as 2026-11 (a quarter 2026-Q4, a week 2026-W47).")
+        str,
+        typer.Argument(
+            help="The month, such as 2026-11 (a quarter 2026-Q4, a week 2026-W47; of several together the first)."
+        ),
     ],
     office: Office = None,
     user: User = None,

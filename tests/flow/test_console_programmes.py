@@ -145,6 +145,13 @@ def test_only_periods_that_have_begun_and_the_next_are_offered_and_who_may_not_o
         assert len(offered) == START.month + 1
         assert f'value="{PERIOD}" selected' in page
         assert not any("/cycles" in form.action for form in _forms(treasurer, "/programmes/winter"))
+        longer = FILE.replace("month", "month, interval: 2")
+        hand_in(manager, longer)
+        manager.send("/programme-files/apply", definition=longer)
+        page = manager.get("/programmes/winter").text
+        assert f'<option value="{START.year}-01--{START.year}-02"' in page
+        said = f"every 2 months: {START.year}-01 – {START.year + 1}-12"
+        assert said in " ".join(manager.words.split())
 
 
 def _forms(who: Browsing, path: str) -> list[Form]:

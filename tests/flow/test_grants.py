@@ -269,6 +269,33 @@ def test_cycles_can_be_quarters_and_weeks(
         apply(session, OFFICER, kind_file('{base: "100"}'))
 
 
+def test_cycles_can_be_fortnights(session: Session) -> None:
+    file = kind_file('{base: "100"}', every="fortnight", first="2026-W02", last="2026-W51")
+    weekly = file.replace("fortnight", "week")
+    moved = file.replace("W02", "W03").replace("W51", "W50")
+    apply(session, OFFICER, weekly)
+    apply(session, OFFICER, file)
+    this = household(session)
+    cycle = opened(session, "2026-W06")
+    stands = queries.cycle(session, cycle.id)[0]
+    assert stands.period == "2026-W06--2026-W07"
+    assert (str(stands.starts_on), str(stands.ends_on)) == ("2026-02-02", "2026-02-15")
+    assert amounts(session, cycle) == {
+        (this, "base"): "100.00"
+    }  # for a fortnight, as it is written
+    assert open_cycle(session, OFFICER, "winter-2026", stands.period).already_open
+    with pytest.raises(PeriodNotScheduled, match="lies across two") as refused:
+        open_cycle(session, OFFICER, "winter-2026", "2026-W07")
+    assert refused.value.next_step.endswith("2026-W06--2026-W07, 2026-W08--2026-W09")
+    with pytest.raises(PeriodNotScheduled, match="paid every 2 weeks; 2026-02 is a month"):
+        open_cycle(session, OFFICER, "winter-2026", "2026-02")
+    with pytest.raises(RestsOnIt, match="opened for every 2 weeks"):
+        apply(session, OFFICER, weekly)
+    with pytest.raises(RestsOnIt, match=r"2026-W06--2026-W07 .* would be in another period"):
+        apply(session, OFFICER, moved)
+    assert apply(session, OFFICER, file.replace("W02", "W04")).changed
+
+
 def test_periods_may_change_their_length_while_none_is_open(session: Session) -> None:
     apply(session, OFFICER, kind_file('{base: "100"}'))
     changed = kind_file('{base: "100"}', every="week", first="2026-W02", last="2026-W50")

@@ -10,6 +10,7 @@ from cbi import clock
 from cbi.payments.runs import scheduled
 from cbi.programmes import applying, cycles, days_off, queries, replaying, working_week
 from cbi.programmes.cycles import PeriodNotScheduled
+from cbi.programmes.kept import RestsOnIt
 from cbi.programmes.models import Cycle
 from tests.kinds_factory import kind_file, owed
 from tests.programme_factory import OFFICER, household
@@ -90,6 +91,9 @@ def test_what_is_paid_once_is_opened_once_for_its_own_days(session: Session) -> 
     assert owed(session, opened.id) == {(this, "base"): ("100.00", "100.00 DZD")}
     again = replaying.replay(session, OFFICER, "winter-2026", "once")
     assert (again.decisions, again.differing) == (1, 0)
+    for other in (text.replace("2026-05-31", "2026-06-30"), text.replace("03-15", "03-16")):
+        with pytest.raises(RestsOnIt, match="has been opened"):
+            applying.apply(session, OFFICER, other)
     for period in ("2026-03", "2026-03-16--2026-05-31"):
         with pytest.raises(PeriodNotScheduled):
             cycles.open_cycle(session, OFFICER, "winter-2026", period)

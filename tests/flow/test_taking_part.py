@@ -100,6 +100,24 @@ def test_who_starts_or_ends_within_a_month_gets_the_part_that_falls_to_it(sessio
     }  # fmt: skip
 
 
+def test_of_a_fortnight_days_are_shares_and_arrears_count_fortnights(session: Session) -> None:
+    this = household(session)
+    file = kind_file(
+        BY_DAY.replace("3}", "1}"), every="fortnight", first="2026-W02", last="2026-W51"
+    )
+    apply(session, OFFICER, file)
+    say(session, Act.SUSPEND, this, date(2026, 1, 5))
+    assert not owed(session, opened(session, "2026-W02").id)
+    assert not owed(session, opened(session, "2026-W04").id)
+    say(session, Act.RESUME, this, date(2026, 1, 31), was_wrong=True)
+    say(session, Act.END, this, date(2026, 2, 8))
+    four = "1000.00 × 4 members = 4000.00 DZD"
+    assert owed(session, opened(session, "2026-W06").id) == {
+        (this, "base"): ("2000.00", f"{four}, 7 of 14 days = 2000.00 DZD"),
+        (this, "arrears"): ("4000.00", f"2026-W04--2026-W05: {four}"),
+    }
+
+
 def test_without_prorate_a_part_of_the_month_is_paid_like_the_whole(session: Session) -> None:
     starts = household(session)
     apply(session, OFFICER, kind_file('{per_member: "1000"}'))

@@ -32,7 +32,7 @@ class AskWaiver(OneTimeCode):
     control: str = Field(max_length=40)
     programme: str = Field(max_length=40)
     run: int | None = Field(None, ge=1, le=2**31, description="The run's number; none: every run.")
-    period: str | None = Field(None, max_length=20)
+    period: str | None = Field(None, max_length=22)
     households: list[str] = Field(
         [], max_length=200, description="Registration numbers. Kept as keyed hashes only."
     )

@@ -17,7 +17,7 @@ class AskExport(BaseModel):
     """Whom a list is about and what it says of them: a programme (and a period of it), an area, or both."""
 
     programme: str | None = Field(default=None, max_length=60, examples=["winter-2026"])
-    period: str | None = Field(default=None, max_length=20, examples=["2026-11"])
+    period: str | None = Field(default=None, max_length=22, examples=["2026-11"])
     area: str | None = Field(default=None, max_length=100, examples=["DZ31"])
     everybody: bool = Field(default=False, description="All members, not only those who collect.")
     columns: list[Column] = Field(

@@ -32,7 +32,7 @@ class ProposeDisclosure(BaseModel):
     form: Form = Form.FILE
     columns: list[Column] = Field(default=[], max_length=20, examples=[["number", "name", "area"]])
     programme: str | None = Field(default=None, max_length=60, examples=["winter-2026"])
-    period: str | None = Field(default=None, max_length=20, examples=["2026-11"])
+    period: str | None = Field(default=None, max_length=22, examples=["2026-11"])
     area: str | None = Field(default=None, max_length=100, examples=["DZ31"])
     most_people: int = Field(ge=1, le=10_000_000, examples=[60])
     until: date = Field(examples=["2026-12-31"])

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from cbi.programmes import days_off
 from cbi.programmes.fields import ORDINALS, WEEKDAYS, Reading
 from cbi.programmes.periods import Every, Period, UnusablePeriod
-from cbi.programmes.schedule import Calendar, opening_of
+from cbi.programmes.schedule import Calendar, opening_of, openings
 from cbi.programmes.terms import Schedule
 from cbi.programmes.working_week import of_country
 
@@ -111,6 +111,23 @@ def test_weeks_and_quarters_have_such_days_too() -> None:
     assert opens("2026-Q1", ALGIERS, "tenth working day", every="quarter") == "2026-01-14 05:00"
 
 
+def test_two_weeks_or_two_months_open_once() -> None:
+    weeks = {"every": "fortnight", "first": "2026-W12", "last": "2026-W13"}
+    clock_change = schedule(**weeks, opens_on=14, opens_at="02:30")
+    assert opened(clock_change, MADRID, Calendar()) == "2026-03-29 01:30"
+    months = schedule(interval=2, first="2028-01", last="2028-12", opens_on=60)
+    assert opened(months, ALGIERS, Calendar()) == "2028-02-29 05:00"  # a leap day
+    assert [str(each) for each in months.periods][::5] == ["2028-01--2028-02", "2028-11--2028-12"]
+    long = {"every": "fortnight", "first": "2026-W52", "last": "2027-W02"}
+    at = [
+        each.at.date()
+        for each in openings(
+            schedule(**long, opens_by="last working day"), ALGIERS, Calendar(WEEKS[ALGIERS])
+        )
+    ]
+    assert at == [date(2027, 1, 3), date(2027, 1, 17)]
+
+
 def test_what_is_paid_once_has_days_of_its_own() -> None:
     terms = schedule(
         every="once", first="2026-03-15", last="2026-05-31", opens_by="first working day"
@@ -123,7 +140,8 @@ def test_what_is_paid_once_has_days_of_its_own() -> None:
     assert found
     assert found.at == datetime.fromisoformat("2026-03-15T05:00+00:00")
     again = Schedule.model_validate(
-        terms.model_dump(mode="json", exclude_none=True), context=Reading.of("DZD", None)
+        terms.model_dump(mode="json", exclude_none=True, by_alias=True),
+        context=Reading.of("DZD", None),
     )
     assert again == terms
 
@@ -144,6 +162,12 @@ def test_what_is_paid_once_has_days_of_its_own() -> None:
         ({"every": "once", "first": "2026-01-01", "last": "2027-02-01"}, "is not a period of 1 to 365 days"),
         ({"every": "once", "first": "2026-02-30", "last": "2026-03-15"}, "is not a month, quarter or week"),
         ({"opens_at": "06:00"}, "does not say on which day cycles open"),
+        ({"interval": 5}, "From 2026-01 to 2028-12 is no whole number of periods of 5 months"),
+        ({"every": "fortnight", "first": "2026-W05", "last": "2026-W05"}, "is no whole number of periods of 2 weeks"),
+        ({"every": "fortnight", "interval": 2, "first": "2026-W05", "last": "2026-W08"}, "two weeks already"),
+        ({"every": "quarter", "interval": 2, "first": "2026-Q1", "last": "2026-Q4"}, "Only months and weeks make"),
+        ({"first": "2026-01--2026-02"}, "2026-01--2026-02 is not a month"),
+        ({"interval": 0}, "is not a number of months or weeks"),
     ],
 )  # fmt: skip
 def test_a_schedule_that_cannot_be_meant_is_refused(said: dict[str, str], what: str) -> None:

@@ -93,16 +93,18 @@ def test_an_area_is_priced_at_its_own_markets() -> None:
 
 
 @pytest.mark.parametrize(
-    ("every", "step", "value"),
+    ("every", "interval", "step", "value"),
     [
-        (Every.QUARTER, "basket 10225.03 × 3 months", "30675.09"),
-        (Every.WEEK, "basket 10225.03 × 12 months ÷ 52 weeks", "2359.62"),
+        (Every.QUARTER, 1, "basket 10225.03 × 3 months", "30675.09"),
+        (Every.WEEK, 1, "basket 10225.03 × 12 months ÷ 52 weeks", "2359.62"),
+        (Every.WEEK, 2, "basket 10225.03 × 2 weeks × 12 months ÷ 52 weeks", "4719.24"),
+        (Every.MONTH, 2, "basket 10225.03 × 2 months", "20450.06"),
     ],
 )
 def test_a_period_of_another_length_pays_its_part_of_a_month(
-    every: Every, step: str, value: str
+    every: Every, interval: int, step: str, value: str
 ) -> None:
-    worked = valuing.work_out(BASKET, PRICES, basis(share=100), every)
+    worked = valuing.work_out(BASKET, PRICES, basis(share=100), every, interval)
     assert worked.trace[-1] == f"base: {step} = {value} DZD"
 
 
