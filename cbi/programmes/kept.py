@@ -72,7 +72,7 @@ def _check_periods(
     if opened and before.length != after.length:
         raise RestsOnIt(
             f"Cycles of {programme.code} have been opened for {before.often}.",
-            next_step=f"Keep `every: {before.every}` and `interval: {before.interval or 1}`, or make another programme.",
+            next_step=f"{_keep(before)}, or make another programme.",
         )
     kept = set(map(str, after.periods))
     for cycle in opened:
@@ -86,10 +86,19 @@ def _check_periods(
             )
 
 
+def _keep(schedule: Schedule) -> str:
+    """What to write so that periods keep their length."""
+    every, many = schedule.length
+    several = f"and `interval: {many}`" if many > 1 else "without interval"
+    return f"Keep `every: {every}` {several}"
+
+
 def _check_value(
     session: Session, programme: Programme, before: Definition, after: Definition
 ) -> None:
-    """Refuse other amounts than a round of prices made, and no basis any more, once a value was accepted."""
+    """Refuse other amounts than a round of prices made, for periods of another length, or no basis any more, once a value
+    was accepted.
+    """
     was = before.stipend
     accepted = exists().where(
         TransferValue.programme_id == programme.id, TransferValue.made_version.is_not(None)
@@ -101,6 +110,12 @@ def _check_value(
         raise ValueAccepted(
             f"The amounts of {programme.code} rest on the basket {was.basis.basket}, as two people accepted it.",
             next_step="Keep stipend.basis, and what it sets.",
+        )
+    if before.schedule.length != after.schedule.length:
+        raise ValueAccepted(
+            f"Two people accepted the amounts of {programme.code} for what is paid {before.schedule.often}.",
+            next_step=f"{_keep(before.schedule)}, or make another programme.",
+            field="schedule.every",
         )
     for name in ("base", "per_member"):
         is_set = was.basis.sets in (name, "both")

@@ -157,6 +157,10 @@ def test_what_two_people_accepted_is_not_changed_by_a_file(session: Session) -> 
     without = programme_text(base="8100.00").replace("  basis: ", "  # ")
     with pytest.raises(ValueAccepted):
         applying.apply(session, EVERYTHING, without)
+    other = programme_text(base="8100.00").replace("every: month", "every: month, interval: 2")
+    with pytest.raises(ValueAccepted, match="paid every month") as refused:
+        applying.apply(session, EVERYTHING, other)
+    assert refused.value.next_step.startswith("Keep `every: month` without interval")
     applied = applying.apply(
         session, EVERYTHING, programme_text(base="8100.00", more='cap: "30000.00"')
     )

@@ -13,6 +13,7 @@ from cbi.access import totp, users
 from cbi.access.permissions import Role
 from cbi.app import create_app
 from cbi.cli import app as terminal
+from cbi.programmes import days_off
 from tests.factories import Colleague, households
 from tests.flow.people import PASSWORD, Caller, make_user, token_for
 from tests.value_factory import BASKET, NOW, PRICES, filled, programme, programme_text
@@ -97,6 +98,8 @@ def test_a_value_changes_at_the_terminal(
         assert "works on 2026-07-05" in cbi("office day-off 2026-07-05 --works --reason Polls")
         assert "Independence Day" in cbi("office days-off 2026", "officer")
         listed = json.loads(cbi("office days-off 2026 --json"))["days"]
+        monkeypatch.setattr(days_off, "is_known", lambda region: False)
+        assert "holidays of DZ are not known here" in cbi("office days-off")
         (worked,) = [each for each in listed if not each["off"]]
         assert (worked["day"], worked["said_by"], worked["reason"]) == (
             "2026-07-05", "manager", "Polls",

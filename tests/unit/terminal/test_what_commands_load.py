@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-SERVED = {"fastapi", "starlette", "uvicorn", "jinja2", "openpyxl", "numpy"}
+SERVED = {"fastapi", "starlette", "uvicorn", "jinja2", "openpyxl", "numpy", "holidays"}
 
 
 @pytest.mark.parametrize(
