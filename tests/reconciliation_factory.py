@@ -216,10 +216,13 @@ def settlement(lines: Iterable[Line], currency: str = CURRENCY) -> bytes:
     return out.getvalue().encode()
 
 
-def movements(*rows: dict[str, object], opening: int = 0) -> bytes:
-    """A statement of the sandbox: `id`, `type`, `minor` (signed), `date`, perhaps `reference` and `transaction`."""
+def movements(*rows: dict[str, object], opening: int | None = None) -> bytes:
+    """A statement of the sandbox: `id`, `type`, `minor` (signed), `date`, perhaps `reference` and `transaction`.
+
+    Without an opening balance it names none at all.
+    """
     full = [{"type": "PAYOUT", "date": DAY.isoformat(), **row} for row in rows]
-    closing = opening + sum(int(str(row["minor"])) for row in full)
+    closing = None if opening is None else opening + sum(int(str(row["minor"])) for row in full)
     head = {"currency": CURRENCY, "opening": opening}
     tail = {"closing": closing, "count": len(full)}
     return "\n".join(json.dumps(row) for row in (head, *full, tail)).encode()

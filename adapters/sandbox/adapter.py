@@ -124,7 +124,10 @@ class SandboxAdapter:
             ) from error
 
     def parse_statement(self, content: bytes) -> Statement:
-        """JSON lines: the opening balance, the movements, the closing balance with their count."""
+        """JSON lines: the opening balance, the movements, the closing balance with their count.
+
+        Both balances are null in a statement that names none.
+        """
         return check_adds_up(self.read_statement(io.BytesIO(content)))
 
     def read_statement(self, file: BinaryIO) -> Statement:
@@ -169,11 +172,11 @@ def _read_statement(file: BinaryIO) -> Statement:
     head, tail = _object(top, first), _object(bottom, last)
     try:
         currency = str(head["currency"])
-        opening = Money(_whole(head["opening"]), currency)
+        opening = _balance(head["opening"], currency)
     except (CbiError, KeyError, ValueError) as error:
         raise UnreadableStatement(1, "it does not begin with an opening balance.") from error
     try:
-        closing, count = Money(_whole(tail["closing"]), currency), _whole(tail["count"])
+        closing, count = _balance(tail["closing"], currency), _whole(tail["count"])
     except (CbiError, KeyError, ValueError) as error:
         raise UnreadableStatement(bottom, "it does not end with a closing balance.") from error
 
@@ -187,6 +190,10 @@ def _read_statement(file: BinaryIO) -> Statement:
             raise UnreadableStatement(bottom, f"it counts {count} movements, and {here} are here.")
 
     return Statement(currency, opening, closing, Lines(lines))
+
+
+def _balance(value: object, currency: str) -> Money | None:
+    return None if value is None else Money(_whole(value), currency)
 
 
 def _ends(file: BinaryIO) -> tuple[tuple[int, bytes], tuple[int, bytes]]:

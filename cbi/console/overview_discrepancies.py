@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Annotated
 from urllib.parse import urlencode
 from uuid import UUID
@@ -23,6 +24,7 @@ from cbi.http.requests import OfficeSession
 from cbi.money import Money
 from cbi.payments.models import Discrepancy
 from cbi.payments.outcomes import settling as use
+from cbi.payments.outcomes.discrepancies import CLOSING_DIFFERS
 from cbi.payments.outcomes.settling import LONGEST_RESOLUTION, UnknownDiscrepancy
 from cbi.reconciliation import queries
 from cbi.reconciliation.models import StatementFile, StatementLine
@@ -141,6 +143,7 @@ def one(visit: ThisVisit, session: OfficeSession, actor: Reader, discrepancy_id:
         file=session.get(StatementFile, line.statement_id) if line else None,
         may_read_statements=actor.may(Permission.DISCREPANCY_READ),
         our_amount=_our_amount(found),
+        of_day=date.fromisoformat(found.details["day"]) if "day" in found.details else None,
         settled_by=names.get(found.settled_by) if found.settled_by else None,
         colleagues=_settlers(session) if visit.may(Permission.DISCREPANCY_SETTLE) else [],
         longest=LONGEST_RESOLUTION,
@@ -215,6 +218,8 @@ def _our_amount(found: Discrepancy) -> Money | None:
     if not isinstance(minor, int) or not isinstance(currency, str):
         return None
     ours = Money(minor, currency)
+    if found.kind == CLOSING_DIFFERS:
+        return ours  # its own amount is the difference
     return None if (minor, currency) == (found.amount_minor, found.currency) else ours
 
 

@@ -34,6 +34,17 @@ LINE_KINDS: Mapping[str, tuple[str, str, str]] = {
         ),
         N_("Ask the provider in writing where the money is, and whether it paid it out. Do not pay again before."),
     ),
+    "closing_differs": (
+        N_("Another balance than in our books"),
+        N_(
+            "The provider's statement says that another amount is left with it than our books do, once what is on its way is"
+            " counted."
+        ),
+        N_(
+            "Ask the provider for the statement that is missing, and decide the open lines. If money is lost with it, two"
+            " people give it up."
+        ),
+    ),
     "finding_mistaken": (
         N_("A finding that was mistaken"),
         N_("Two people took back what two people had found of the line."),
@@ -79,6 +90,11 @@ ENDINGS: Mapping[Ending, str] = {
         "Words do not end this: money may have moved. It ends when a statement tells of the days since; whatever moved is"
         " a line of its own then."
     ),
+    Ending.BALANCE: N_(
+        "Words do not end this: our books hold another amount with the provider than its statement says. It ends by itself"
+        " when both say the same: a missing statement is taken in, an open line is decided, or two people give up what is"
+        " lost."
+    ),
 }  # fmt: skip
 """What is asked where words are not enough."""
 
@@ -119,6 +135,10 @@ REFUSALS: Table = {
     "discrepancy.ended_by_statement": (
         N_("Words do not settle this: money may have moved, and no statement tells of that day yet."),
         N_("Take in the provider's statement of the days since, and compare it."),
+    ),
+    "discrepancy.ended_by_balance": (
+        N_("Words do not settle this: our books hold another amount with the provider than its statement says."),
+        N_("Take in the statement that is missing, decide its open lines, or ask to give up what is lost."),
     ),
     "discrepancy.ended_by_credit": (
         N_("Words do not settle this: the provider has money of ours that paid nobody."),

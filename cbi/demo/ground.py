@@ -85,6 +85,7 @@ def _point_at(folder: Path) -> None:
         ),  # gone with it: the next demonstration is no restored one
         "CBI_DEMO": "true",
         "CBI_PROVIDERS": "post_office,sandbox",
+        "CBI_FSP_SANDBOX_FLOAT_UNITS": "1000000",  # what the office has placed with it
         "CBI_RECALL_MINUTES": "0",
         "CBI_SMS_TRANSPORT": "simulator",
     }

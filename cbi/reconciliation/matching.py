@@ -41,6 +41,7 @@ from cbi.payments.runs.runs import find
 from cbi.payments.sending import providers
 from cbi.payments.states import ON_ITS_WAY, PaymentState, ReceivableState
 from cbi.reconciliation import (
+    closing_balances,
     coverage,
     credits,
     early_debits,
@@ -117,6 +118,9 @@ def reconcile(session: Session, actor: Actor, provider: str) -> Reconciled:
         opened += coverage.open_all(session, provider, owner_id)
     opened += credits.open_all(session, provider, early, owner_id)
     opened += fees.open_all(session, provider, owner_id) if charged else 0
+    with planned_for_sets(session):
+        differ, agree = closing_balances.compare(session, provider, owner_id)
+    opened, settled = opened + differ, settled + agree
     session.execute(
         update(StatementFile)
         .where(StatementFile.provider == provider, StatementFile.reconciled_at.is_(None))

@@ -162,6 +162,7 @@ class DiscrepancyKind(StrEnum):
     PAID_NOT_SETTLED = "paid_not_settled"
     NOT_COLLECTED = "not_collected"
     CREDIT_NOT_LISTED = "credit_not_listed"
+    CLOSING_DIFFERS = "closing_differs"
 
 
 _K = DiscrepancyKind
@@ -199,6 +200,10 @@ MEANS: dict[DiscrepancyKind, str] = {
     _K.CREDIT_NOT_LISTED: (
         "The provider took the money when it accepted the payment; nobody was paid with it, and no statement lists it as"
         " given back."
+    ),
+    _K.CLOSING_DIFFERS: (
+        "The provider's statement says that another amount is left with it than our books do, once what is on its way is"
+        " counted."
     ),
     _K.NOT_COLLECTED: "It was sent on or before the last day of the statements, and is not paid yet.",
 }

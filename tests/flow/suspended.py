@@ -42,7 +42,7 @@ class Told:
     def lists(self, *rows: dict[str, object]) -> matching.Reconciled:
         """The provider's statement has these movements; it is taken in and compared."""
         self.files += 1
-        content = movements(*rows, opening=self.files)
+        content = movements(*rows) + b"\n" * self.files  # no file is another
 
         def work(session: Session) -> matching.Reconciled:
             take_in(session, EVERYTHING, "sandbox", content, f"{self.files}.jsonl")

@@ -13,6 +13,7 @@ from cbi.fsp.messages import Outcome
 from cbi.payments.models import Discrepancy, Payment
 from cbi.payments.outcomes import suspense
 from cbi.payments.outcomes.discrepancies import (
+    CLOSING_DIFFERS,
     CREDIT_NOT_LISTED,
     LINE_CHANGED,
     OF_AMOUNT,
@@ -47,6 +48,8 @@ class Ending(StrEnum):
     """A statement lists that the money was given back, or two people find that the provider keeps it."""
     STATEMENT = "statement"
     """A statement tells of the day: whatever moved is a line of it, which stays open until something explains it."""
+    BALANCE = "balance"
+    """A statement and our books say that as much is left with the provider."""
 
 
 BY_MONEY = (PAID_TWICE, PAID_MORE, WITHOUT_COVER)
@@ -68,6 +71,7 @@ def ending(session: Session, found: Discrepancy) -> Ending:
     | a line that is told in two ways | two people find which is right; words where both moved the same |
     | news of a payment that is none of ours | a statement of that day; words where it failed, or there are no statements |
     | taken, and not given back | a line lists the credit; two people find that the provider keeps it |
+    | another closing balance | statement and books say the same: a line, a finding, or two people give the rest up |
     | another amount or currency | two people find what the attempt took, unless our books hold it as paid |
     | said to have failed | on its way: the answer; paid: two people find what the attempt took |
     | said to have come back | it comes back, or two people find that nothing stayed taken |
@@ -83,6 +87,8 @@ def ending(session: Session, found: Discrepancy) -> Ending:
         return Ending.STORY if apart else Ending.WORDS
     if found.kind == CREDIT_NOT_LISTED:
         return Ending.CREDIT
+    if found.kind == CLOSING_DIFFERS:
+        return Ending.BALANCE
     if found.kind == UNKNOWN_PAYMENT:
         return Ending.STATEMENT if _is_listed_some_day(found) else Ending.WORDS
     if found.kind not in OF_ATTEMPT or found.payment_id is None:

@@ -73,6 +73,12 @@ class EndedByCredit(Conflict):
     code = "discrepancy.ended_by_credit"
 
 
+class EndedByBalance(Conflict):
+    """Only a balance that is our books' settles it."""
+
+    code = "discrepancy.ended_by_balance"
+
+
 class NoSuchOwner(Invalid):
     """The person named does not work here (any more)."""
 
@@ -83,7 +89,7 @@ def settle(session: Session, actor: Actor, discrepancy_id: UUID, resolution: str
     """Settle one discrepancy with the words of the person who explained it.
 
     Raises UnknownDiscrepancy, NotPermitted, UnusableReason, AlreadySettled, EndedByMoney, EndedByFinding, EndedByLine,
-    EndedByAnswer, EndedByStory, EndedByStatement, EndedByCredit.
+    EndedByAnswer, EndedByStory, EndedByStatement, EndedByCredit, EndedByBalance.
     """
     found = _find(session, actor, discrepancy_id)
     if found.settled_at is None:
@@ -167,6 +173,11 @@ _REFUSED: dict[Ending, tuple[type[Conflict], str, str]] = {
         EndedByStatement,
         "Words do not settle this: money may have moved, and no statement tells of that day yet.",
         "Take in the provider's statement of the days since, and compare it (cbi statement import, cbi reconcile).",
+    ),
+    Ending.BALANCE: (
+        EndedByBalance,
+        "Words do not settle this: our books hold another amount with the provider than its statement says.",
+        "Take in the statement that is missing, decide its open lines, or give up what is lost (cbi fund write-off).",
     ),
 }  # fmt: skip
 
