@@ -22,7 +22,7 @@ from cbi.console import (
     finance_values,
 )
 from cbi.console.finance_parts import PATH, columns, funds, parts, programmes
-from cbi.console.finance_words import DECISIONS, REFUSALS, REQUESTS
+from cbi.console.finance_words import DECISIONS, OF_A_FLOAT, REFUSALS, REQUESTS
 from cbi.console.languages import N_
 from cbi.console.menu import Group
 from cbi.console.pages import Pages
@@ -31,8 +31,9 @@ from cbi.http.requests import OfficeSession
 from cbi.ledger.chart import BUDGET
 from cbi.ledger.models import Account, Fund
 from cbi.ledger.queries import FundPosition
+from cbi.ledger.request_models import RequestKind
 from cbi.money import Money
-from cbi.programmes import fund_requests
+from cbi.programmes import float_losses, fund_requests
 from cbi.programmes.models import Programme
 from cbi.reporting.overview import known_funds
 from cbi.settings import settings
@@ -85,6 +86,7 @@ def overview(visit: ThisVisit, session: OfficeSession, actor: Reader) -> Respons
         movements=finance_moving.lines(visit, session, actor),
         providers=[(name, name.replace("_", " ")) for name in settings().providers],
         currencies=sorted({each.left.currency for each in budgets}),
+        losses=[(kind.value, visit.gettext(REQUESTS[kind])) for kind in OF_A_FLOAT],
     )
 
 
@@ -107,6 +109,24 @@ def ask_refund(
 ) -> Response:  # fmt: skip
     """Ask to send unspent money of a fund back to its donor."""
     made = fund_requests.ask_refund(session, actor, donor_fund, refund, letter, why)
+    return visit.go(PATH, visit.gettext(NOTED, number=made.number))
+
+
+@router.post(PATH + "/requests/loss")
+def ask_loss(
+    visit: ThisVisit, session: OfficeSession, actor: Mover, what: Word = "", bearer: Word = "", provider: Word = "",
+    lost: Word = "", of_fund: Word = "", evidence: Word = "", cause: Words = "",
+) -> Response:  # fmt: skip
+    """Ask to give up money that is lost with a provider, or to take back into the books what came back of it."""
+    if what == RequestKind.WRITE_OFF:
+        made = float_losses.ask_loss(
+            session, actor, bearer, provider, lost, evidence, cause, fund=of_fund or None
+        )
+    else:
+        made = float_losses.ask_recovery(
+            session, actor, bearer, provider, lost, evidence, cause, fund=of_fund or None,
+            to_bank=what == RequestKind.BANK_RECOVERY,
+        )  # fmt: skip
     return visit.go(PATH, visit.gettext(NOTED, number=made.number))
 
 

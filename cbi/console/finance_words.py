@@ -11,7 +11,13 @@ REQUESTS: Mapping[RequestKind, str] = {
     RequestKind.RETURN: N_("back to the fund"),
     RequestKind.REALLOCATION: N_("to another programme"),
     RequestKind.REFUND: N_("back to the donor"),
+    RequestKind.WRITE_OFF: N_("bears what is lost with a provider"),
+    RequestKind.RECOVERY: N_("what was lost is back with the provider"),
+    RequestKind.BANK_RECOVERY: N_("what was lost is back in our bank"),
 }
+
+OF_A_FLOAT = (RequestKind.WRITE_OFF, RequestKind.RECOVERY, RequestKind.BANK_RECOVERY)
+"""What can be asked for about money that was lost with a provider."""
 
 DECISIONS: Mapping[str | None, tuple[str, str]] = {
     None: (N_("waits for a second person"), "wait"),
@@ -104,7 +110,18 @@ NOT_YET = (
     ),
 )
 
+LOST_FLOATS: Table = {
+    "float.not_free": (
+        N_("The provider does not hold that much that no payment on its way needs."),
+        N_("Find out first what became of the payments that are on their way with it."),
+    ),
+    "float.more_than_lost": (
+        N_("More is said to have come back than was given up."), N_("Refuse it, and ask for what came back of it."),
+    ),
+}  # fmt: skip
+
 REFUSALS: Table = {
+    **LOST_FLOATS,
     "standstill.not_yet": NOT_YET,
     "standstill.none": (N_("The office works: nothing is stopped."), N_("Nothing has to be done.")),
     "console.unusable_form": (

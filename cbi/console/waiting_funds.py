@@ -21,7 +21,7 @@ from cbi.console.waiting_proposals import (
     row,
 )
 from cbi.console.waiting_words import NONE, differences
-from cbi.ledger import deals, reference_rates
+from cbi.ledger import deals, floats, reference_rates
 from cbi.ledger.fx_models import Deal, ReferenceRate
 from cbi.ledger.models import Fund
 from cbi.ledger.queries import available, fund_positions
@@ -35,6 +35,7 @@ from cbi.programmes import fund_requests
 from cbi.programmes.models import Programme
 
 IN_BUDGET = N_("In the budget of %(programme)s")
+PLACED = N_("On our account with %(provider)s")
 UNGIVEN = N_("In the fund %(fund)s, not given to a programme")
 
 _giver, _taker, _later = aliased(Programme), aliased(Programme), aliased(TariffVersion)
@@ -53,11 +54,20 @@ def _request(looking: Looking) -> Sheet:
             held = available(session, programme_id, fund.id, found.currency)
             code = session.get_one(Programme, programme_id).code
             changes.append((gettext(IN_BUDGET, programme=code), held, held + change))
-    if found.kind is not RequestKind.REALLOCATION:
+    if found.kind in (RequestKind.RETURN, RequestKind.REFUND):
         left = _ungiven(looking, fund.code, found.currency)
         then = left - amount if found.kind is RequestKind.REFUND else left + amount
         changes.append((gettext(UNGIVEN, fund=fund.code), left, then))
-    return Sheet(changes, link=("/finance", N_("Funds and requests")))
+    link, facts = ("/finance", N_("Funds and requests")), []
+    if found.provider is not None:
+        provider = found.provider.replace("_", " ")
+        held = floats.held(session, found.provider, found.currency)
+        moved = {RequestKind.WRITE_OFF: -amount, RequestKind.RECOVERY: amount}.get(found.kind)
+        if moved is not None:
+            changes.append((gettext(PLACED, provider=provider), held, held + moved))
+        free = floats.free(session, found.provider, found.currency)
+        facts.append((gettext("What of it no payment on its way needs"), free))
+    return Sheet(changes, facts=facts, link=link)
 
 
 def _deal(looking: Looking) -> Sheet:
@@ -132,6 +142,17 @@ REQUEST = Kind(
             "Move from the budget of %(giver)s to that of %(taker)s (fund %(fund)s). Paper: %(reference)s"
         ),
         RequestKind.REFUND: N_("Send money of the fund %(fund)s back to its donor. Paper: %(reference)s"),
+        RequestKind.WRITE_OFF: N_(
+            "Give up what is lost with %(provider)s; the budget of %(giver)s bears it (fund %(fund)s). Paper: %(reference)s"
+        ),
+        RequestKind.RECOVERY: N_(
+            "What was lost with %(provider)s is back on our account with it, for the budget of %(taker)s (fund %(fund)s)."
+            " Paper: %(reference)s"
+        ),
+        RequestKind.BANK_RECOVERY: N_(
+            "What was lost with %(provider)s is back in our bank, for the budget of %(taker)s (fund %(fund)s). Paper:"
+            " %(reference)s"
+        ),
     },
     N_("The money is moved in the books at once."),
     Permission.FUND_READ, Permission.FUND_CONFIRM,
@@ -140,6 +161,7 @@ REQUEST = Kind(
             FundRequest.number, FundRequest.asked_at, FundRequest.asked_by, programmes=(_giver.code, _taker.code),
             amount=(FundRequest.amount_minor, FundRequest.currency), why=FundRequest.reason, which=FundRequest.kind,
             fund=Fund.code, giver=_giver.code, taker=_taker.code, reference=FundRequest.reference,
+            provider=FundRequest.provider,
         )
     )
     .join(Fund, Fund.id == FundRequest.fund_id)

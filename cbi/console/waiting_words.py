@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from cbi.console import formats
-from cbi.console.finance_words import NOT_YET
+from cbi.console.finance_words import LOST_FLOATS, NOT_YET
 from cbi.console.languages import N_
 from cbi.console.refusals import Table
 from cbi.console.visit import Visit
@@ -68,6 +68,7 @@ REFUSALS: Table = {
     "fx.other_rate": (
         N_("You typed another rate than was entered."), N_("Refuse the one that is wrong, and have it entered anew."),
     ),
+    **LOST_FLOATS,
     "receivable.not_yet_lost": (
         N_("Nothing else was paid for it yet: this may turn out to be the payment."),
         N_("Wait until it is known what became of the later attempt."),

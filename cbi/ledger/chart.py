@@ -178,6 +178,7 @@ class Entry(StrEnum):
     EXPLAIN_CREDIT = "explain_credit"
     REFUND_SUSPENSE = "refund_suspense"
     LOSE_SUSPENSE = "lose_suspense"
+    LOSE_FLOAT = "lose_float"
     FEE_SUSPENSE = "fee_suspense"
     FEE_BACK = "fee_back"
     REFUND_MISTAKEN = "refund_mistaken"
@@ -243,6 +244,7 @@ LEGS: dict[Entry, tuple[tuple[AccountKind, AccountKind], ...]] = {
     Entry.RECOVER: ((FLOAT, RECEIVABLE),),
     Entry.RECOVER_BANK: ((BANK, RECEIVABLE),),
     Entry.WRITE_OFF: ((LOSSES, RECEIVABLE), (BUDGET, WRITTEN_OFF)),
+    Entry.LOSE_FLOAT: ((LOSSES, FLOAT), (BUDGET, WRITTEN_OFF)),  # recovered as what was written off
     Entry.RECOVER_WRITTEN_OFF: ((FLOAT, LOSSES), (WRITTEN_OFF, BUDGET)),
     Entry.RECOVER_WRITTEN_OFF_BANK: ((BANK, LOSSES), (WRITTEN_OFF, BUDGET)),
     Entry.EXPIRE: ((IN_TRANSIT, AWAITING),),

@@ -52,7 +52,8 @@ class Fund(Base):
 
 
 class FundMovement(Base):
-    """Money received from a donor, given to a programme, placed with a provider, or sent back, with its paper.
+    """Money received from a donor, given to a programme, placed with a provider, lost with it, or sent back, with its
+    paper.
 
     `programme_id`: whose budget it came to, or left.
     """
@@ -61,7 +62,8 @@ class FundMovement(Base):
     __table_args__ = (
         CheckConstraint("amount_minor > 0", name="amount_positive"),
         CheckConstraint(
-            "kind IN ('receipt', 'allocation', 'prefunding', 'return', 'reallocation', 'refund')",
+            "kind IN ('receipt', 'allocation', 'prefunding', 'return', 'reallocation', 'refund', 'write_off', 'recovery',"
+            " 'bank_recovery')",
             name="kind",
         ),
         UniqueConstraint("kind", "reference"),

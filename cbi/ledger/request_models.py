@@ -1,4 +1,4 @@
-"""What somebody asked to be done with money that was given out already: nothing moves before another person confirms."""
+"""What somebody asked to be done with money that was given out or placed already: nothing moves before another confirms."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -11,11 +11,16 @@ from cbi.db import Base, CurrencyCode, Instant, Key, MinorUnits, may_update
 
 
 class RequestKind(StrEnum):
-    """From a budget back to its fund, from one programme's budget to another's, or from a fund back to its donor."""
+    """From a budget back to its fund, from one programme's budget to another's, or from a fund back to its donor; what is
+    lost with a provider, given up at the cost of a budget, and what came back of that, to its float or to our bank.
+    """
 
     RETURN = "return"
     REALLOCATION = "reallocation"
     REFUND = "refund"
+    WRITE_OFF = "write_off"
+    RECOVERY = "recovery"
+    BANK_RECOVERY = "bank_recovery"
 
 
 class Decision(StrEnum):
@@ -38,8 +43,14 @@ class FundRequest(Base):
             "CASE kind WHEN 'return' THEN from_programme_id IS NOT NULL AND to_programme_id IS NULL"
             " WHEN 'reallocation' THEN from_programme_id IS NOT NULL AND to_programme_id IS NOT NULL"
             " AND from_programme_id <> to_programme_id"
-            " WHEN 'refund' THEN num_nonnulls(from_programme_id, to_programme_id) = 0 ELSE false END",
+            " WHEN 'refund' THEN num_nonnulls(from_programme_id, to_programme_id) = 0"
+            " WHEN 'write_off' THEN from_programme_id IS NOT NULL AND to_programme_id IS NULL"
+            " WHEN 'recovery' THEN from_programme_id IS NULL AND to_programme_id IS NOT NULL"
+            " WHEN 'bank_recovery' THEN from_programme_id IS NULL AND to_programme_id IS NOT NULL ELSE false END",
             name="from_and_to",
+        ),
+        CheckConstraint(
+            "(kind IN ('write_off', 'recovery', 'bank_recovery')) = (provider IS NOT NULL)", name="with_whom"
         ),
         CheckConstraint("num_nulls(decision, decided_by, decided_at) IN (0, 3)", name="decided_whole"),
         CheckConstraint("decision <> 'confirmed' OR decided_by <> asked_by", name="two_people"),
@@ -58,6 +69,8 @@ class FundRequest(Base):
     fund_id: Mapped[UUID] = mapped_column(ForeignKey("funds.id"))
     from_programme_id: Mapped[UUID | None] = mapped_column(Uuid)
     to_programme_id: Mapped[UUID | None] = mapped_column(Uuid)
+    provider: Mapped[str | None]
+    """With whom money was lost."""
     amount_minor: Mapped[MinorUnits]
     currency: Mapped[CurrencyCode]
     reference: Mapped[str]

@@ -9,8 +9,16 @@ from cbi.access.guards import may
 from cbi.access.permissions import Permission
 from cbi.http.requests import OfficeSession
 from cbi.http.routing import Router
-from cbi.programmes import fund_requests
-from cbi.programmes.fund_schemas import AskRefund, AskReturn, Confirmation, Refusal, RequestOut
+from cbi.programmes import float_losses, fund_requests
+from cbi.programmes.fund_schemas import (
+    AskLoss,
+    AskRecovery,
+    AskRefund,
+    AskReturn,
+    Confirmation,
+    Refusal,
+    RequestOut,
+)
 
 router = Router(tags=["ledger"])
 Treasurer = Annotated[Actor, Depends(may(Permission.FUND_MOVE))]
@@ -48,6 +56,32 @@ def ask_refund(session: OfficeSession, actor: Treasurer, code: str, body: AskRef
     request = fund_requests.ask_refund(
         session, actor, code, body.amount, body.reference, body.reason
     )
+    return RequestOut.of(request)
+
+
+@router.post(
+    "/programmes/{code}/float-losses",
+    status_code=201,
+    summary="Ask to give up money that is lost with a provider; nothing moves yet",
+)
+def ask_loss(session: OfficeSession, actor: Treasurer, code: str, body: AskLoss) -> RequestOut:
+    request = float_losses.ask_loss(
+        session, actor, code, body.provider, body.amount, body.reference, body.reason, fund=body.fund
+    )  # fmt: skip
+    return RequestOut.of(request)
+
+
+@router.post(
+    "/programmes/{code}/float-recoveries",
+    status_code=201,
+    summary="Ask to take back into the books what was given up and came back; nothing moves yet",
+)
+def ask_recovery(
+    session: OfficeSession, actor: Treasurer, code: str, body: AskRecovery
+) -> RequestOut:
+    request = float_losses.ask_recovery(
+        session, actor, code, body.provider, body.amount, body.reference, body.reason, fund=body.fund, to_bank=body.to_bank
+    )  # fmt: skip
     return RequestOut.of(request)
 
 

@@ -19,12 +19,10 @@ from cbi.audit import reasons, refusing
 from cbi.audit.record import record
 from cbi.errors import Conflict, Forbidden, Invalid, NotFound
 from cbi.ledger import funds
-from cbi.ledger.chart import Entry
-from cbi.ledger.models import Fund, FundMovement
-from cbi.ledger.posting import Book, post
+from cbi.ledger.models import Fund
 from cbi.ledger.request_models import Decision, FundRequest, RequestKind
 from cbi.money import Money
-from cbi.programmes import budget, queries
+from cbi.programmes import budget, queries, request_booking
 from cbi.programmes.models import Programme
 
 SUBJECT = "fund_request"
@@ -57,13 +55,16 @@ class PaperUsed(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request, as people read it. Without programmes it is about the fund's own money."""
+    """One request, as people read it. Without programmes it is about the fund's own money; with a `provider`, about what
+    was lost with it.
+    """
 
     number: int
     kind: RequestKind
     fund: str
     from_programme: str | None
     to_programme: str | None
+    provider: str | None
     amount: Money
     reference: str
     reason: str
@@ -93,7 +94,7 @@ def ask_return(
         _check_taker(session, giver, taker, source)
     kind = RequestKind.REALLOCATION if taker else RequestKind.RETURN
     money = Money.parse(amount, giver.currency)
-    return _ask(session, actor, kind, source, money, reference, reason, giver, taker)
+    return ask(session, actor, kind, source, money, reference, reason, giver, taker)
 
 
 def ask_refund(
@@ -107,13 +108,13 @@ def ask_refund(
     actor.require(Permission.FUND_MOVE)
     source = funds.find(session, fund)
     money = Money.parse(amount, source.currency)
-    return _ask(session, actor, RequestKind.REFUND, source, money, reference, reason)
+    return ask(session, actor, RequestKind.REFUND, source, money, reference, reason)
 
 
 def confirm(session: Session, actor: Actor, number: int, code: str) -> Request:
     """Move the money as a colleague asked, with a fresh one-time code; what is committed to runs cannot be moved.
 
-    Raises UnknownRequest, OwnRequest, WrongCode, NotCovered, MonthClosed.
+    Raises UnknownRequest, OwnRequest, WrongCode, NotCovered, NotFree, MoreThanLost, MonthClosed.
     """
     request = _waiting(session, actor, number)
     if request.asked_by == actor.id:
@@ -123,7 +124,7 @@ def confirm(session: Session, actor: Actor, number: int, code: str) -> Request:
         )
     totp.step_up(session, actor, code)
     _decide(session, actor, request, Decision.CONFIRMED, None)
-    _book(session, actor, request)
+    request_booking.book(session, actor, request)
     return _line(session, request)
 
 
@@ -159,7 +160,7 @@ def facts(request: FundRequest) -> dict[str, Any]:
         "from": request.from_programme_id and str(request.from_programme_id),
         "to": request.to_programme_id and str(request.to_programme_id),
         "amount_minor": request.amount_minor, "currency": request.currency, "reference": request.reference,
-        "reason": request.reason,
+        "reason": request.reason, **({"provider": request.provider} if request.provider else {}),
     }  # fmt: skip
 
 
@@ -174,10 +175,14 @@ def _check_taker(session: Session, giver: Programme, taker: Programme, source: F
         )
 
 
-def _ask(
+def ask(
     session: Session, actor: Actor, kind: RequestKind, fund: Fund, amount: Money, reference: str, reason: str,
-    giver: Programme | None = None, taker: Programme | None = None,
+    giver: Programme | None = None, taker: Programme | None = None, *, provider: str | None = None,
 ) -> Request:  # fmt: skip
+    """Note a request of any kind for a second person; the same under its reference again changes nothing.
+
+    The caller asks for the permission. Raises OwnRequest, UnusableRequest, UnusableReason, PaperUsed.
+    """
     if amount.minor <= 0 or not reference.strip():
         raise UnusableRequest(
             "It needs an amount above zero and the reference of the paper that it rests on."
@@ -188,8 +193,8 @@ def _ask(
         )
     row = {
         "kind": kind, "fund_id": fund.id, "from_programme_id": giver and giver.id,
-        "to_programme_id": taker and taker.id, "amount_minor": amount.minor, "currency": amount.currency,
-        "reference": reference.strip(), "reason": reasons.plain(reason),
+        "to_programme_id": taker and taker.id, "provider": provider, "amount_minor": amount.minor,
+        "currency": amount.currency, "reference": reference.strip(), "reason": reasons.plain(reason),
     }  # fmt: skip
     made = session.scalar(
         insert(FundRequest)
@@ -253,38 +258,6 @@ def _decide(
     record(session, actor, act, SUBJECT, request.id, **facts(request))
 
 
-def _book(session: Session, actor: Actor, request: FundRequest) -> None:
-    """The movement, under the request's id, and its entries."""
-    amount = Money(request.amount_minor, request.currency)
-    session.execute(
-        insert(FundMovement).values(
-            id=request.id, kind=request.kind.value, fund_id=request.fund_id,
-            programme_id=request.to_programme_id or request.from_programme_id, amount_minor=amount.minor,
-            currency=amount.currency, reference=request.reference, recorded_by=actor.id, recorded_at=clock.now(),
-        )
-    )  # fmt: skip
-    if request.kind is RequestKind.REFUND:
-        # The fund before its accounts, as when money is received: two at once would wait for each other crosswise.
-        _less_received(session, request)
-        book = Book(amount.currency, fund_id=request.fund_id)
-        post(session, Entry.REFUND, book, amount, request.id)
-        return
-    giver = Book(amount.currency, fund_id=request.fund_id, programme_id=request.from_programme_id)
-    post(session, Entry.GIVE_BACK, giver, amount, request.id)
-    if request.kind is RequestKind.REALLOCATION:
-        taker = Book(amount.currency, fund_id=request.fund_id, programme_id=request.to_programme_id)
-        post(session, Entry.ALLOCATE, taker, amount, request.id)
-
-
-def _less_received(session: Session, request: FundRequest) -> None:
-    """More than was received may go back where exchange gained it; more than the fund holds is refused by its account."""
-    session.execute(
-        update(Fund)
-        .where(Fund.id == request.fund_id)
-        .values(received_minor=Fund.received_minor - request.amount_minor)
-    )
-
-
 _giver, _taker = aliased(Programme), aliased(Programme)
 _asker, _decider = aliased(User), aliased(User)
 
@@ -310,6 +283,6 @@ def _told(
     row: FundRequest, fund: str, giver: str | None, taker: str | None, asker: str, decider: str | None
 ) -> Request:  # fmt: skip
     return Request(
-        row.number, row.kind, fund, giver, taker, Money(row.amount_minor, row.currency), row.reference, row.reason,
-        asker, row.asked_at, row.decision, decider, row.decided_at, row.remark,
+        row.number, row.kind, fund, giver, taker, row.provider, Money(row.amount_minor, row.currency), row.reference,
+        row.reason, asker, row.asked_at, row.decision, decider, row.decided_at, row.remark,
     )  # fmt: skip

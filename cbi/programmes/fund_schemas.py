@@ -30,6 +30,19 @@ class AskReturn(AskRefund):
     fund: str | None = Field(None, max_length=40)
 
 
+class AskLoss(AskRefund):
+    """Money that is lost with a provider, in the currency of the programme that bears it, its paper, and why."""
+
+    provider: str = Field(min_length=1, max_length=64)
+    fund: str | None = Field(None, max_length=40)
+
+
+class AskRecovery(AskLoss):
+    """What came back after it was given up: to our account with the provider, or to our bank."""
+
+    to_bank: bool = False
+
+
 class Confirmation(BaseModel):
     """A fresh one-time code."""
 
@@ -50,6 +63,8 @@ class RequestOut(BaseModel):
     fund: str
     from_programme: str | None
     to_programme: str | None
+    provider: str | None
+    """With whom money was lost, of a request to give it up or to take it back into the books."""
     amount: Amount
     reference: str
     reason: str

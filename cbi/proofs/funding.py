@@ -110,7 +110,8 @@ by_the_rules = (
 )
 
 _LEGS = (
-    "(VALUES ('return', 'give_back'), ('reallocation', 'give_back'), ('reallocation', 'allocate'), ('refund', 'refund'))"
+    "(VALUES ('return', 'give_back'), ('reallocation', 'give_back'), ('reallocation', 'allocate'), ('refund', 'refund'),"
+    " ('write_off', 'lose_float'), ('recovery', 'recover_written_off'), ('bank_recovery', 'recover_written_off_bank'))"
     " AS l(kind, entry)"
 )
 
@@ -128,18 +129,36 @@ by_two = (
         " AND t.amount_minor = q.amount_minor AND t.currency = q.currency AND q.fund_id = ALL (CASE l.entry"
         " WHEN 'refund' THEN ARRAY[d.fund_id] ELSE ARRAY[d.fund_id, c.fund_id] END)"
         " AND CASE l.entry WHEN 'give_back' THEN d.programme_id = q.from_programme_id"
-        " WHEN 'allocate' THEN c.programme_id = q.to_programme_id ELSE true END)",
+        " WHEN 'allocate' THEN c.programme_id = q.to_programme_id WHEN 'refund' THEN true"
+        " WHEN 'lose_float' THEN d.programme_id = q.from_programme_id ELSE c.programme_id = q.to_programme_id END)",
     ),
     none_of(
-        "transfer {id} ({entry}) moved a fund's money back, and no confirmed request says so",
-        "SELECT t.id, t.entry FROM transfers t WHERE t.entry IN ('give_back', 'refund') AND NOT EXISTS"
-        " (SELECT 1 FROM fund_requests q WHERE q.id = t.source_id AND q.decision = 'confirmed')",
+        "fund request {number} is about money with {provider}, and the books moved no such amount of it",
+        "SELECT q.number, q.provider FROM fund_requests q WHERE q.decision = 'confirmed' AND q.kind IN"
+        " ('write_off', 'recovery') AND NOT EXISTS (SELECT 1 FROM transfers t JOIN accounts a ON a.code = '1100'"
+        " AND a.id = CASE q.kind WHEN 'write_off' THEN t.credit_account_id ELSE t.debit_account_id END"
+        " WHERE t.source_id = q.id AND a.provider = q.provider AND t.amount_minor = q.amount_minor)",
+    ),
+    none_of(
+        "more came back from {provider} than was given up as lost with it",
+        "SELECT provider FROM fund_requests WHERE decision = 'confirmed' AND provider IS NOT NULL"
+        " GROUP BY provider, currency, fund_id, coalesce(from_programme_id, to_programme_id)"
+        " HAVING sum(CASE kind WHEN 'write_off' THEN amount_minor ELSE -amount_minor END) < 0",
+    ),
+    none_of(
+        "transfer {id} ({entry}) moved a fund's money back, or gave it up, and no confirmed request says so",
+        "SELECT t.id, t.entry FROM transfers t WHERE (t.entry IN ('give_back', 'refund', 'lose_float')"
+        " OR t.entry IN ('recover_written_off', 'recover_written_off_bank') AND NOT EXISTS"
+        " (SELECT 1 FROM receivables r WHERE r.id = t.source_id))"
+        " AND NOT EXISTS (SELECT 1 FROM fund_requests q WHERE q.id = t.source_id AND q.decision = 'confirmed')",
     ),
     none_of(
         "fund movement {id} ({kind}) is not what was asked and confirmed",
-        "SELECT m.id, m.kind FROM fund_movements m WHERE m.kind IN ('return', 'reallocation', 'refund') AND NOT EXISTS"
+        "SELECT m.id, m.kind FROM fund_movements m WHERE m.kind IN ('return', 'reallocation', 'refund',"
+        " 'write_off', 'recovery', 'bank_recovery') AND NOT EXISTS"
         " (SELECT 1 FROM fund_requests q WHERE q.id = m.id AND q.decision = 'confirmed' AND q.kind = m.kind"
-        " AND q.fund_id = m.fund_id AND q.amount_minor = m.amount_minor AND q.currency = m.currency)"
+        " AND q.fund_id = m.fund_id AND q.provider IS NOT DISTINCT FROM m.provider"
+        " AND q.amount_minor = m.amount_minor AND q.currency = m.currency)"
         " UNION ALL SELECT q.id, q.kind FROM fund_requests q WHERE q.decision = 'confirmed' AND NOT EXISTS"
         " (SELECT 1 FROM fund_movements m WHERE m.id = q.id)",
     ),

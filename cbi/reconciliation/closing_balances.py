@@ -121,7 +121,7 @@ def _without_what_is_on_its_way(
     held, unlisted, placed = session.execute(
         _ON_ITS_WAY,
         {
-            "provider": provider, "currency": currency, "day": day, "float": FLOAT.code, "prefund": Entry.PREFUND.value,
+            "provider": provider, "currency": currency, "day": day, "float": FLOAT.code, "lost": Entry.LOSE_FLOAT.value,
         },
     ).one()  # fmt: skip
     without = int(held) - later - int(unlisted) - sum(placed)
@@ -164,7 +164,7 @@ _ON_ITS_WAY = text("""
         (SELECT coalesce(sum(minor), 0) FROM booked) - (SELECT coalesce(sum(minor), 0) FROM listed),
         ARRAY(
             SELECT t.amount_minor FROM lately t JOIN fund_movements m ON m.id = t.source_id
-            WHERE t.entry = :prefund AND t.id NOT IN (SELECT transfer_id FROM found WHERE transfer_id IS NOT NULL)
+            WHERE t.entry <> :lost AND t.id NOT IN (SELECT transfer_id FROM found WHERE transfer_id IS NOT NULL)
             AND NOT EXISTS (
                 SELECT FROM statement_lines l WHERE l.provider = :provider AND l.kind = 'top_up'
                 AND l.provider_reference = m.reference AND l.amount_minor = m.amount_minor AND l.currency = :currency

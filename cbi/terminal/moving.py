@@ -16,6 +16,7 @@ Reason = Annotated[str, typer.Option(help="Why, in a few words.")]
 Fund = Annotated[
     str | None, typer.Option(help="The fund's code, where the programme draws on several.")
 ]
+Provider = Annotated[str, typer.Argument(help="With whom the money was lost.")]
 Number = Annotated[int, typer.Argument(help="The request's number.")]
 
 
@@ -93,6 +94,63 @@ def refund(
     )  # fmt: skip
 
 
+@funds.command("write-off")
+def write_off(
+    programme: Annotated[str, typer.Argument(help="Whose budget bears the loss.")],
+    provider: Provider,
+    amount: Amount,
+    reference: Reference,
+    reason: Reason,
+    fund: Fund = None,
+    office: Office = None,
+    user: User = None,
+) -> None:
+    """Ask to give up money that is lost with a provider, by the paper that shows it; a colleague confirms it.
+
+    Example: cbi fund write-off winter-2026 post_office 80000.00 --reference COURT-12 --reason "it is bankrupt"
+    """
+    from cbi.programmes import float_losses as use
+
+    _say(
+        working(
+            office, user,
+            lambda session, actor: use.ask_loss(
+                session, actor, programme, provider, amount, reference, reason, fund=fund
+            ),
+        )
+    )  # fmt: skip
+
+
+@funds.command("recovered")
+def recovered(
+    programme: Annotated[str, typer.Argument(help="Whose budget bore the loss.")],
+    provider: Provider,
+    amount: Amount,
+    reference: Reference,
+    reason: Reason,
+    to_bank: Annotated[
+        bool, typer.Option("--to-bank", help="It came to our bank, not to our account with it.")
+    ] = False,
+    fund: Fund = None,
+    office: Office = None,
+    user: User = None,
+) -> None:
+    """Ask to take back into the books what was given up and came back after all; a colleague confirms it.
+
+    Example: cbi fund recovered winter-2026 post_office 30000.00 --reference BANK-88 --reason "first share" --to-bank
+    """
+    from cbi.programmes import float_losses as use
+
+    _say(
+        working(
+            office, user,
+            lambda session, actor: use.ask_recovery(
+                session, actor, programme, provider, amount, reference, reason, fund=fund, to_bank=to_bank
+            ),
+        )
+    )  # fmt: skip
+
+
 @funds.command("requests")
 def requests(
     waiting: Annotated[bool, typer.Option("--waiting", help="Only what nobody has decided.")] = False,
@@ -115,7 +173,7 @@ def requests(
         ["No.#", "What", "Amount#", "Where", "Paper and reason", "Asked by", "Decided"],
         [
             (
-                each.number, each.kind.value, each.amount, _where(each), f"{each.reference}: {each.reason}",
+                each.number, _kind(each), each.amount, _where(each), f"{each.reference}: {each.reason}",
                 f"{each.asked_by}, {at(each.asked_at)}", _decided(each),
             )
             for each in found
@@ -184,14 +242,19 @@ def _say(request: "Request") -> None:
 
     from cbi.terminal.output import say
 
-    what = f"{request.kind.value} of {request.amount}, {_where(request)}"
+    what = f"{_kind(request)} of {request.amount}, {_where(request)}"
     said = f"Request {request.number}: {what}: {_decided(request)}"
     say(escape(said))
 
 
 def _where(request: "Request") -> str:
     programmes = " to ".join(filter(None, (request.from_programme, request.to_programme)))
-    return f"{programmes} ({request.fund})" if programmes else request.fund
+    place = f"{programmes} ({request.fund})" if programmes else request.fund
+    return f"{place}, {request.provider}" if request.provider else place
+
+
+def _kind(request: "Request") -> str:
+    return request.kind.value.replace("_", " ")
 
 
 def _decided(request: "Request") -> str:

@@ -7,12 +7,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cbi import clock
+from cbi.access.permissions import Role
 from cbi.ledger import funds
+from cbi.ledger.floats import NotFree
 from cbi.money import Money
 from cbi.payments.models import Discrepancy
 from cbi.payments.outcomes.settling import EndedByBalance, settle
+from cbi.programmes import float_losses, fund_requests
 from cbi.reconciliation.matching import Reconciled, reconcile
 from cbi.reconciliation.statements import take_in
+from tests.factories import colleague, funded_programme
 from tests.reconciliation_factory import (
     CURRENCY,
     DAY,
@@ -114,6 +118,27 @@ def test_money_placed_that_never_arrived_shows_until_a_later_line_lists_it(
     assert resolution.startswith("Through 2026-03-11 the provider's statement and our books say")
     says(session, row("c", -1, "", DAY + timedelta(days=2), type="OTHER"), opening=1)
     assert found(session).amount_minor == 108_899, "it is asked anew when they differ again"
+
+
+def test_once_what_is_lost_is_given_up_the_balance_agrees_and_what_payments_need_is_kept(
+    session: Session,
+) -> None:
+    with clock.frozen(SENT):
+        funded_programme(session, provider="sandbox", mechanism="mobile_money")
+    send(session, [300], provider="sandbox")
+    says(session, row("a", -100, type="OTHER"), opening=30_100)
+    assert open_kinds(session) == [KIND, "not_collected", "other_line"]
+    asks, confirms = (colleague(session, Role.TREASURER) for _ in range(2))
+    lost = (asks.actor, "winter", "sandbox", "999699.00", "COURT-12", "It is bankrupt")
+    asked = float_losses.ask_loss(session, *lost)
+    meanwhile = session.begin_nested()
+    send(session, [1], provider="sandbox")
+    with pytest.raises(NotFree):
+        fund_requests.confirm(session, confirms.actor, asked.number, confirms.code())
+    meanwhile.rollback()
+    fund_requests.confirm(session, confirms.actor, asked.number, confirms.code())
+    assert reconcile(session, TREASURER, "sandbox").settled == 1
+    assert open_kinds(session) == ["not_collected", "other_line"]
 
 
 def test_a_statement_that_names_no_balance_is_not_compared(session: Session) -> None:

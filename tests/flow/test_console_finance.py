@@ -134,6 +134,14 @@ def test_a_request_a_rate_and_a_deal_are_proposed_from_pages_and_wait(
         treasurer.send(
             "/finance/requests/refund", donor_fund="echo-26", refund="10.00", letter="LETTER-9", why="Unspent money."
         )  # fmt: skip
+        lost: dict[str, Any] = {
+            "bearer": "winter", "provider": "post_office", "of_fund": "", "lost": "10.00", "evidence": "COURT-1",
+            "cause": "It is bankrupt.",
+        }  # fmt: skip
+        treasurer.send("/finance/requests/loss", what="write_off", **lost)
+        assert "bears what is lost with a provider" in treasurer.words
+        treasurer.send("/finance/requests/loss", what="bank_recovery", **lost)
+        assert "0.00 DZD was given up as lost with post_office" in treasurer.words
         day = clock.now().date().isoformat()
         treasurer.get("/finance/exchange")
         treasurer.send(
@@ -154,7 +162,7 @@ def test_a_request_a_rate_and_a_deal_are_proposed_from_pages_and_wait(
         treasurer.send("/finance/exchange/deals", **deal | {"dealt_on": "soon"})
         assert "Something in the form is missing" in treasurer.words
     after = {kind: waits(office.finance, kind) for kind in before}
-    assert after == {"fund-request": before["fund-request"] + 2, "exchange-rate": 2, "deal": 2}
+    assert after == {"fund-request": before["fund-request"] + 3, "exchange-rate": 2, "deal": 2}
 
 
 def test_files_are_handed_in_where_the_terminal_takes_files(

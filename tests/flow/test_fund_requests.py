@@ -15,13 +15,14 @@ from cbi.access.permissions import Role
 from cbi.access.totp import WrongCode
 from cbi.app import create_app
 from cbi.ledger import funds, past
+from cbi.ledger.floats import MoreThanLost, NotFree
 from cbi.ledger.posting import NotCovered
 from cbi.ledger.queries import FundPosition, available, fund_positions, trial_balance
 from cbi.money import Money
-from cbi.programmes import budget, fund_requests
+from cbi.programmes import budget, float_losses, fund_requests
 from cbi.programmes.fund_requests import OwnRequest, PaperUsed, UnknownRequest
 from cbi.programmes.queries import find
-from cbi.proofs import books
+from cbi.proofs import books, receivables
 from tests.factories import (
     EVERYTHING,
     START,
@@ -32,6 +33,7 @@ from tests.factories import (
     households,
     team,
 )
+from tests.flow.browsing import Browsing
 from tests.flow.people import Caller, token_for
 from tests.flow.several_funds import nothing_is_broken
 from tests.flow.signing import colleague
@@ -53,6 +55,15 @@ def position(session: Session) -> FundPosition:
     session.expire_all()
     (found,) = fund_positions(session)
     return found
+
+
+def balances(session: Session, *codes: str) -> list[str]:
+    return [
+        line.balance.decimal
+        for line in trial_balance(session)
+        for code in codes
+        if line.code == code
+    ]
 
 
 def left(session: Session, programme: str) -> str:
@@ -188,6 +199,37 @@ def test_a_refused_request_moves_nothing_and_can_be_asked_again(
     sound(session)
 
 
+def test_what_is_lost_with_a_provider_is_given_up_by_two_and_may_come_back(
+    session: Session, treasurer: Colleague, finance: Colleague
+) -> None:
+    funded_programme(session, budgeted="950000.00")
+    lost = ("winter", "post_office", "900000.00", "COURT-12", "it is bankrupt")
+    asked = float_losses.ask_loss(session, treasurer.actor, *lost)
+    with pytest.raises(OwnRequest):
+        fund_requests.confirm(session, treasurer.actor, asked.number, treasurer.code())
+    assert balances(session, "1100", "5300", "2920") == ["1000000.00"]
+    fund_requests.confirm(session, finance.actor, asked.number, finance.code())
+    assert balances(session, "1100", "5300", "2920") == ["100000.00", "900000.00", "900000.00"]
+    assert left(session, "winter") == "50000.00"
+    assert float_losses.ask_loss(session, treasurer.actor, *lost).decision == "confirmed"
+    more = ("winter", "post_office", "100000.01", "COURT-13", "even more")
+    with pytest.raises(NotFree), session.begin_nested():
+        float_losses.ask_loss(session, treasurer.actor, *more)
+    for amount, to_bank in (("600000.00", True), ("300000.00", False)):
+        back = ("winter", "post_office", amount, f"SHARE {amount}", "from its estate")
+        asked = float_losses.ask_recovery(session, treasurer.actor, *back, to_bank=to_bank)
+        other = colleague(session, Role.HEAD_OF_FINANCE)
+        fund_requests.confirm(session, other.actor, asked.number, other.code())
+        nothing_is_broken(session)
+        assert [breach for check in receivables.owed_as_booked for breach in check(session)] == []
+    assert balances(session, "1100", "5300", "2920") == ["400000.00", "0.00", "0.00"]
+    with pytest.raises(MoreThanLost), session.begin_nested():
+        float_losses.ask_recovery(
+            session, treasurer.actor, "winter", "post_office", "0.01", "SHARE 3", "more"
+        )
+    sound(session)
+
+
 def test_it_works_over_http(database: URL) -> None:
     with offices.transaction("dz") as session:
         treasurer, finance = (
@@ -219,6 +261,16 @@ def test_it_works_over_http(database: URL) -> None:
         refund.json()["number"], number,
     ]  # fmt: skip
     assert confirms.get("/fund-requests?waiting=true").json() == []
+    lost = body | {"provider": "post_office", "reference": "COURT-1"}
+    asked = asks.post("/programmes/winter/float-losses", json=lost)
+    assert (asked.status_code, asked.json()["provider"]) == (201, "post_office")
+    reader = Browsing(app, token_for(ids[1]))
+    page = reader.get(f"/waiting/fund-request/{asked.json()['number']}")
+    assert page.status_code == 200
+    assert "Give up what is lost with post_office" in " ".join(reader.words.split())
+    assert "On our account with post office" in reader.words
+    back = asks.post("/programmes/winter/float-recoveries", json=lost | {"to_bank": True})
+    assert (back.status_code, back.json()["code"]) == (409, "float.more_than_lost")
 
 
 def test_of_many_who_give_out_and_take_back_at_once_no_cent_is_moved_twice(database: URL) -> None:

@@ -9,10 +9,12 @@ from sqlalchemy.orm import Session
 
 from cbi import clock, offices
 from cbi.access.permissions import Role
+from cbi.ledger import funds
+from cbi.money import Money
 from cbi.payments.runs import runs
-from cbi.programmes import fund_requests
+from cbi.programmes import float_losses, fund_requests
 from cbi.proofs import funding as proofs
-from tests.factories import START, households, team
+from tests.factories import EVERYTHING, START, households, team
 from tests.flow.several_funds import COMMON, SMALL, applied, budgets, built
 from tests.flow.signing import colleague
 from tests.flow.tampering import intruding
@@ -40,6 +42,15 @@ def story(own_database: URL) -> URL:
             refund = fund_requests.ask_refund(session, asker.actor, SMALL, "16000", "L-1", "ended")
             fund_requests.confirm(session, other.actor, refund.number, other.code())
             fund_requests.ask_refund(session, asker.actor, SMALL, "1", "L-2", "nobody decided")
+        with (
+            clock.frozen(START + timedelta(minutes=2)),
+            offices.transaction("dz") as session,
+        ):
+            funds.prefund(session, EVERYTHING, "post_office", Money.parse("100", "DZD"), "WIRE-1")
+            lost = float_losses.ask_loss(
+                session, asker.actor, "winter", "post_office", "100", "C-1", "it is bankrupt", fund=SMALL
+            )  # fmt: skip
+            fund_requests.confirm(session, other.actor, lost.number, other.code())
     return own_database
 
 
@@ -108,8 +119,23 @@ DEEDS = {
         """INSERT INTO fund_movements (id, kind, fund_id, amount_minor, currency, reference, recorded_at)
         SELECT gen_random_uuid(), 'refund', id, 1, currency, 'X', now() FROM funds LIMIT 1""",
     ),
+    "another provider is said to have lost it": (
+        "is about money with post_office, and the books moved no such amount of it",
+        "UPDATE accounts SET provider = 'sandbox' WHERE code = '1100'",
+    ),
+    "more is said to have come back than was lost": (
+        "more came back from post_office than was given up as lost with it",
+        """UPDATE fund_requests SET kind = 'recovery', to_programme_id = from_programme_id, from_programme_id = NULL
+        WHERE kind = 'write_off'""",
+    ),
+    "money is given up by nobody": (
+        "moved a fund's money back, or gave it up, and no confirmed request says so",
+        """INSERT INTO transfers (entry, debit_account_id, credit_account_id, amount_minor, currency, source_id, attempt,
+            leg, effective_on, recorded_at) SELECT entry, debit_account_id, credit_account_id, 1, currency,
+            gen_random_uuid(), 0, leg, effective_on, recorded_at FROM transfers WHERE entry = 'lose_float'""",
+    ),
     "money is sent back to a donor by nobody": (
-        "moved a fund's money back, and no confirmed request says so",
+        "moved a fund's money back, or gave it up, and no confirmed request says so",
         """INSERT INTO transfers (entry, debit_account_id, credit_account_id, amount_minor, currency, source_id, attempt,
             leg, effective_on, recorded_at) SELECT entry, debit_account_id, credit_account_id, 1, currency,
             gen_random_uuid(), 0, 1, effective_on, recorded_at FROM transfers WHERE entry = 'refund'""",

@@ -89,3 +89,7 @@ def test_money_is_moved_between_funds_in_a_terminal(
     assert (waiting["from_programme"], waiting["fund"]) == ("winter", LAST)
     refused = cbi("fund", "refuse", "1", "--reason", "it is needed", "--user", "tala")
     assert "refused by" in refused
+    placed = ("--currency", "DZD", "--reference", "WIRE-1", "--user", "tala")
+    cbi("fund", "prefund", "post_office", "9.00", *placed)
+    lost = cbi("fund", "write-off", "winter", "post_office", "9.00", "--fund", LAST, *back)
+    assert "Request 2: write off of 9.00 DZD, winter (reserve-26), post_office: waits" in lost

@@ -14,7 +14,7 @@ from cbi.money import Money
 from cbi.payments.outcomes import suspense
 from cbi.payments.outcomes.suspense import end
 from cbi.payments.signing import blocking
-from cbi.programmes import fund_requests, top_ups
+from cbi.programmes import request_booking, top_ups
 from cbi.reconciliation import credits, fees, line_booking
 from cbi.reconciliation.scratch import open_lines
 from cbi.redemption import parts
@@ -260,7 +260,7 @@ BREAKS: dict[str, tuple[Story, Break, Kind]] = {
         given_and_moved, lambda p: p.setattr(funds, "post", nothing), Kind.OTHERWISE,
     ),
     "money is moved in words alone": (
-        given_and_moved, lambda p: p.setattr(fund_requests, "_book", nothing), Kind.LOST,
+        given_and_moved, lambda p: p.setattr(request_booking, "book", nothing), Kind.LOST,
     ),
     "what was refunded is not booked": (
         taken_for_nothing,
