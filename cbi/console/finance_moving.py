@@ -33,6 +33,9 @@ KINDS = {
     "return": N_("given back to the fund"),
     "reallocation": N_("moved to another programme"),
     "refund": N_("sent back to the donor"),
+    "write_off": N_("given up as lost with a provider"),
+    "recovery": N_("lost before, and back with the provider"),
+    "bank_recovery": N_("lost before, and back in our bank"),
 }
 """What a movement was, in words."""
 
@@ -71,12 +74,12 @@ def allocate(
 
 @router.post(PATH + "/prefundings")
 def prefund(
-    visit: ThisVisit, session: OfficeSession, actor: Mover, provider: Word = "", placed: Word = "",
+    visit: ThisVisit, session: OfficeSession, actor: Mover, placed_with: Word = "", placed: Word = "",
     currency: Annotated[str, Form(max_length=3)] = "", transfer: Word = "",
 ) -> Response:  # fmt: skip
     """Place money with a provider, to pay out from."""
     amount = Money.parse(placed, currency.strip().upper())
-    return _said(visit, booked=funds.prefund(session, actor, provider, amount, transfer))
+    return _said(visit, booked=funds.prefund(session, actor, placed_with, amount, transfer))
 
 
 def lines(visit: Visit, session: Session, actor: Actor) -> list[Line]:

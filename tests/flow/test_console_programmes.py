@@ -107,7 +107,7 @@ def test_a_programme_is_made_funded_opened_and_its_run_built_from_pages(
             "/finance/allocations", given_to="winter", out_of="", given="8000.00", memo="MEMO-1"
         )
         treasurer.send(
-            "/finance/prefundings", provider="post_office", placed="7500.00", currency="dzd", transfer="VIR-1"
+            "/finance/prefundings", placed_with="post_office", placed="7500.00", currency="dzd", transfer="VIR-1"
         )  # fmt: skip
         assert "placed with a provider: post office" in " ".join(treasurer.words.split())
         assert count(FundMovement) == 3

@@ -1,7 +1,7 @@
 """Money that is lost with a provider is given up by two people, and taken back into the books if it returns.
 
 Revision ID: 0046
-Revises: 0044
+Revises: 0045
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision: str = "0046"
-down_revision: str | None = "0044"
+down_revision: str | None = "0045"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
