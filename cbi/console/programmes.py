@@ -16,7 +16,7 @@ from cbi.access.actor import Actor
 from cbi.access.guards import may
 from cbi.access.holders import names_of
 from cbi.access.permissions import Permission
-from cbi.console import programmes_files
+from cbi.console import programmes_days, programmes_files
 from cbi.console.approvals_words import STATES
 from cbi.console.finance_parts import columns
 from cbi.console.languages import N_
@@ -38,6 +38,7 @@ from cbi.programmes.queries import CycleLine
 PATH = programmes_files.PROGRAMMES
 router = Pages()
 router.routes.extend(programmes_files.router.routes)
+router.routes.extend(programmes_days.router.routes)
 MENU = (Entry(N_("Programmes"), PATH, Permission.PROGRAMME_READ),)
 __all__ = ["MENU", "REFUSALS", "router"]
 SHOWN = 24

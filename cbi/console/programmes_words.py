@@ -52,7 +52,20 @@ LEFT: Mapping[Left, tuple[str, str]] = {
 }  # fmt: skip
 """Why something that is owed is in no run, and its sign."""
 
+WEEKDAYS: Mapping[int, str] = {
+    1: N_("Monday"),
+    2: N_("Tuesday"),
+    3: N_("Wednesday"),
+    4: N_("Thursday"),
+    5: N_("Friday"),
+    6: N_("Saturday"),
+    7: N_("Sunday"),
+}
+
 REFUSALS: Table = {
+    "office.unusable_day": (
+        N_("Nothing can be said of this day, or it is no day off that could be taken back."), N_("Look at the list."),
+    ),
     "programmes.unknown_programme": (N_("There is no such programme."), N_("Choose one of the list.")),
     "programmes.unknown_cycle": (N_("There is no such cycle."), N_("Choose one of the list.")),
     "programmes.period_not_scheduled": (

@@ -154,6 +154,24 @@ def test_only_periods_that_have_begun_and_the_next_are_offered_and_who_may_not_o
         assert said in " ".join(manager.words.split())
 
 
+def test_a_day_is_said_to_be_off_and_worked_all_the_same_from_a_page(
+    office: tuple[Colleague, Colleague],
+) -> None:
+    visit = partial(at_door, create_app())
+    with clock.frozen(START):
+        manager, treasurer = map(visit, office)
+        manager.get(f"/days-off?year={START.year}")
+        assert "Independence Day" in manager.words  # of Algeria, by the library
+        day = f"{START.year}-12-28"
+        manager.send("/days-off", of=day, what="off", reason="Stocktaking at the post office")
+        assert "It is noted." in manager.words
+        assert "Stocktaking at the post office" in manager.words
+        manager.send("/days-off", of=f"{START.year}-12-29", what="works", reason="Only a slip")
+        assert "is no day off, so it cannot be taken back" in manager.words
+        treasurer.get("/days-off")
+        assert not any(form.action == "/days-off" for form in treasurer.forms)
+
+
 def _forms(who: Browsing, path: str) -> list[Form]:
     assert who.get(path).status_code == 200
     return list(who.forms)
