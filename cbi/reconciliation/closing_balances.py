@@ -18,12 +18,14 @@ from sqlalchemy import func, literal, select, text
 from sqlalchemy.orm import Session
 
 from cbi import clock
+from cbi.access.actor import Actor
 from cbi.ledger.chart import FLOAT, Entry
 from cbi.ledger.models import Account
 from cbi.money import Money
 from cbi.offices import office_of
 from cbi.payments.models import Discrepancy
 from cbi.payments.outcomes.discrepancies import CLOSING_DIFFERS, open_discrepancy, settle_set
+from cbi.reconciliation import queries
 from cbi.reconciliation.models import StatementFile, StatementLine
 from cbi.reconciliation.suspending import effect
 
@@ -65,6 +67,16 @@ def compare(session: Session, provider: str, owner_id: UUID | None) -> tuple[int
             _open(session, provider, found, there, owner_id)
             opened += 1
     return opened, settled
+
+
+def told(session: Session, actor: Actor, provider: str | None = None) -> list[str]:
+    """The balances that differ, of those that the actor may see, with both figures: a sentence for each."""
+    differing = queries.discrepancies(actor, kind=CLOSING_DIFFERS, is_open=True, provider=provider)
+    return [
+        f"{each.provider}: its statement through {each.details['day']} says that {each.details['said_amount']} is left,"
+        f" our books say {Money(each.details['our_amount_minor'], each.details['our_currency'])}."
+        for each in session.scalars(differing.order_by(Discrepancy.provider, Discrepancy.currency))
+    ]
 
 
 def _last(session: Session, provider: str) -> list[tuple[str, date, Sequence[int]]]:

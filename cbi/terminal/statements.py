@@ -87,14 +87,16 @@ def reconcile(
     provider: Provider = "post_office", office: Office = None, user: User = None, json: Json = False
 ) -> None:
     """Match statements with payments; what does not agree becomes a discrepancy. Example: cbi reconcile"""
-    from cbi.reconciliation import matching
+    from cbi.reconciliation import closing_balances, matching
     from cbi.reconciliation.queries import summary
     from cbi.terminal.output import as_json, say
 
-    def work(session: "Session", actor: "Actor") -> "tuple[Reconciled, list[KindTotal]]":
-        return matching.reconcile(session, actor, provider), summary(session, actor, provider)
+    def work(session: "Session", actor: "Actor") -> "tuple[Reconciled, list[KindTotal], list[str]]":
+        done = matching.reconcile(session, actor, provider)
+        differing = closing_balances.told(session, actor, provider)
+        return done, summary(session, actor, provider), differing
 
-    done, totals = working(office, user, work)
+    done, totals, differing = working(office, user, work)
     if json:
         as_json({"reconciled": done, "open": totals})
         return
@@ -102,7 +104,7 @@ def reconcile(
         f"{done.lines:,} lines: {done.matched:,} matched, {done.confirmed:,} payments confirmed,"
         f" {done.opened:,} discrepancies opened, {done.settled:,} explained."
     )
-    print_discrepancies(totals)
+    print_discrepancies(totals, differing)
 
 
 @discrepancy.command("list")
@@ -113,20 +115,26 @@ def list_discrepancies(
     json: Json = False,
 ) -> None:
     """Open discrepancies by kind, with their age. Example: cbi discrepancy list"""
+    from cbi.reconciliation import closing_balances
     from cbi.reconciliation.queries import summary
     from cbi.terminal.output import as_json
 
-    totals = working(office, user, lambda session, actor: summary(session, actor, provider))
+    totals, differing = working(
+        office, user,
+        lambda session, actor: (
+            summary(session, actor, provider), closing_balances.told(session, actor, provider)
+        ),
+    )  # fmt: skip
     if json:
         as_json(totals)
     else:
-        print_discrepancies(totals)
+        print_discrepancies(totals, differing)
 
 
-def print_discrepancies(totals: "Sequence[KindTotal]") -> None:
-    """One line for each kind: how many, how much, how old."""
+def print_discrepancies(totals: "Sequence[KindTotal]", differing: "Sequence[str]" = ()) -> None:
+    """One line for each kind: how many, how much, how old; then each balance that differs, with both figures."""
     from cbi.reconciliation.schemas import meaning
-    from cbi.terminal.output import table
+    from cbi.terminal.output import say, table
 
     table(
         "Open discrepancies",
@@ -137,3 +145,5 @@ def print_discrepancies(totals: "Sequence[KindTotal]") -> None:
         ],
         totals=("all", "", sum(line.count for line in totals), "", ""),
     )
+    for words in differing:
+        say(words)

@@ -14,6 +14,7 @@ from cbi.money import Money
 from cbi.payments.models import Discrepancy
 from cbi.payments.outcomes.settling import EndedByBalance, settle
 from cbi.programmes import float_losses, fund_requests
+from cbi.reconciliation.closing_balances import told
 from cbi.reconciliation.matching import Reconciled, reconcile
 from cbi.reconciliation.statements import take_in
 from tests.factories import colleague, funded_programme
@@ -93,6 +94,9 @@ def test_a_line_that_is_missing_shows_in_the_balance_until_its_statement_comes(
     assert differs.details["said_amount"] == str(Money(43_000, CURRENCY))
     assert differs.details["our_amount_minor"] == 50_000
     assert (differs.amount_minor, differs.details["difference_minor"]) == (7_000, -7_000)
+    assert told(session, TREASURER) == [
+        "sandbox: its statement through 2026-03-10 says that 430.00 DZD is left, our books say 500.00 DZD."
+    ]
     with pytest.raises(EndedByBalance):
         settle(session, TREASURER, differs.id, "They say that it is right.")
     done = says(session, row("e", -3_000, "", DAY + timedelta(days=1)), opening=43_000)

@@ -66,7 +66,7 @@ def _story(server: URL, point_at: PointAt, folder: Path) -> Iterator[Told]:
         for setting, value in (
             ("DATA_DIR", str(folder)), ("DEMO", "true"), ("RECALL_MINUTES", "0"),
             # Another secret is another sandbox: what other tests paid is not on its statement.
-            ("FSP_SANDBOX_CALLBACK_SECRET", secrets.token_hex(16)),
+            ("FSP_SANDBOX_CALLBACK_SECRET", secrets.token_hex(16)), ("FSP_SANDBOX_FLOAT_UNITS", "1000000"),
         ):  # fmt: skip
             patch.setenv(f"CBI_{setting}", value)
         point_at(patch, server.set(database=name))
