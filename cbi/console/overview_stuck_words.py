@@ -65,6 +65,10 @@ STUCK: Mapping[Reason, StuckWords] = {
         N_("Households may be registered twice; nobody has decided yet, and some of them are not paid until then."),
         N_("See which, and decide"),
     ),
+    Reason.NOT_MERGED: StuckWords(
+        N_("Households were found to be one person's, and nobody has merged them: none of them is paid until then."),
+        N_("See which, and merge them"),
+    ),
     Reason.EXPIRED: StuckWords(
         N_("Run %(run)s (%(programme)s, %(period)s): not collected in time."), N_("See which, and decide"),
     ),

@@ -73,7 +73,14 @@ class Present:
     suspension: UUID | None = None
     """The one that nobody has ended."""
     suspended_on: date | None = None
+    followed: bool = False
+    """Whether it followed somebody from another household, whose suspension it is as well."""
     resumed_on: date | None = None
+    """When the last suspension ended that is over."""
+
+    def makes_room_for(self, on: date) -> bool:
+        """Whether the open suspension gives way to one from that day on, because it would begin later by itself."""
+        return not self.followed and self.suspended_on is not None and on < self.suspended_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +108,8 @@ def change(
 
     `start`: the first day it takes part; `end`: the last. `suspend`: from that day on it gets nothing; `resume`: from
     that day on it takes part again. Earlier cycles are made up for once a second person has confirmed the days
-    (`confirming`), or the resumption (`resuming`). `was_wrong` says of a resumption that there was no ground for the
+    (`confirming`), or the resumption (`resuming`). A suspension from an earlier day takes the place of one that would begin
+    later. `was_wrong` says of a resumption that there was no ground for the
     suspension: what was missed is owed. Raises UnknownProgramme, CannotChange, UnusableReason.
     """
     actor.require(Permission.ENROLMENT_CHANGE, programme)
@@ -147,7 +155,7 @@ def _refusal(act: Act, line: Line, now: Present) -> str | None:
             return f"Its last day is {now.ends_on}, before that. Move the last day first."
         case Act.END if now.starts_on is not None and line.on < now.starts_on:
             return f"Its first day is {now.starts_on}, after that."
-        case Act.SUSPEND if now.suspension is not None:
+        case Act.SUSPEND if now.suspension is not None and not now.makes_room_for(line.on):
             return f"It is suspended already, since {now.suspended_on}."
         case Act.SUSPEND if now.resumed_on is not None and line.on < now.resumed_on:
             return f"It was suspended before and resumed on {now.resumed_on}: begin on that day or later."
@@ -192,6 +200,16 @@ def on_record(
         )
         .execution_options(populate_existing=True)
     ).all()
+    over = dict(
+        session.execute(
+            select(Suspension.household_id, func.max(Suspension.resumes_on))
+            .where(
+                Suspension.programme_id == programme_id, Suspension.household_id == wanted,
+                Suspension.resumes_on > Suspension.begins_on,
+            )
+            .group_by(Suspension.household_id)
+        ).all()
+    )  # fmt: skip
     known: dict[UUID, dict[str, Any]] = {}
     for each in days:
         known[each.household_id] = {
@@ -201,7 +219,8 @@ def on_record(
         known.setdefault(suspension.household_id, {}).update(
             suspension=suspension.id if suspension.resumes_on is None else None,
             suspended_on=suspension.begins_on,
-            resumed_on=suspension.resumes_on,
+            followed=suspension.carried_from is not None,
+            resumed_on=over.get(suspension.household_id),
         )
     return {household: Present(**told) for household, told in known.items()}
 
@@ -231,6 +250,15 @@ def _write(
         for line, household, _ in taken
     ]
     if act is Act.SUSPEND:
+        resuming.replace(
+            session, actor,
+            [
+                resuming.End(present.suspension, present.suspended_on, reasons.plain(line.reason), reaches_back=False)
+                for line, _, present in taken
+                if present.suspension and present.suspended_on
+            ],
+            now,
+        )  # fmt: skip
         by = {"suspended_by": actor.id, "suspended_at": now}
         session.execute(
             insert(Suspension),
@@ -261,11 +289,12 @@ def _write(
                 for each, (line, _, present) in zip(whose, taken, strict=True)
             ],
         )
-    for line, household, _ in taken:
+    for line, household, present in taken:
+        instead = present.suspended_on if act is Act.SUSPEND and present.suspension else None
         record(
             session, actor, f"enrolment.{act}", "household", household, programme=programme.code,
             on=line.on.isoformat(), **({"was_wrong": was_wrong} if act is Act.RESUME else {}),
-            **({"held": True} if household in held else {}),
+            **({"held": True} if household in held else {}), **({"instead_of": str(instead)} if instead else {}),
         )  # fmt: skip
     return len(held)
 

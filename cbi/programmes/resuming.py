@@ -67,6 +67,18 @@ def end(
 
     A household that took in people of another suspended one is suspended for that from then on, and resumed once more.
     """
+    _end(session, actor, ends, at, was_wrong=was_wrong)
+    following.still_held(session, [each.suspension for each in ends])
+
+
+def replace(session: Session, actor: Actor, ends: Sequence[End], at: datetime) -> None:
+    """End suspensions on the day on which they would begin, because one from an earlier day takes their place."""
+    _end(session, actor, ends, at, was_wrong=False)
+
+
+def _end(
+    session: Session, actor: Actor, ends: Sequence[End], at: datetime, *, was_wrong: bool
+) -> None:
     columns = (
         ("id", [each.suspension for each in ends], Uuid()), ("on", [each.on for each in ends], Date()),
         ("reason", [each.reason for each in ends], Text()), ("back", [each.reaches_back for each in ends], Boolean()),
@@ -85,7 +97,6 @@ def end(
         )
         .execution_options(synchronize_session=False)
     )  # fmt: skip
-    following.still_held(session, [each.suspension for each in ends])
 
 
 def is_waiting() -> tuple[ColumnElement[bool], ...]:

@@ -206,6 +206,13 @@ def list_flags(
     return with_households(session, session.scalars(ordered).all())
 
 
+def list_unmerged(session: Session, actor: Actor, *, limit: int = 1000) -> list[Flagged]:
+    """Documents that were found to be one person's, whose households are not merged yet, the oldest finding first."""
+    actor.require(Permission.REGISTRY_READ)
+    ordered = queries.unmerged_flags().order_by(DuplicateFlag.decided_at, DuplicateFlag.id)
+    return with_households(session, session.scalars(ordered.limit(limit)).all())
+
+
 def with_households(session: Session, flags: Sequence[DuplicateFlag]) -> list[Flagged]:
     """The same flags with their households, in two queries however many there are."""
     sharing = queries.sharing(session, flags)

@@ -104,11 +104,12 @@ def list_duplicates(
     cursor: Cursor = None,
     *,
     open_only: bool = True,
+    unmerged: bool = False,
 ) -> Page[FlagOut]:
     actor.require(Permission.REGISTRY_READ)
     found = page(
         session,
-        queries.current_flags(open_only=open_only),
+        queries.unmerged_flags() if unmerged else queries.current_flags(open_only=open_only),
         lambda flag: flag,
         by=[DuplicateFlag.flagged_at, DuplicateFlag.id],
         limit=limit,

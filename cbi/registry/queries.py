@@ -212,7 +212,12 @@ def _sharing_a_document() -> ColumnElement[bool]:
         .where(or_(DuplicateFlag.decision.is_(None), DuplicateFlag.decision == "same"))
         .with_only_columns(DuplicateFlag.value_index)
     )
-    still_shared = (
+    return and_(Person.document_index.in_(_still_shared(flagged)), _is_there(Person))
+
+
+def _still_shared(flagged: Select[bytes]) -> Select[bytes | None]:
+    """Those of these documents that people of several households have, one of whom is there and active."""
+    return (
         select(Person.document_index)
         .join(Household, Household.id == Person.household_id)
         .where(Person.document_index.in_(flagged), is_asked_about(Person, Household))
@@ -222,7 +227,15 @@ def _sharing_a_document() -> ColumnElement[bool]:
             func.bool_or(and_(Household.status == ACTIVE, _is_there(Person))),
         )
     )
-    return and_(Person.document_index.in_(still_shared), _is_there(Person))
+
+
+def unmerged_flags() -> Select[DuplicateFlag]:
+    """The flags of documents that were found to be one person's, whose households nobody has merged: none is paid."""
+    found = current_flags().where(
+        DuplicateFlag.kind == "same_document", DuplicateFlag.decision == "same"
+    )
+    shared = _still_shared(found.with_only_columns(DuplicateFlag.value_index))
+    return found.where(DuplicateFlag.value_index.in_(shared))
 
 
 def _is_there(person: type[Person]) -> ColumnElement[bool]:

@@ -12,7 +12,7 @@ from cbi.registry.import_models import Import
 from cbi.registry.linkage.models import Pair
 from cbi.registry.linkage.queries import to_decide
 from cbi.registry.models import DuplicateFlag, Household
-from cbi.registry.queries import ACTIVE, current_flags
+from cbi.registry.queries import ACTIVE, current_flags, unmerged_flags
 
 LISTS = 5
 """How many of the latest lists are shown."""
@@ -49,13 +49,18 @@ def shared(session: Session) -> Undecided | None:
     return _undecided(session, current_flags(open_only=True), DuplicateFlag.flagged_at)
 
 
+def unmerged(session: Session) -> Undecided | None:
+    """Documents that were found to be one person's, whose households nobody has merged; None where there is none."""
+    return _undecided(session, unmerged_flags(), DuplicateFlag.decided_at)
+
+
 def pairs(session: Session) -> Undecided | None:
     """Pairs of people who may be one and wait for a decision, whether or not they hold payment; None where none waits."""
     return _undecided(session, to_decide(), Pair.found_at)
 
 
 def _undecided(
-    session: Session, waiting: Select[Any], since: QueryableAttribute[datetime]
+    session: Session, waiting: Select[Any], since: QueryableAttribute[Any]
 ) -> Undecided | None:
     each = waiting.with_only_columns(since.label("at")).subquery()
     count, first = session.execute(select(func.count(), func.min(each.c.at))).one()

@@ -71,6 +71,7 @@ class Reason(StrEnum):
     DISCREPANCIES = "discrepancies"
     COMPLAINTS_OVERDUE = "complaints_overdue"
     DUPLICATES = "duplicates"
+    NOT_MERGED = "not_merged"
     CALLBACKS_UNREAD = "callbacks_unread"
     TEXTS_LATE = "texts_late"
     NOT_SEALED = "not_sealed"
@@ -271,6 +272,10 @@ def _duplicates(session: Session) -> Iterator[Stuck]:
     if waits := standing.shared(session):
         yield Stuck(
             Reason.DUPLICATES, waits.count, since=waits.since, command="cbi registry duplicates"
+        )
+    if waits := standing.unmerged(session):
+        yield Stuck(
+            Reason.NOT_MERGED, waits.count, since=waits.since, command="cbi registry duplicates"
         )
     if waits := standing.pairs(session):
         yield Stuck(Reason.DUPLICATES, waits.count, since=waits.since, link="/registry/pairs")

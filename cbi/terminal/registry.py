@@ -223,22 +223,28 @@ def list_bands(office: Office = None, user: User = None, json: Json = False) -> 
 
 @registry.command("duplicates")
 def list_duplicates(office: Office = None, user: User = None, json: Json = False) -> None:
-    """Households that share a telephone or a document. Example: cbi registry duplicates"""
+    """Households that share a telephone or a document, undecided, or found to be one and not merged.
+
+    Example: cbi registry duplicates
+    """
     from cbi.registry import duplicates
     from cbi.terminal.output import as_json, table
 
-    flagged = working(office, user, duplicates.list_flags)
+    waiting = working(office, user, duplicates.list_flags)
+    unmerged = working(office, user, duplicates.list_unmerged)
     rows = [
         (
             one.flag.id, one.flag.kind.replace("_", " "),
             ", ".join(household.source_id for household in one.households),
+            "one person: merge them" if one.flag.decision else "to be decided",
         )
-        for one in flagged
+        for one in (*waiting, *unmerged)
     ]  # fmt: skip
     if json:
-        as_json([dict(zip(("id", "kind", "households"), row, strict=True)) for row in rows])
+        names = ("id", "kind", "households", "state")
+        as_json([dict(zip(names, row, strict=True)) for row in rows])
     else:
-        table("Waiting for a decision", ["Flag", "Kind", "Households"], rows)
+        table("Possible duplicates", ["Flag", "Kind", "Households", "State"], rows)
 
 
 @registry.command("decide")

@@ -16,10 +16,13 @@ from cbi.payments.sending.recipients import payee_stands
 from cbi.programmes.applying import apply
 from cbi.programmes.cycles import open_cycle
 from cbi.protection import erasing, obstacles
+from cbi.registry import duplicates, standing
 from cbi.registry.duplicates import flag_households
 from cbi.registry.linkage import finding
 from cbi.registry.models import DuplicateFlag, Household
 from cbi.registry.queries import blocked_households, current_flags, shares_a_document
+from cbi.reporting.overview import overview
+from cbi.reporting.stuck import Reason
 from tests.factories import EVERYTHING
 from tests.household_factory import ASKER, change, family, fresh
 from tests.kinds_factory import kind_file
@@ -73,6 +76,26 @@ def test_that_two_were_different_says_nothing_of_who_shows_the_same_document_lat
     decided(session, 6, "different")
     shows(session, 7, one, first["head"], ANOTHER)
     assert session.scalars(current_flags(open_only=True)).all() != []
+
+
+def test_who_was_found_to_be_one_and_is_not_merged_stands_in_a_list_until_they_are(
+    session: Session,
+) -> None:
+    (one, first), (other, second) = family(session), family(session)
+    shows(session, 1, one, first["head"], PAPER)
+    shows(session, 2, other, second["head"], PAPER)
+    assert standing.unmerged(session) is None, "it is not decided yet"
+    decided(session, 3, "same")
+    assert standing.shared(session) is None, "nobody has to decide it any more"
+    found = standing.unmerged(session)
+    assert found is not None
+    assert found.count == 1
+    (flagged,) = duplicates.list_unmerged(session, EVERYTHING)
+    assert {each.id for each in flagged.households} == {one, other} == blocked(session)
+    assert Reason.NOT_MERGED in {each.reason for each in overview(session, EVERYTHING).stuck}
+    with clock.frozen(clock.now() + timedelta(hours=4)):
+        change(session, "merged", one, other=other)
+    assert (standing.unmerged(session), blocked(session)) == (None, set())
 
 
 def test_what_was_decided_holds_while_others_come_to_share_another_document(

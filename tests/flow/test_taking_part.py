@@ -150,6 +150,25 @@ def test_the_suspended_get_nothing_and_later_the_days_on_which_they_were_not(
     assert set(march) == {(this, "base"), (wronged, "base")}
 
 
+def test_who_is_to_be_suspended_later_can_be_suspended_earlier_and_then_only_that_counts(
+    session: Session,
+) -> None:
+    this = household(session)
+    apply(session, OFFICER, kind_file(BY_DAY))
+    say(session, Act.SUSPEND, this, date(2026, 3, 1))
+    with pytest.raises(CannotChange, match="suspended already, since 2026-03-01"):
+        say(session, Act.SUSPEND, this, date(2026, 3, 2))
+    say(session, Act.SUSPEND, this, date(2026, 1, 11))
+    with pytest.raises(CannotChange, match="suspended already, since 2026-01-11"):
+        say(session, Act.SUSPEND, this, date(2026, 1, 11))
+    assert reasons(session, opened(session, "2026-01").id) == {this: ["suspended"]}
+    say(session, Act.RESUME, this, date(2026, 2, 1))
+    assert (this, "base") in owed(session, opened(session, "2026-02").id)
+    assert (this, "base") in owed(session, opened(session, "2026-03").id), "the later one is gone"
+    with pytest.raises(CannotChange, match="resumed on 2026-02-01"):
+        say(session, Act.SUSPEND, this, date(2026, 1, 20))
+
+
 def test_what_was_given_for_a_month_and_its_arrears_add_up_to_the_month(session: Session) -> None:
     this = household(session, 1)
     apply(session, OFFICER, kind_file('{base: "100.01", prorate: days, arrears: 3}'))
