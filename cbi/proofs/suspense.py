@@ -1,7 +1,7 @@
 """Promises about lines of statements: each is explained or in suspense, and only two people say what a rule cannot."""
 
 from cbi.ledger.chart import Entry
-from cbi.payments.outcomes.discrepancies import LINE_CHANGED
+from cbi.payments.outcomes.discrepancies import CLOSING_DIFFERS, LINE_CHANGED
 from cbi.payments.unpaid.withdrawing import WITHDRAWN
 from cbi.proofs.promise import none_of
 from cbi.reconciliation.line_booking import RULE
@@ -34,14 +34,18 @@ STANDS = "(m.line_id, m.undone) NOT IN (SELECT line_id, undone FROM undone_match
 
 _MATCHED = f"EXISTS (SELECT 1 FROM matches m WHERE m.line_id = l.id AND {STANDS})"
 _BOOKED = (
-    "(l.kind = 'top_up' AND EXISTS (SELECT 1 FROM fund_movements b WHERE b.kind = 'prefunding'"
+    "(l.kind = 'top_up' AND EXISTS (SELECT 1 FROM fund_movements b WHERE b.kind IN ('prefunding', 'recovery')"
     " AND b.provider = l.provider AND b.reference = l.provider_reference AND b.amount_minor = l.amount_minor))"
     " OR (l.kind = 'fee' AND (EXISTS (SELECT 1 FROM fee_charges c WHERE c.line_id = l.id)"
     " OR EXISTS (SELECT 1 FROM monthly_fees g WHERE g.line_id = l.id)))"
 )
-"""Our books hold the movement of a line by its own kind: money that we placed, a fee."""
+"""Our books hold the movement of a line by its own kind: money that we placed or that came back, a fee."""
 
 suspended_as_booked = (
+    none_of(
+        "discrepancy {id} says that {provider} has another balance than our books, and was settled in words",
+        f"SELECT id, provider FROM discrepancies WHERE kind = '{CLOSING_DIFFERS}' AND settled_by IS NOT NULL",
+    ),
     none_of(
         "{provider}: the lines that nothing explains moved {moved} in {currency}, and account 1900 holds {held}",
         "SELECT provider, currency, sum(moved) AS moved, sum(held) AS held FROM (SELECT provider, currency,"

@@ -44,12 +44,14 @@ def judge(session: Session, provider: str, early: Collection[UUID]) -> int:
 
 
 def _top_up_of_ours(provider: str) -> ColumnElement[bool]:
-    """A top-up line that alone has the reference and the amount of money that we placed with the provider."""
+    """A top-up line that alone has the reference and the amount of money that we placed with the provider, or that came
+    back to our account with it after it was given up.
+    """
     o, other = open_lines.c, aliased(StatementLine)
     return and_(
         o.kind == "top_up",
         exists().where(
-            FundMovement.kind == "prefunding", FundMovement.provider == provider,
+            FundMovement.kind.in_(["prefunding", "recovery"]), FundMovement.provider == provider,
             FundMovement.reference == o.provider_reference, FundMovement.amount_minor == o.amount_minor,
             FundMovement.currency == o.currency,
         ),

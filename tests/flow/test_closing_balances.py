@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from cbi import clock
@@ -14,6 +14,7 @@ from cbi.money import Money
 from cbi.payments.models import Discrepancy
 from cbi.payments.outcomes.settling import EndedByBalance, settle
 from cbi.programmes import float_losses, fund_requests
+from cbi.proofs.suspense import suspended_as_booked
 from cbi.reconciliation.closing_balances import told
 from cbi.reconciliation.matching import Reconciled, reconcile
 from cbi.reconciliation.statements import take_in
@@ -99,6 +100,11 @@ def test_a_line_that_is_missing_shows_in_the_balance_until_its_statement_comes(
     ]
     with pytest.raises(EndedByBalance):
         settle(session, TREASURER, differs.id, "They say that it is right.")
+    by_hand = session.begin_nested()
+    words = "UPDATE discrepancies SET settled_at = now(), settled_by = id, resolution = 'x' WHERE id = :id"
+    session.execute(text(words), {"id": differs.id})
+    assert "was settled in words" in next(iter(suspended_as_booked[0](session)))
+    by_hand.rollback()
     done = says(session, row("e", -3_000, "", DAY + timedelta(days=1)), opening=43_000)
     assert open_kinds(session) == [KIND, "unknown_line"], "the same difference is the same question"
     assert done.opened == 1
@@ -143,6 +149,13 @@ def test_once_what_is_lost_is_given_up_the_balance_agrees_and_what_payments_need
     fund_requests.confirm(session, confirms.actor, asked.number, confirms.code())
     assert reconcile(session, TREASURER, "sandbox").settled == 1
     assert open_kinds(session) == ["not_collected", "other_line"]
+    back = (asks.actor, "winter", "sandbox", "500.00", "ESTATE-1", "A first share")
+    asked = float_losses.ask_recovery(session, *back)
+    with clock.frozen(NEXT_MORNING + timedelta(minutes=1)):
+        fund_requests.confirm(session, confirms.actor, asked.number, confirms.code())
+    share = row("b", 50_000, "", DAY + timedelta(days=2), type="TOPUP", transaction="ESTATE-1")
+    says(session, share, opening=30_000)
+    assert open_kinds(session) == ["not_collected", "other_line"], "its line is explained by that"
 
 
 def test_a_statement_that_names_no_balance_is_not_compared(session: Session) -> None:
