@@ -166,7 +166,7 @@ SHARED = {
 """What names something of the whole office, or nothing at all."""
 
 PLAIN = {
-    "limit", "cursor", "status", "open_only", "below", "which", "form", "language", "waiting", "after", "state",
+    "limit", "cursor", "status", "open_only", "unmerged", "below", "which", "form", "language", "waiting", "after", "state",
     "category", "urgent", "overdue", "owner_id", "purpose", "field", "who", "page", "on", "short", "long", "area",
     "by", "ended", "year",
 }  # fmt: skip
