@@ -135,6 +135,23 @@ REFUSALS: Table = {
     "fund_request.paper_used": (
         N_("This paper's reference stands for another request already."), N_("Check the paper: each request has its own."),
     ),
+    "fund.unusable_movement": (
+        N_("It needs an amount above zero in the fund's currency, and the reference of its paper."), N_("Fill in both."),
+    ),
+    "fund.more_than_the_grant": (
+        N_("More would be received than the donor's agreement says."),
+        N_("Raise the fund's amount in the programme file first, when the agreement says so."),
+    ),
+    "fund.reference_used": (
+        N_("This reference stands for another movement already."), N_("Check the paper: each movement has its own."),
+    ),
+    "fund.not_changed": (
+        N_("The fund has not enough money in the programme's currency."), N_("Write down the bank's deal first."),
+    ),
+    "fund.unknown_provider": (N_("This provider is not in use here."), N_("Choose one of the list.")),
+    "budget.other_currency": (
+        N_("The programme's budget is kept in another currency."), N_("Give the amount in the programme's currency."),
+    ),
     "fund.unknown": (N_("There is no such fund."), N_("Choose one of the list.")),
     "budget.which_fund": (
         N_("The programme draws on several funds, or not on that one."), N_("Choose the fund, too."),

@@ -4,13 +4,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import zip_longest
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import Depends, Form
 from fastapi import Path as InPath
 from fastapi.responses import Response
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from cbi.access.actor import Actor
 from cbi.access.guards import may
@@ -83,16 +80,16 @@ def programme(visit: ThisVisit, session: OfficeSession, actor: Reader, code: Cod
     terms = queries.definition(session, found)
     lines = queries.cycles(session, Cycle.programme_id == found.id)
     versions = history.versions(session, found)
-    opened_by = _opened_by(session, found)
     offered = openable(session, found)
-    names = names_of(session, [each.applied_by for each in versions] + list(opened_by.values()))
+    names = names_of(
+        session, [*(each.applied_by for each in versions), *(each.opened_by for each in lines)]
+    )
     return visit.show(
         "programmes/one.html",
         programme=found,
         schedule=terms.schedule,
         lines=_compared(lines)[:SHOWN],
         more=max(0, len(lines) - SHOWN),
-        opened_by={period: names.get(by, "") if by else "" for period, by in opened_by.items()},
         planned=_at(scheduled.planned(session), code),
         overdue=_at(scheduled.overdue(session), code),
         offered=[
@@ -112,10 +109,10 @@ def programme(visit: ThisVisit, session: OfficeSession, actor: Reader, code: Cod
 @router.post(PATH + "/{code}/cycles")
 def open_cycle(
     visit: ThisVisit, session: OfficeSession, actor: Opener, code: Code,
-    period: Annotated[str, Form(max_length=40)] = "",
+    period: Annotated[str, Form(max_length=40)] = "", seen: Annotated[int, Form(ge=0, le=2**31)] = 0,
 ) -> Response:  # fmt: skip
-    """Decide who is owed what for a period."""
-    opened = cycles.open_cycle(session, actor, code, period)
+    """Decide who is owed what for a period, by the rules that the page showed."""
+    opened = cycles.open_cycle(session, actor, code, period, seen=seen)
     at = queries.cycle(session, opened.id)[0].period
     if opened.already_open:
         said = visit.gettext("The cycle was open already: nothing changed.")
@@ -186,13 +183,6 @@ def _compared(lines: list[CycleLine]) -> list[tuple[CycleLine, int | None, Money
 def _at(found: Sequence[Planned | Due], code: str) -> tuple[str, datetime] | None:
     """The first of them that is the programme's: the period, and when it opens or should have."""
     return next(((each.period, each.at) for each in found if each.programme == code), None)
-
-
-def _opened_by(session: Session, programme: Programme) -> dict[str, UUID | None]:
-    rows = session.execute(
-        select(Cycle.period, Cycle.opened_by).where(Cycle.programme_id == programme.id)
-    )
-    return {row.period: row.opened_by for row in rows}
 
 
 def _can_be_built(left: list[Left]) -> bool:

@@ -91,6 +91,27 @@ REFUSALS: Table = {
         N_("A provider does not pay such an amount, or is not in use here."),
         N_("Change the programme's file, or the way in which these households are paid."),
     ),
+    "programmes.changed_meanwhile": (
+        N_("The rules of %(programme)s were changed after you looked at them. Nothing was done."),
+        N_("Look again at what they say now."),
+    ),
+    "programmes.rests_on_it": (
+        N_("The file changes periods or tranches on which cycles that are open rest."),
+        N_("Keep them, or give another programme a code of its own."),
+    ),
+    "programmes.value_accepted": (
+        N_("The file changes amounts that two people accepted."), N_("Keep them, or propose another value."),
+    ),
+    "programmes.unknown_basis": (
+        N_("The amounts cannot rest on that basket."), N_("Compare its name with the baskets that are there."),
+    ),
+    "programmes.cannot_count": (
+        N_("The ceiling cannot count with a programme that the file names."), N_("Name one that pays in the same currency."),
+    ),
+    "programmes.unclear_area": (
+        N_("The file names an area that is not in the tree of places, or that several are called."),
+        N_("Write its code."),
+    ),
     "programmes.fixed_for_good": (
         N_("The file changes what a programme or a fund keeps for good."),
         N_("Give a programme or a fund that differs in it a code of its own."),

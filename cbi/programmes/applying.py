@@ -20,7 +20,7 @@ from cbi.money import Money
 from cbi.programmes import legal_basis
 from cbi.programmes.definition import Definition, read, stored
 from cbi.programmes.fund_terms import FundTerms, uncovered
-from cbi.programmes.history import differences
+from cbi.programmes.history import check_seen, differences
 from cbi.programmes.kept import check_basis, check_counting, check_kept
 from cbi.programmes.models import Cycle, Programme, ProgrammeFund, ProgrammeVersion
 from cbi.programmes.named_areas import check_areas
@@ -57,12 +57,20 @@ class Applied:
     what_changed: tuple[str, ...]
 
 
-def apply(session: Session, actor: Actor, text: str) -> Applied:
+def apply(session: Session, actor: Actor, text: str, *, seen: int | None = None) -> Applied:
     """Make the programme that the file describes, or its next version; nothing when it says what is on record.
 
-    The fund is made with it, as a promise: its money is booked when it arrives. Raises ProgrammeFileErrors,
-    FixedForGood, FundDiffers, FundTooSmall, RestsOnIt, CannotCount, UnclearArea, BasisLeftOut.
+    The fund is made with it, as a promise: its money is booked when it arrives. `seen`: the version that `check` said it
+    would be; where somebody else was quicker it is another, and what was shown is not what would change. Raises
+    ProgrammeFileErrors, FixedForGood, FundDiffers, FundTooSmall, RestsOnIt, CannotCount, UnclearArea, BasisLeftOut,
+    ChangedMeanwhile.
     """
+    applied = _apply(session, actor, text)
+    check_seen(applied.programme, applied.version, seen)
+    return applied
+
+
+def _apply(session: Session, actor: Actor, text: str) -> Applied:
     definition = read(text, settings().providers)
     code = definition.programme.code
     actor.require(Permission.PROGRAMME_APPLY, code)
@@ -119,7 +127,7 @@ def apply(session: Session, actor: Actor, text: str) -> Applied:
 def check(session: Session, actor: Actor, text: str) -> Applied:
     """What `apply` would come to now; nothing of it is kept. Raises as it does."""
     with session.begin_nested() as trial:
-        applied = apply(session, actor, text)
+        applied = _apply(session, actor, text)
         trial.rollback()
     return applied
 

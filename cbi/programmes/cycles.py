@@ -19,6 +19,7 @@ from cbi.programmes import following, legal_basis, queries
 from cbi.programmes.deciding import decide_all
 from cbi.programmes.definition import Definition
 from cbi.programmes.fund_terms import uncovered
+from cbi.programmes.history import check_seen
 from cbi.programmes.models import Cycle, Programme, ProgrammeFund
 from cbi.programmes.opening import Opening
 from cbi.programmes.periods import Every, Period
@@ -52,12 +53,14 @@ class OpenedCycle:
     already_open: bool
 
 
-def open_cycle(session: Session, actor: Actor, programme: str, period: str) -> OpenedCycle:
+def open_cycle(
+    session: Session, actor: Actor, programme: str, period: str, *, seen: int | None = None
+) -> OpenedCycle:
     """Decide every household registered by now and write down what each is owed; once per programme and period.
 
     `programme` is its code, `period` a month such as 2026-01 (or a quarter or week, as it is paid). Opening it again
-    changes nothing, whatever has been registered since. Raises UnknownProgramme, UnusablePeriod,
-    PeriodNotScheduled, FundNotValid, BasisWaits, StillComparing.
+    changes nothing, whatever has been registered since. `seen`: the version of the rules that whoever opens it looked at.
+    Raises UnknownProgramme, UnusablePeriod, PeriodNotScheduled, FundNotValid, BasisWaits, StillComparing, ChangedMeanwhile.
     """
     actor.require(Permission.CYCLE_OPEN, programme)
     found = queries.find(session, programme)
@@ -67,6 +70,7 @@ def open_cycle(session: Session, actor: Actor, programme: str, period: str) -> O
     month = period_of(definition.schedule, period)
     this = and_(Cycle.programme_id == found.id, Cycle.period == str(month))
     if not session.scalar(select(exists().where(this))):
+        check_seen(found.code, found.version, seen)
         _check_month(session, found, definition, drawn_on, month)
         legal_basis.check_accepted(session, found, definition)
         keep_still(session)  # whoever moves is in one household when this cycle looks

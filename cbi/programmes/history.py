@@ -9,8 +9,25 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from cbi.errors import Conflict
 from cbi.programmes.definition import stored
 from cbi.programmes.models import Programme, ProgrammeVersion
+
+
+class ChangedMeanwhile(Conflict):
+    """Somebody else has changed the programme's rules since they were looked at."""
+
+    code = "programmes.changed_meanwhile"
+
+
+def check_seen(code: str, version: int, seen: int | None) -> None:
+    """Refuse to act on other rules than were looked at; `seen` None: nobody looked. Raises ChangedMeanwhile."""
+    if seen is not None and version != seen:
+        raise ChangedMeanwhile(
+            f"The rules of {code} were changed after you looked at them. Nothing was done.",
+            next_step="Look again at what they say now.",
+            programme=code,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,7 @@ class CycleLine:
     period: str
     version: int
     opened_at: datetime
+    opened_by: UUID | None
     eligible: int
     ineligible: int
     entitlements: int
@@ -164,6 +165,7 @@ def cycles(session: Session, *which: ColumnElement[bool]) -> list[CycleLine]:
             period=found.period,
             version=found.version,
             opened_at=found.opened_at,
+            opened_by=found.opened_by,
             eligible=eligible,
             ineligible=ineligible,
             entitlements=entitlements,

@@ -11,6 +11,7 @@ from sqlalchemy import URL, func, select
 from cbi import clock, offices
 from cbi.access.permissions import Role
 from cbi.app import create_app
+from cbi.console.programmes_files import LARGEST
 from cbi.ledger.models import FundMovement
 from cbi.ledger.queries import fund_positions
 from cbi.payments.models import PaymentRun
@@ -129,6 +130,41 @@ def test_a_programme_is_made_funded_opened_and_its_run_built_from_pages(
         assert (fund.received.minor, fund.unallocated.minor, fund.available.minor) == (
             1_000_000, 200_000, 800_000,
         )  # fmt: skip
+
+
+def test_nobody_applies_or_opens_by_other_rules_than_the_page_showed_and_no_text_is_lost(
+    office: tuple[Colleague, Colleague],
+) -> None:
+    app = create_app()
+    dearer, cheaper = (FILE.replace("1000.00", amount) for amount in ("1200.00", "900.00"))
+    with clock.frozen(START):
+        manager, late, opener = (at_door(app, office[0]) for _ in range(3))
+        hand_in(manager, FILE)
+        manager.send("/programme-files/apply", definition=FILE)
+
+        # All looked at version 1; whoever is second would take back what the first one did without having seen it.
+        hand_in(manager, dearer)
+        hand_in(late, cheaper)
+        opener.get("/programmes/winter")
+        manager.send("/programme-files/apply", definition=dearer)
+        typed = late.filled("/programme-files/apply", definition=cheaper)
+        answer = late.ask("POST", "/programme-files/apply", data=typed)
+        assert answer.status_code == 409
+        assert "changed after you looked at them" in answer.text
+        assert "900.00" in answer.text, "the text stands there still"
+        opener.send("/programmes/winter/cycles", period=PERIOD)
+        assert "changed after you looked at them" in opener.words
+        assert (count(ProgrammeVersion), count(Cycle)) == (2, 0)
+
+        # What the rules refuse is said with the text; what is too large is never cut short and read.
+        refused = hand_in(
+            manager, FILE.replace("code: winter", "code: other").replace("DZD", "KES")
+        )
+        assert (refused.status_code, "code: other" in refused.text) == (409, True)
+        assert count(Programme) == 1
+        answer = hand_in(manager, FILE.replace("1000.00", "1500.00") + "#" * LARGEST)
+        manager.get(answer.headers["location"])
+        assert "larger than 200,000 bytes" in manager.words
 
 
 def test_only_periods_that_have_begun_and_the_next_are_offered_and_who_may_not_open_sees_no_form(

@@ -109,13 +109,10 @@ def settle(life: Life) -> None:
     funding.book_arrived(life)
     papers.whole_statement(life)
     keeping.wait_it_out(life)
-    for name in ("adopt", "releases", "poll"):
-        life.pass_time(2 * HOUR)
-        _job(life, name)
-    if {each.id for each in life.provider.movements} - life.kept.listed:
-        papers.whole_statement(life)  # what was tried again only now
+    _go_on(life, "adopt", "releases", "poll")
     finance.find_amounts(life)
     lines.find_all(life)
+    _go_on(life, "releases", "poll")  # what a question about a line had held back
     if life.provider.early:
         papers.whole_statement(life)  # compared once more, with what was found of its lines
     for _ in range(life.chance.randint(0, 4)):
@@ -123,6 +120,15 @@ def settle(life: Life) -> None:
     finance.book_papers(life)
     for name in ("hand_over", "answer", "expire", "age", "close", "seal"):
         _job(life, name)
+
+
+def _go_on(life: Life, *names: str) -> None:
+    """Some jobs run once more, and what moved by them is listed."""
+    for name in names:
+        life.pass_time(2 * HOUR)
+        _job(life, name)
+    if {each.id for each in life.provider.movements} - life.kept.listed:
+        papers.whole_statement(life)
 
 
 def _codes_end(life: Life) -> None:
