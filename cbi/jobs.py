@@ -172,9 +172,15 @@ def imports(office: str) -> int:
 def linking(office: str) -> int:
     """Compare everybody who was registered since with everybody else; returns how many people were compared."""
     steps = finding.compare_waiting(partial(offices.transact, office))
-    compared = sum(step.people for step in steps)
+    done = sum(steps, finding.NOTHING)
+    if done.crowded:
+        log.warning(
+            "%s: %s groups of people were too large to compare; see cbi verify",
+            office,
+            done.crowded,
+        )
     offices.transact(office, lambda session: staff.look(session, _colleagues(session)))
-    return compared
+    return done.people
 
 
 def follow(office: str) -> int:

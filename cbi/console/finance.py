@@ -21,7 +21,7 @@ from cbi.console import (
     finance_tariffs,
     finance_values,
 )
-from cbi.console.finance_parts import PATH, columns, funds, parts, programmes
+from cbi.console.finance_parts import PATH, columns, day, funds, parts, programmes
 from cbi.console.finance_words import DECISIONS, OF_A_FLOAT, REFUSALS, REQUESTS
 from cbi.console.languages import N_
 from cbi.console.menu import Group
@@ -116,6 +116,7 @@ def ask_refund(
 def ask_loss(
     visit: ThisVisit, session: OfficeSession, actor: Mover, what: Word = "", bearer: Word = "", provider: Word = "",
     lost: Word = "", of_fund: Word = "", evidence: Word = "", cause: Words = "",
+    came_back: Word = "",
 ) -> Response:  # fmt: skip
     """Ask to give up money that is lost with a provider, or to take back into the books what came back of it."""
     if what == RequestKind.WRITE_OFF:
@@ -125,7 +126,7 @@ def ask_loss(
     else:
         made = float_losses.ask_recovery(
             session, actor, bearer, provider, lost, evidence, cause, fund=of_fund or None,
-            to_bank=what == RequestKind.BANK_RECOVERY,
+            to_bank=what == RequestKind.BANK_RECOVERY, value_date=day(came_back),
         )  # fmt: skip
     return visit.go(PATH, visit.gettext(NOTED, number=made.number))
 

@@ -67,11 +67,12 @@ def enter_rate(
 def enter_deal(
     visit: ThisVisit, session: OfficeSession, actor: Mover, fund: Word = "", sold: Word = "", sold_in: Word = "",
     bought: Word = "", bought_in: Word = "", reference: Word = "", ticket_rate: Word = "", dealt_on: Word = "",
+    moved_on: Word = "",
 ) -> Response:  # fmt: skip
     """Write down a deal as the bank's ticket says it."""
     ticket = Ticket(
         reference, Money.parse(sold, sold_in.strip().upper()), Money.parse(bought, bought_in.strip().upper()),
-        ticket_rate.strip() or None, day(dealt_on),
+        ticket_rate.strip() or None, day(dealt_on), day(moved_on),
     )  # fmt: skip
     deals.propose(session, actor, fund, ticket)
     return visit.go(PATH, visit.gettext("It is noted. It is booked once somebody else confirms it."))  # fmt: skip

@@ -12,7 +12,7 @@ from cbi.access.actor import Actor
 from cbi.access.guards import may
 from cbi.access.holders import names_of
 from cbi.access.permissions import Permission
-from cbi.console.finance_parts import PATH
+from cbi.console.finance_parts import PATH, day
 from cbi.console.languages import N_
 from cbi.console.pages import Pages
 from cbi.console.visit import ThisVisit, Visit
@@ -55,11 +55,13 @@ class Line:
 
 @router.post(PATH + "/receipts")
 def receive(
-    visit: ThisVisit, session: OfficeSession, actor: Mover, into: Word = "", received: Word = "", bank_paper: Word = ""
+    visit: ThisVisit, session: OfficeSession, actor: Mover, into: Word = "", received: Word = "", bank_paper: Word = "",
+    arrived: Word = "",
 ) -> Response:  # fmt: skip
     """Book money that arrived from a donor."""
     amount = Money.parse(received, funds.find(session, into).currency)
-    return _said(visit, booked=funds.receive(session, actor, into, amount, bank_paper))
+    booked = funds.receive(session, actor, into, amount, bank_paper, day(arrived))
+    return _said(visit, booked=booked)
 
 
 @router.post(PATH + "/allocations")
@@ -75,11 +77,12 @@ def allocate(
 @router.post(PATH + "/prefundings")
 def prefund(
     visit: ThisVisit, session: OfficeSession, actor: Mover, placed_with: Word = "", placed: Word = "",
-    currency: Annotated[str, Form(max_length=3)] = "", transfer: Word = "",
+    currency: Annotated[str, Form(max_length=3)] = "", transfer: Word = "", left: Word = "",
 ) -> Response:  # fmt: skip
     """Place money with a provider, to pay out from."""
     amount = Money.parse(placed, currency.strip().upper())
-    return _said(visit, booked=funds.prefund(session, actor, placed_with, amount, transfer))
+    booked = funds.prefund(session, actor, placed_with, amount, transfer, day(left))
+    return _said(visit, booked=booked)
 
 
 def lines(visit: Visit, session: Session, actor: Actor) -> list[Line]:

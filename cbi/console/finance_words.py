@@ -122,6 +122,14 @@ LOST_FLOATS: Table = {
 
 REFUSALS: Table = {
     **LOST_FLOATS,
+    "ledger.month_closed": (
+        N_("The books of that month are closed: nothing takes effect on %(day)s any more."),
+        N_("Leave the day out, so that it takes effect today; or have two people reopen the month."),
+    ),
+    "ledger.unusable_value_date": (
+        N_("Nothing can take effect on this day: it is yet to come, long ago, or before the deal that it is of."),
+        N_("Copy the day from the bank's paper, or leave it out."),
+    ),
     "standstill.not_yet": NOT_YET,
     "standstill.none": (N_("The office works: nothing is stopped."), N_("Nothing has to be done.")),
     "console.unusable_form": (

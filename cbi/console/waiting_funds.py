@@ -36,6 +36,7 @@ from cbi.programmes.models import Programme
 
 IN_BUDGET = N_("In the budget of %(programme)s")
 PLACED = N_("On our account with %(provider)s")
+TAKES_EFFECT = N_("It takes effect on")
 UNGIVEN = N_("In the fund %(fund)s, not given to a programme")
 
 _giver, _taker, _later = aliased(Programme), aliased(Programme), aliased(TariffVersion)
@@ -58,7 +59,8 @@ def _request(looking: Looking) -> Sheet:
         left = _ungiven(looking, fund.code, found.currency)
         then = left - amount if found.kind is RequestKind.REFUND else left + amount
         changes.append((gettext(UNGIVEN, fund=fund.code), left, then))
-    link, facts = ("/finance", N_("Funds and requests")), []
+    link = ("/finance", N_("Funds and requests"))
+    facts: list[tuple[str, object]] = []
     if found.provider is not None:
         provider = found.provider.replace("_", " ")
         held = floats.held(session, found.provider, found.currency)
@@ -67,6 +69,8 @@ def _request(looking: Looking) -> Sheet:
             changes.append((gettext(PLACED, provider=provider), held, held + moved))
         free = floats.free(session, found.provider, found.currency)
         facts.append((gettext("What of it no payment on its way needs"), free))
+    if found.value_date is not None:
+        facts.append((gettext(TAKES_EFFECT), found.value_date))
     return Sheet(changes, facts=facts, link=link)
 
 
@@ -80,12 +84,14 @@ def _deal(looking: Looking) -> Sheet:
         for change in (-exchange.sold, exchange.bought)
         for held in [_ungiven(looking, fund, change.currency)]
     ]
-    facts = [
+    facts: list[tuple[str, object]] = [
         (gettext("The ticket's rate"), exchange.rate),
         (gettext("The reference rate"), exchange.reference),
         (gettext("Loss against it (below zero: a gain)"), exchange.spread),
         (gettext("Rounded by the bank"), exchange.residual),
     ]
+    if deal.value_date is not None:
+        facts.append((gettext(TAKES_EFFECT), deal.value_date))
     return Sheet(changes, facts=facts, link=("/finance/exchange", N_("Deals and rates")))
 
 

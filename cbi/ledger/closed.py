@@ -16,7 +16,7 @@ STANDING = and_(MonthClose.confirmed_at.is_not(None), MonthClose.reopened_at.is_
 
 
 class MonthClosed(Conflict):
-    """The day that the clock tells lies in a month whose books are closed. Nothing was booked."""
+    """The day that the clock tells, or a paper, lies in a month whose books are closed. Nothing was booked."""
 
     code = "ledger.month_closed"
 
@@ -64,8 +64,14 @@ def latest(session: Session) -> date | None:
     return session.scalar(select(func.max(MonthClose.month)).where(STANDING))
 
 
-def refusal(day: date) -> MonthClosed:
-    """Why nothing is booked on this day."""
+def refusal(day: date, *, chosen: bool = False) -> MonthClosed:
+    """Why nothing is booked on this day; `chosen`: by whoever books it, from a paper."""
+    if chosen:
+        return MonthClosed(
+            f"The books of {day:%Y-%m} are closed, and nothing takes effect on {day} any more.",
+            next_step="Leave the day out, so that it takes effect today; or have two people reopen the month.",
+            day=day.isoformat(),
+        )
     return MonthClosed(
         f"The clock says {day}, and the books of {day:%Y-%m} are closed.",
         next_step="Have the clock of the server set right; what was wrong in a closed month is corrected today.",

@@ -17,10 +17,11 @@ from cbi.access.permissions import Permission
 from cbi.audit import reasons, refusing
 from cbi.audit.record import record
 from cbi.errors import Conflict, Forbidden, Invalid, NotFound
-from cbi.ledger import funds, reference_rates
+from cbi.ledger import funds, reference_rates, value_dates
 from cbi.ledger.exchange import Exchange, Rate
 from cbi.ledger.fx_models import Deal, ReferenceRate
-from cbi.ledger.posting import Book, post
+from cbi.ledger.posting import Book
+from cbi.ledger.value_dates import post_on
 from cbi.money import Money
 
 SUBJECT, PROPOSAL = "fx_deal", "deal"
@@ -54,19 +55,24 @@ class OwnDeal(Forbidden):
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What the bank's paper says. Without a rate it is worked out from the amounts; without a day it is of today."""
+    """What the bank's paper says. Without a rate it is worked out from the amounts; without a day it is of today.
+
+    `value_date`: when the bank moves the money; without it the deal takes effect on the day on which it is confirmed.
+    """
 
     reference: str
     sold: Money
     bought: Money
     rate: str | None = None
     dealt_on: date | None = None
+    value_date: date | None = None
 
 
 def propose(session: Session, actor: Actor, fund: str, ticket: Ticket) -> Deal:
     """Write down a deal with a fund's money. Nothing is booked until somebody else confirms it; the same twice is one.
 
-    Raises UnknownFund, UnusableDeal, UnusableRate, UnusableDay, NoRate, StaleRate, TicketUsed.
+    Raises UnknownFund, UnusableDeal, UnusableRate, UnusableDay, NoRate, StaleRate, TicketUsed,
+    UnusableValueDate, MonthClosed.
     """
     actor.require(Permission.FUND_MOVE)
     reference = " ".join(ticket.reference.split())
@@ -76,6 +82,11 @@ def propose(session: Session, actor: Actor, fund: str, ticket: Ticket) -> Deal:
             next_step="Copy all three from the ticket.",
         )
     day = reference_rates.past_day(session, ticket.dealt_on)
+    if ticket.value_date is not None and ticket.value_date < day:
+        raise value_dates.UnusableValueDate(
+            f"The deal is of {day}, and the money moved on {ticket.value_date}, before it was made.",
+            next_step="Copy both days from the ticket.",
+        )
     sold, bought = ticket.sold, ticket.bought
     rate = (
         Rate.parse(ticket.rate, sold.currency, bought.currency)
@@ -94,6 +105,7 @@ def propose(session: Session, actor: Actor, fund: str, ticket: Ticket) -> Deal:
         "numerator": rate.value.numerator,
         "denominator": rate.value.denominator,
         "dealt_on": day,
+        "value_date": ticket.value_date,
     }
     made: Deal | None = session.scalar(
         insert(Deal)
@@ -105,6 +117,7 @@ def propose(session: Session, actor: Actor, fund: str, ticket: Ticket) -> Deal:
         .returning(Deal)
     )  # fmt: skip
     if made is not None:
+        value_dates.check(session, ticket.value_date)
         record(session, actor, PROPOSED, SUBJECT, made.id, **facts(made))
         return made
     known = by_reference(session, reference)
@@ -131,7 +144,8 @@ def confirm(session: Session, actor: Actor, deal_id: UUID, code: str) -> Deal:
     totp.step_up(session, actor, code)
     _decide(session, deal, confirmed_by=actor.id, confirmed_at=clock.now())
     for entry, amount in exchange_of(session, deal).entries():
-        post(session, entry, Book(amount.currency, fund_id=deal.fund_id), amount, deal.id)
+        book = Book(amount.currency, fund_id=deal.fund_id)
+        post_on(session, entry, book, amount, deal.id, deal.value_date)
     record(session, actor, CONFIRMED, SUBJECT, deal.id, **facts(deal))
     return deal
 
@@ -232,6 +246,7 @@ def facts(deal: Deal) -> dict[str, object]:
         "bought": [deal.bought_minor, deal.bought_currency],
         "rate": f"{deal.numerator}/{deal.denominator}",
         "dealt_on": deal.dealt_on.isoformat(),
+        **({"value_date": deal.value_date.isoformat()} if deal.value_date else {}),
         "reference_rate": str(deal.reference_rate_id),
         "residual": deal.residual_minor,
         "spread": deal.spread_minor,

@@ -11,7 +11,7 @@ from cbi.access.permissions import Permission
 from cbi.http.requests import OfficeSession
 from cbi.http.routing import Router
 from cbi.ledger import funds, past, queries
-from cbi.ledger.schemas import BalanceOut, FundPositionOut, Moved, MoveMoney
+from cbi.ledger.schemas import BalanceOut, FundPositionOut, MoveAtTheBank, Moved
 from cbi.money import Money
 
 router = Router(tags=["ledger"])
@@ -40,14 +40,16 @@ def trial_balance(
 
 
 @router.post("/funds/{code}/receipts", status_code=201, summary="Book money received from a donor")
-def receive(session: OfficeSession, actor: Treasurer, code: str, body: MoveMoney) -> Moved:
+def receive(session: OfficeSession, actor: Treasurer, code: str, body: MoveAtTheBank) -> Moved:
     amount = Money.parse(body.amount, body.currency)
-    return Moved(booked=funds.receive(session, actor, code, amount, body.reference))
+    booked = funds.receive(session, actor, code, amount, body.reference, body.value_date)
+    return Moved(booked=booked)
 
 
 @router.post(
     "/providers/{provider}/prefunding", status_code=201, summary="Place money with a provider"
 )
-def prefund(session: OfficeSession, actor: Treasurer, provider: str, body: MoveMoney) -> Moved:
+def prefund(session: OfficeSession, actor: Treasurer, provider: str, body: MoveAtTheBank) -> Moved:
     amount = Money.parse(body.amount, body.currency)
-    return Moved(booked=funds.prefund(session, actor, provider, amount, body.reference))
+    booked = funds.prefund(session, actor, provider, amount, body.reference, body.value_date)
+    return Moved(booked=booked)

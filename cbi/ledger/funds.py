@@ -1,5 +1,6 @@
 """A donor's money on its way to the counter: received, given to a programme, placed with a provider."""
 
+from datetime import date
 from uuid import UUID
 
 from sqlalchemy import select, update
@@ -11,10 +12,13 @@ from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
 from cbi.audit.record import record
 from cbi.errors import Conflict, Invalid, NotFound
+from cbi.ledger import value_dates
 from cbi.ledger.chart import Entry
 from cbi.ledger.models import Fund, FundMovement
-from cbi.ledger.posting import Book, NotCovered, post
+from cbi.ledger.posting import Book, NotCovered
+from cbi.ledger.value_dates import post_on
 from cbi.money import Money
+from cbi.offices import office_of
 from cbi.settings import settings
 
 
@@ -64,14 +68,23 @@ def find(session: Session, code: str) -> Fund:
     return fund
 
 
-def receive(session: Session, actor: Actor, code: str, amount: Money, reference: str) -> bool:
-    """Book money that arrived from the donor. False when this reference is booked already.
+def receive(
+    session: Session,
+    actor: Actor,
+    code: str,
+    amount: Money,
+    reference: str,
+    value_date: date | None = None,
+) -> bool:
+    """Book money that arrived from the donor, on the day that the bank says, else today. False when this reference is booked
+    already.
 
-    `reference` is the bank's: the same one twice is the same money. Raises UnknownFund, MoreThanTheGrant, ReferenceUsed.
+    `reference` is the bank's: the same one twice is the same money. Raises UnknownFund, MoreThanTheGrant, ReferenceUsed,
+    UnusableValueDate, MonthClosed.
     """
     actor.require(Permission.FUND_MOVE)
     fund = find(session, code)
-    movement = _record(session, actor, "receipt", amount, reference, fund=fund)
+    movement = _record(session, actor, "receipt", amount, reference, value_date, fund=fund)
     if movement is None:
         return False
     taken = session.scalar(
@@ -86,7 +99,8 @@ def receive(session: Session, actor: Actor, code: str, amount: Money, reference:
             f" {Money(fund.received_minor, fund.currency)} is booked: {amount} more does not fit.",
             next_step="Raise the fund's amount in the programme file first, when the donor's agreement says so.",
         )
-    post(session, Entry.RECEIVE, Book(fund.currency, fund_id=fund.id), amount, movement)
+    book = Book(fund.currency, fund_id=fund.id)
+    post_on(session, Entry.RECEIVE, book, amount, movement.id, movement.value_date)
     return True
 
 
@@ -113,7 +127,7 @@ def allocate(
         return False
     book = Book(amount.currency, fund_id=fund.id, programme_id=programme_id)
     try:
-        post(session, Entry.ALLOCATE, book, amount, movement)
+        post_on(session, Entry.ALLOCATE, book, amount, movement.id, movement.value_date)
     except NotCovered as refusal:
         if amount.currency == fund.currency:
             raise
@@ -125,10 +139,18 @@ def allocate(
     return True
 
 
-def prefund(session: Session, actor: Actor, provider: str, amount: Money, reference: str) -> bool:
-    """Place money with a provider, to pay out from. False when this reference is booked already.
+def prefund(
+    session: Session,
+    actor: Actor,
+    provider: str,
+    amount: Money,
+    reference: str,
+    value_date: date | None = None,
+) -> bool:
+    """Place money with a provider, to pay out from, on the day that the bank says, else today. False when this reference
+    is booked already.
 
-    Raises UnknownProvider, UnusableMovement, ReferenceUsed.
+    Raises UnknownProvider, UnusableMovement, ReferenceUsed, UnusableValueDate, MonthClosed.
     """
     actor.require(Permission.FUND_MOVE)
     if provider not in settings().providers:
@@ -136,10 +158,13 @@ def prefund(session: Session, actor: Actor, provider: str, amount: Money, refere
             f"This deployment does not use the provider {provider!r}.",
             next_step="Add it to CBI_PROVIDERS if it should.",
         )
-    movement = _record(session, actor, "prefunding", amount, reference, provider=provider)
+    movement = _record(
+        session, actor, "prefunding", amount, reference, value_date, provider=provider
+    )
     if movement is None:
         return False
-    post(session, Entry.PREFUND, Book(amount.currency, provider=provider), amount, movement)
+    book = Book(amount.currency, provider=provider)
+    post_on(session, Entry.PREFUND, book, amount, movement.id, movement.value_date)
     return True
 
 
@@ -149,11 +174,12 @@ def _record(
     kind: str,
     amount: Money,
     reference: str,
+    value_date: date | None = None,
     *,
     fund: Fund | None = None,
     programme_id: UUID | None = None,
     provider: str | None = None,
-) -> UUID | None:
+) -> FundMovement | None:
     """Record the movement under its reference; None when exactly this movement is there already."""
     reference = reference.strip()
     if amount.minor <= 0 or not reference:
@@ -167,26 +193,30 @@ def _record(
     row = {
         "kind": kind, "fund_id": fund.id if fund else None, "programme_id": programme_id, "provider": provider,
         "amount_minor": amount.minor, "currency": amount.currency, "reference": reference,
+        "value_date": value_date or clock.today(office_of(session).timezone),
     }  # fmt: skip
-    added: UUID | None = session.scalar(
+    added: FundMovement | None = session.scalar(
         insert(FundMovement)
         .values(**row, recorded_by=actor.id, recorded_at=clock.now())
         .on_conflict_do_nothing(index_elements=["kind", "reference"])
-        .returning(FundMovement.id)
+        .returning(FundMovement)
     )
     if added is not None:
+        value_dates.check(session, value_date)
         record(
-            session, actor, f"fund.{kind}", "fund_movement", added, amount=amount.decimal,
-            currency=amount.currency, reference=reference,
+            session, actor, f"fund.{kind}", "fund_movement", added.id, amount=amount.decimal,
+            currency=amount.currency, reference=reference, value_date=added.value_date.isoformat(),
         )  # fmt: skip
         return added
+    if value_date is None:
+        del row["value_date"]  # today's; the same paper may come again tomorrow
     known = session.scalars(
         select(FundMovement).where(FundMovement.kind == kind, FundMovement.reference == reference)
     ).one()
     if any(getattr(known, name) != value for name, value in row.items()):
         raise ReferenceUsed(
             f"The reference {reference!r} stands for another {kind} already:"
-            f" {Money(known.amount_minor, known.currency)}.",
+            f" {Money(known.amount_minor, known.currency)} of {known.value_date}.",
             next_step="Check the paper: each movement of money has a reference of its own.",
         )
     return None

@@ -66,7 +66,7 @@ def list_deals(session: OfficeSession, actor: Reader) -> list[DealOut]:
 def propose(session: OfficeSession, actor: Treasurer, body: ProposeDeal) -> DealOut:
     ticket = Ticket(
         body.reference, Money.parse(body.sold.amount, body.sold.currency),
-        Money.parse(body.bought.amount, body.bought.currency), body.rate, body.dealt_on,
+        Money.parse(body.bought.amount, body.bought.currency), body.rate, body.dealt_on, body.value_date,
     )  # fmt: skip
     return DealOut.of(deals.propose(session, actor, body.fund, ticket))
 

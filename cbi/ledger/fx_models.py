@@ -67,6 +67,7 @@ class Deal(Withdrawable, Base):
         CheckConstraint("sold_minor > 0 AND bought_minor > 0", name="amounts_positive"),
         CheckConstraint("sold_currency <> bought_currency", name="two_currencies"),
         CheckConstraint("numerator > 0 AND denominator > 0", name="above_zero"),
+        CheckConstraint("value_date >= dealt_on", name="dealt_before"),
         *_by_two_people(),
         Index(
             "uq_fx_deals_reference", "reference", unique=True, postgresql_where=text("withdrawn_at IS NULL")
@@ -85,6 +86,8 @@ class Deal(Withdrawable, Base):
     numerator: Mapped[int]
     denominator: Mapped[int]
     dealt_on: Mapped[date]
+    value_date: Mapped[date | None]
+    """When the bank moved the money, where the ticket says so; else the day on which the deal is confirmed."""
     reference_rate_id: Mapped[UUID] = mapped_column(ForeignKey("reference_rates.id"))
     residual_minor: Mapped[MinorUnits]
     """What the ticket's rate makes of the amount sold, less what was bought; below zero where the bank gave more."""

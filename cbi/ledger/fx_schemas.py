@@ -108,6 +108,10 @@ class ProposeDeal(BaseModel):
     bought: AmountIn
     rate: str | None = Field(None, max_length=40, description=_RATE)
     dealt_on: date | None = None
+    value_date: date | None = Field(
+        None,
+        description="When the bank moved the money; if left out, the day on which the deal is confirmed.",
+    )
 
 
 class DealOut(BaseModel):
@@ -120,6 +124,7 @@ class DealOut(BaseModel):
     bought: Amount
     rate: str
     dealt_on: date
+    value_date: date | None
     reference_rate_id: UUID
     spread: Amount
     residual: Amount
@@ -135,7 +140,7 @@ class DealOut(BaseModel):
         return cls(
             id=deal.id, reference=deal.reference, fund_id=deal.fund_id, sold=Amount.of(deals.sold_of(deal)),
             bought=Amount.of(bought), rate=deals.rate_of(deal).written, dealt_on=deal.dealt_on,
-            reference_rate_id=deal.reference_rate_id, spread=Amount.of(deals.spread_of(deal)),
+            value_date=deal.value_date, reference_rate_id=deal.reference_rate_id, spread=Amount.of(deals.spread_of(deal)),
             residual=Amount.of(deals.residual_of(deal)), state=deals.state(deal), proposed_by=deal.proposed_by,
             proposed_at=deal.proposed_at, confirmed_by=deal.confirmed_by, confirmed_at=deal.confirmed_at,
         )  # fmt: skip

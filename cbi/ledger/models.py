@@ -77,6 +77,8 @@ class FundMovement(Base):
     amount_minor: Mapped[MinorUnits]
     currency: Mapped[CurrencyCode]
     reference: Mapped[str]
+    value_date: Mapped[date]
+    """The day on which it took effect, and its transfers: the paper's, or the day on which it was booked."""
     recorded_by: Mapped[UUID | None] = mapped_column(Uuid)
     recorded_at: Mapped[Instant]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import select
@@ -22,6 +22,8 @@ class Movement:
     provider: str | None
     amount: Money
     reference: str
+    value_date: date
+    """When it took effect: the day that its paper says, or on which it was booked."""
     recorded_by: UUID | None
     recorded_at: datetime
 
@@ -41,7 +43,7 @@ def latest(
     return [
         Movement(
             row.kind, fund, row.programme_id, row.provider, Money(row.amount_minor, row.currency), row.reference,
-            row.recorded_by, row.recorded_at,
+            row.value_date, row.recorded_by, row.recorded_at,
         )
         for row, fund in session.execute(wanted)
     ]  # fmt: skip

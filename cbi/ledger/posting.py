@@ -139,17 +139,19 @@ def _empty(book: Book, kind: AccountKind) -> dict[str, object]:
 
 
 def post(
-    session: Session, entry: Entry, book: Book, amount: Money, source_id: UUID, *, of: tuple[UUID, int] | None = None
+    session: Session, entry: Entry, book: Book, amount: Money, source_id: UUID, *, of: tuple[UUID, int] | None = None,
+    on: date | None = None,
 ) -> None:  # fmt: skip
-    """Book one event, `of` this attempt of a payment if it is about one. Raises NotCovered, MonthClosed."""
+    """Book one event, `of` this attempt of a payment if it is about one; on an earlier day only through `value_dates`.
+
+    Raises NotCovered, MonthClosed.
+    """
     payment_id, attempt = of or (None, 0)
     row = select(
-        literal(source_id).label("source_id"),
-        literal(payment_id, Transfer.payment_id.type).label("payment_id"),
-        literal(attempt, SmallInteger).label("attempt"),
-        literal(amount.minor, BigInteger).label("amount_minor"),
-    )
-    _post(session, entry, book, _transfers(row), {})
+        literal(source_id).label("source_id"), literal(payment_id, Transfer.payment_id.type).label("payment_id"),
+        literal(attempt, SmallInteger).label("attempt"), literal(amount.minor, BigInteger).label("amount_minor"),
+    )  # fmt: skip
+    _post(session, entry, book, _transfers(row), {}, on=on)
 
 
 def post_each(session: Session, entry: Entry, book: Book, rows: Select[UUID, int, int]) -> Posted:
@@ -258,9 +260,10 @@ def _post(
     values: Mapping[str, object],
     *,
     totals_at_last: bool = False,
+    on: date | None = None,
 ) -> Posted:
     legs = LEGS[entry]
-    day = clock.today(office_of(session).timezone)
+    day = on or clock.today(office_of(session).timezone)
     kinds = dict.fromkeys(kind for leg in legs for kind in leg)
     accounts = open_accounts(session, book, kinds, day)
     of_the_books = {
@@ -277,7 +280,7 @@ def _post(
         session.connection().execute(statement, {**values, **of_the_books}).one()
     )
     if too_late:
-        raise closed.refusal(day)
+        raise closed.refusal(day, chosen=on is not None)
     amount = Money(int(total), book.currency)
     if count:
         moving = partial(_move_totals, legs=legs, accounts=accounts, amount=amount, first=first)
@@ -302,7 +305,7 @@ def _move_totals(
     """
     kinds = {accounts[kind]: kind for leg in legs for kind in leg}
     changes = {
-        "ids": list(kinds),
+        "ids": [*kinds],
         "debits": [amount.minor * sum(leg[0] is kind for leg in legs) for kind in kinds.values()],
         "credits": [amount.minor * sum(leg[1] is kind for leg in legs) for kind in kinds.values()],
         "first": first,

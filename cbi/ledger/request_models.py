@@ -1,6 +1,6 @@
 """What somebody asked to be done with money that was given out or placed already: nothing moves before another confirms."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -52,6 +52,9 @@ class FundRequest(Base):
         CheckConstraint(
             "(kind IN ('write_off', 'recovery', 'bank_recovery')) = (provider IS NOT NULL)", name="with_whom"
         ),
+        CheckConstraint(
+            "value_date IS NULL OR kind IN ('recovery', 'bank_recovery')", name="when_it_came_back"
+        ),
         CheckConstraint("num_nulls(decision, decided_by, decided_at) IN (0, 3)", name="decided_whole"),
         CheckConstraint("decision <> 'confirmed' OR decided_by <> asked_by", name="two_people"),
         CheckConstraint("decision <> 'refused' OR remark IS NOT NULL", name="refused_with_reason"),
@@ -75,6 +78,8 @@ class FundRequest(Base):
     currency: Mapped[CurrencyCode]
     reference: Mapped[str]
     reason: Mapped[str]
+    value_date: Mapped[date | None]
+    """When what was lost came back, where the paper says so."""
     asked_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
     asked_at: Mapped[Instant]
     decision: Mapped[Decision | None]

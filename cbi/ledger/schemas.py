@@ -1,5 +1,7 @@
 """How the books appear over the API: amounts as text with all decimals, never as a JSON number."""
 
+from datetime import date
+
 from pydantic import BaseModel, Field
 
 from cbi.ledger.queries import Balance, FundPosition
@@ -23,6 +25,12 @@ class MoveMoney(BaseModel):
     amount: str = Field(max_length=40)
     currency: str = Field(max_length=3)
     reference: str = Field(max_length=100)
+
+
+class MoveAtTheBank(MoveMoney):
+    """Money that moved at the bank: on the day that the paper says, or today."""
+
+    value_date: date | None = Field(None, description="When the bank moved it; today if left out.")
 
 
 class Moved(BaseModel):

@@ -80,7 +80,8 @@ def ask_recovery(
     session: OfficeSession, actor: Treasurer, code: str, body: AskRecovery
 ) -> RequestOut:
     request = float_losses.ask_recovery(
-        session, actor, code, body.provider, body.amount, body.reference, body.reason, fund=body.fund, to_bank=body.to_bank
+        session, actor, code, body.provider, body.amount, body.reference, body.reason, fund=body.fund, to_bank=body.to_bank,
+        value_date=body.value_date,
     )  # fmt: skip
     return RequestOut.of(request)
 

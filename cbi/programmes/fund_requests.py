@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -68,6 +68,7 @@ class Request:
     amount: Money
     reference: str
     reason: str
+    value_date: date | None
     asked_by: str
     asked_at: datetime
     decision: Decision | None
@@ -161,6 +162,7 @@ def facts(request: FundRequest) -> dict[str, Any]:
         "to": request.to_programme_id and str(request.to_programme_id),
         "amount_minor": request.amount_minor, "currency": request.currency, "reference": request.reference,
         "reason": request.reason, **({"provider": request.provider} if request.provider else {}),
+        **({"value_date": request.value_date.isoformat()} if request.value_date else {}),
     }  # fmt: skip
 
 
@@ -178,6 +180,7 @@ def _check_taker(session: Session, giver: Programme, taker: Programme, source: F
 def ask(
     session: Session, actor: Actor, kind: RequestKind, fund: Fund, amount: Money, reference: str, reason: str,
     giver: Programme | None = None, taker: Programme | None = None, *, provider: str | None = None,
+    value_date: date | None = None,
 ) -> Request:  # fmt: skip
     """Note a request of any kind for a second person; the same under its reference again changes nothing.
 
@@ -195,6 +198,7 @@ def ask(
         "kind": kind, "fund_id": fund.id, "from_programme_id": giver and giver.id,
         "to_programme_id": taker and taker.id, "provider": provider, "amount_minor": amount.minor,
         "currency": amount.currency, "reference": reference.strip(), "reason": reasons.plain(reason),
+        "value_date": value_date,
     }  # fmt: skip
     made = session.scalar(
         insert(FundRequest)
@@ -284,5 +288,5 @@ def _told(
 ) -> Request:  # fmt: skip
     return Request(
         row.number, row.kind, fund, giver, taker, row.provider, Money(row.amount_minor, row.currency), row.reference,
-        row.reason, asker, row.asked_at, row.decision, decider, row.decided_at, row.remark,
+        row.reason, row.value_date, asker, row.asked_at, row.decision, decider, row.decided_at, row.remark,
     )  # fmt: skip

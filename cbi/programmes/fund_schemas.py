@@ -1,6 +1,6 @@
 """How the moving of funds between programmes and donors appears over the API."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from pydantic import BaseModel, Field
 
@@ -41,6 +41,7 @@ class AskRecovery(AskLoss):
     """What came back after it was given up: to our account with the provider, or to our bank."""
 
     to_bank: bool = False
+    value_date: date | None = Field(None, description="When it came back, as the paper says.")
 
 
 class Confirmation(BaseModel):
@@ -68,6 +69,8 @@ class RequestOut(BaseModel):
     amount: Amount
     reference: str
     reason: str
+    value_date: date | None
+    """When it came back, of what was lost with a provider."""
     asked_by: str
     asked_at: datetime
     decision: Decision | None

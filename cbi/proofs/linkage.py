@@ -2,16 +2,32 @@
 
 from collections.abc import Iterator
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from cbi.db import chunks
 from cbi.proofs.promise import Breaches, none_of
-from cbi.registry.linkage import queries, rules
+from cbi.registry.linkage import candidates, queries, rules
 from cbi.registry.linkage.models import Pair, PairState, Verdict
 from cbi.registry.linkage.rules import Said
 
 _AT_ONCE = 1_000
+
+
+def too_many_alike(session: Session) -> Iterator[str]:
+    """How many groups of people share both of a key's hashes and were too many to be compared by it."""
+    groups, people = session.execute(
+        text(
+            "SELECT count(*), sum(people) FROM (SELECT count(*) AS people FROM link_keys GROUP BY hash, finer"
+            " HAVING count(*) > :crowded) crowded"
+        ),
+        {"crowded": candidates.CROWDED},
+    ).one()
+    if groups:
+        yield (
+            f"{groups} groups of more than {candidates.CROWDED} people who agree in two signs were not compared by these"
+            f" signs ({people} in all, who are compared by their others): see whether a list filled in the same for many"
+        )
 
 
 def settled_as_was_said(session: Session) -> Breaches:

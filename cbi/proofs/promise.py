@@ -23,7 +23,7 @@ class Promise:
     left_open: str = ""
     """What of the sentence these checks cannot show, and where it is shown instead."""
     not_shown: tuple[Callable[[Session], Iterator[str]], ...] = ()
-    """What they cannot look at any more, counted, each with why that is right."""
+    """What they cannot look at, or not any more, counted, each with why that is right or what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Verdict:
     promise: Promise
     breaches: tuple[str, ...] = field(default=())
     notes: tuple[str, ...] = ()
-    """What could not be looked at any more, and why that is right."""
+    """What could not be looked at, or not any more, and why that is right or what to do."""
 
     @property
     def covered(self) -> bool:

@@ -30,6 +30,7 @@ from cbi.proofs import (
     refusals,
     standstills,
     suspense,
+    value_dates,
     values,
     waivers,
     work,
@@ -45,6 +46,7 @@ PROMISES: tuple[Promise, ...] = (
         + work.paid_once
         + linkage.on_record_once
         + households.one_collects,
+        not_shown=(linkage.too_many_alike,),
     ),
     Promise(
         2,
@@ -66,7 +68,11 @@ PROMISES: tuple[Promise, ...] = (
     Promise(
         4,
         "Money is in exactly one place",
-        books.in_one_place + months.in_one_place + exchange.in_one_place + fees.fees_as_booked,
+        books.in_one_place
+        + value_dates.in_one_place
+        + months.in_one_place
+        + exchange.in_one_place
+        + fees.fees_as_booked,
     ),
     Promise(
         5, "What we do not know is asked about, never sent again", payments.unknown_is_asked_about

@@ -134,6 +134,7 @@ def _without_what_is_on_its_way(
         _ON_ITS_WAY,
         {
             "provider": provider, "currency": currency, "day": day, "float": FLOAT.code, "lost": Entry.LOSE_FLOAT.value,
+            "since": datetime.combine(day, time.min, office_of(session).timezone),
         },
     ).one()  # fmt: skip
     without = int(held) - later - int(unlisted) - sum(placed)
@@ -175,8 +176,10 @@ _ON_ITS_WAY = text("""
     SELECT (SELECT coalesce(sum(held), 0) FROM ours),
         (SELECT coalesce(sum(minor), 0) FROM booked) - (SELECT coalesce(sum(minor), 0) FROM listed),
         ARRAY(
-            SELECT t.amount_minor FROM lately t JOIN fund_movements m ON m.id = t.source_id
-            WHERE t.entry <> :lost AND t.id NOT IN (SELECT transfer_id FROM found WHERE transfer_id IS NOT NULL)
+            SELECT t.amount_minor FROM fund_movements m JOIN transfers t ON t.source_id = m.id
+            JOIN ours f ON f.id IN (t.debit_account_id, t.credit_account_id)
+            WHERE m.recorded_at >= :since AND t.entry <> :lost
+            AND t.id NOT IN (SELECT transfer_id FROM found WHERE transfer_id IS NOT NULL)
             AND NOT EXISTS (
                 SELECT FROM statement_lines l WHERE l.provider = :provider AND l.kind = 'top_up'
                 AND l.provider_reference = m.reference AND l.amount_minor = m.amount_minor AND l.currency = :currency

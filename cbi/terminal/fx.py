@@ -129,6 +129,9 @@ def deal(
     ] = None,
     out_of: Annotated[str | None, typer.Option(help="Sold in this currency, not the fund's.")] = None,
     day: Day = None,
+    value_date: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="When the bank moved the money; else once confirmed.")
+    ] = None,
     office: Office = None,
     user: User = None,
 ) -> None:  # fmt: skip
@@ -145,8 +148,9 @@ def deal(
     def work(session: "Session", actor: "Actor") -> dict[str, str]:
         currency = (out_of or funds.find(session, fund).currency).upper()
         ticket = deals.Ticket(
-            reference, Money.parse(sold, currency), Money.parse(bought, into.upper()), rate, on
-        )
+            reference, Money.parse(sold, currency), Money.parse(bought, into.upper()), rate, on,
+            value_date.date() if value_date else None,
+        )  # fmt: skip
         made = deals.propose(session, actor, fund, ticket)
         exchange = deals.exchange_of(session, made)
         return {

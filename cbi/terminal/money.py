@@ -1,5 +1,6 @@
 """Commands for programme managers and the treasurer: programmes, funds, payment cycles."""
 
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,12 @@ cycles = typer.Typer(help="Payment cycles: what each household is owed.", no_arg
 Amount = Annotated[str, typer.Argument(help="Such as 1000000.00, in the fund's currency.")]
 Reference = Annotated[
     str, typer.Option(help="The reference of the paper that proves it; booked once.")
+]
+ValueDate = Annotated[
+    datetime | None,
+    typer.Option(
+        formats=["%Y-%m-%d"], help="When the bank moved it, as the paper says; today if left out."
+    ),
 ]
 
 
@@ -121,9 +128,19 @@ def _named(fund: "FundPosition", positions: "list[FundPosition]") -> str:
     return f"{fund.code} {fund.received.currency}" if several else fund.code
 
 
+def on(value_date: datetime | None) -> date | None:
+    """The day of the option."""
+    return value_date.date() if value_date else None
+
+
 @funds.command("receive")
 def receive(
-    fund: str, amount: Amount, reference: Reference, office: Office = None, user: User = None
+    fund: str,
+    amount: Amount,
+    reference: Reference,
+    value_date: ValueDate = None,
+    office: Office = None,
+    user: User = None,
 ) -> None:
     """Book money received from a donor. Example: cbi fund receive echo-26 5000000.00 --reference BNA-2026-0117"""
     from cbi.ledger import funds as use
@@ -133,7 +150,7 @@ def receive(
     booked = working(
         office, user,
         lambda session, actor: use.receive(
-            session, actor, fund, Money.parse(amount, use.find(session, fund).currency), reference
+            session, actor, fund, Money.parse(amount, use.find(session, fund).currency), reference, on(value_date)
         ),
     )  # fmt: skip
     say("Booked." if booked else "This reference is booked already: nothing changed.")
@@ -170,6 +187,7 @@ def prefund(
     amount: Amount,
     currency: Annotated[str, typer.Option(help="ISO 4217 code.")],
     reference: Reference,
+    value_date: ValueDate = None,
     office: Office = None,
     user: User = None,
 ) -> None:
@@ -183,7 +201,9 @@ def prefund(
 
     booked = working(
         office, user,
-        lambda session, actor: use.prefund(session, actor, provider, Money.parse(amount, currency), reference),
+        lambda session, actor: use.prefund(
+            session, actor, provider, Money.parse(amount, currency), reference, on(value_date)
+        ),
     )  # fmt: skip
     say("Booked." if booked else "This reference is booked already: nothing changed.")
 
@@ -206,6 +226,7 @@ def movements(
     rows = [
         (
             at(each.recorded_at),
+            each.value_date,
             each.kind,
             each.fund or "",
             (each.provider or "").replace("_", " "),
@@ -214,7 +235,11 @@ def movements(
         )
         for each in found
     ]
-    table("Money on its way", ["Booked", "What", "Fund", "Provider", "Amount#", "Paper"], rows)
+    table(
+        "Money on its way",
+        ["Booked", "Of the day", "What", "Fund", "Provider", "Amount#", "Paper"],
+        rows,
+    )
 
 
 @cycles.command("replay")

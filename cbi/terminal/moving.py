@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cbi.terminal.money import Amount, Reference, cycles, funds
+from cbi.terminal.money import Amount, Reference, ValueDate, cycles, funds, on
 from cbi.terminal.office import Json, Office, OneTimeCode, User, one_time_code, working
 
 if TYPE_CHECKING:
@@ -131,6 +131,7 @@ def recovered(
     to_bank: Annotated[
         bool, typer.Option("--to-bank", help="It came to our bank, not to our account with it.")
     ] = False,
+    value_date: ValueDate = None,
     fund: Fund = None,
     office: Office = None,
     user: User = None,
@@ -145,7 +146,8 @@ def recovered(
         working(
             office, user,
             lambda session, actor: use.ask_recovery(
-                session, actor, programme, provider, amount, reference, reason, fund=fund, to_bank=to_bank
+                session, actor, programme, provider, amount, reference, reason, fund=fund, to_bank=to_bank,
+                value_date=on(value_date),
             ),
         )
     )  # fmt: skip
@@ -243,7 +245,8 @@ def _say(request: "Request") -> None:
     from cbi.terminal.output import say
 
     what = f"{_kind(request)} of {request.amount}, {_where(request)}"
-    said = f"Request {request.number}: {what}: {_decided(request)}"
+    when = f" on {request.value_date}" if request.value_date else ""
+    said = f"Request {request.number}: {what}{when}: {_decided(request)}"
     say(escape(said))
 
 

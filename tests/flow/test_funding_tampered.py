@@ -116,8 +116,8 @@ DEEDS = {
     ),
     "a movement is made up": (
         "is not what was asked and confirmed",
-        """INSERT INTO fund_movements (id, kind, fund_id, amount_minor, currency, reference, recorded_at)
-        SELECT gen_random_uuid(), 'refund', id, 1, currency, 'X', now() FROM funds LIMIT 1""",
+        """INSERT INTO fund_movements (id, kind, fund_id, amount_minor, currency, reference, value_date, recorded_at)
+        SELECT gen_random_uuid(), 'refund', id, 1, currency, 'X', now(), now() FROM funds LIMIT 1""",
     ),
     "another provider is said to have lost it": (
         "is about money with post_office, and the books moved no such amount of it",

@@ -151,6 +151,16 @@ def test_a_list_sent_again_ends_the_rows_it_corrects(database: URL) -> None:
         assert session.get_one(RowEnd, two.id).import_id == again.import_id != first.import_id
 
 
+def test_an_older_list_does_not_end_what_a_later_one_says_otherwise(database: URL) -> None:
+    other = "A3;Samir Test;0550123457;ar;4;D0000003;"
+    take(rows(GOOD))
+    take(rows(GOOD.replace("0550123456", "0550999999"), other))
+    (waits,) = waiting()
+    assert [reason["code"] for reason in waits.reasons] == ["changed"]
+    assert take(rows(other, GOOD)).unchanged == 2
+    assert [row.id for row in waiting()] == [waits.id]
+
+
 def test_the_annotated_workbook_can_be_corrected_and_sent_again(database: URL) -> None:
     content, target = rows(GOOD, BAD), io.BytesIO()
     reports.write_report(take(content), io.BytesIO(content), target)

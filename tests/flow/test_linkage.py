@@ -19,7 +19,7 @@ from cbi.payments.signing import recall
 from cbi.programmes import applying, cycles
 from cbi.programmes.models import EligibilityDecision
 from cbi.proofs.households import as_recorded, by_two
-from cbi.proofs.linkage import on_record_once
+from cbi.proofs.linkage import on_record_once, too_many_alike
 from cbi.protection import erasing, obstacles
 from cbi.refusals import refusing
 from cbi.registry import standing
@@ -464,6 +464,8 @@ def test_groups_that_are_too_large_are_split_and_what_is_still_too_large_is_coun
     register(session, officer(session), *namesakes)
     done = compare(session)
     assert done.crowded > 0
+    (told,) = too_many_alike(session)
+    assert "groups of more than 2 people who agree in two signs were not compared" in told
     monkeypatch.setattr(candidates, "CROWDED", 3)
     with Memory() as memory:
         last, again = finding.compare_again(session, memory)

@@ -23,7 +23,11 @@ _BY_LIST = text(
     " SELECT r.id, told.ending, :import_id, told.number, :ended_by, :now"
     " FROM unnest(CAST(:numbers AS text[]), CAST(:endings AS text[])) AS told (number, ending)"
     " JOIN rejected_rows r ON r.source_id = told.number JOIN imports i ON i.id = r.import_id"
-    " WHERE i.source = :source AND r.import_id <> :import_id ON CONFLICT DO NOTHING"
+    " WHERE i.source = :source AND r.import_id <> :import_id"
+    # A list with the facts that are known already, such as an older one, explains nothing of what differs from them.
+    " AND NOT (told.ending = 'unchanged' AND EXISTS (SELECT FROM rejected_rows k, jsonb_array_elements(k.reasons) why"
+    " WHERE k.import_id = r.import_id AND k.source_id = r.source_id AND why ->> 'code' IN ('changed', 'edited')))"
+    " ON CONFLICT DO NOTHING"
 )
 
 
@@ -34,7 +38,11 @@ def by_list(
     found: Mapping[str, Ending],
     ended_by: UUID | None,
 ) -> None:
-    """End the rows that earlier lists of this source left of these households (by registration number)."""
+    """End the rows that earlier lists of this source left of these households (by registration number).
+
+    A row that was rejected because its facts differ from the known ones stays, until the household is corrected or the
+    row is given up.
+    """
     if found:
         session.execute(
             _BY_LIST,
