@@ -8,7 +8,13 @@ from cbi.console.overview_fee_words import FEE_KINDS
 from cbi.console.overview_line_words import LINE_FAILURES, LINE_KINDS, LINE_SOURCES
 from cbi.console.overview_payee_words import PAYEE_FAILURES, PAYEE_KINDS
 from cbi.fsp.messages import FailureReason
-from cbi.payments.outcomes.discrepancies import PAID_LESS, PAID_MORE, PAID_TWICE, WITHOUT_COVER
+from cbi.payments.outcomes.discrepancies import (
+    PAID_LESS,
+    PAID_MORE,
+    PAID_TWICE,
+    UNKNOWN_FOR_DAYS,
+    WITHOUT_COVER,
+)
 from cbi.payments.states import PaymentState, RunState
 from cbi.redemption.states import CodeState
 
@@ -90,6 +96,14 @@ KINDS: Mapping[str, Kind] = {
         N_(
             "Find out whether the recipient knows of it. It goes away by itself when it is paid or expires. If the provider"
             " says in writing that it did not pay, report so on the payment's page."
+        ),
+    ),
+    UNKNOWN_FOR_DAYS: Kind(
+        N_("Unknown for days"),
+        N_("Nobody has known for days whether the provider paid it. Its money is set apart in the books."),
+        N_(
+            "Ask the provider in writing. If it says that it did not pay, report so on the payment's page. It goes away by"
+            " itself once that is known."
         ),
     ),
     "unknown_payment": Kind(

@@ -1,10 +1,14 @@
 """Promises about who is paid: once, with approval, and never again while we do not know."""
 
-from sqlalchemy import select
+from datetime import timedelta
+
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from cbi import clock
 from cbi.ledger.chart import DELIVERING, Entry
 from cbi.payments.models import PaymentRun
+from cbi.payments.outcomes.discrepancies import UNKNOWN_FOR_DAYS
 from cbi.payments.runs import digest, findings, summaries
 from cbi.payments.runs.sheet_models import RunSummary
 from cbi.payments.states import PAYMENT, RUN, RunState
@@ -149,8 +153,23 @@ def moves_are_allowed(session: Session) -> Breaches:
         )(session)
 
 
+def unknown_for_days_is_named(session: Session) -> Breaches:
+    """Each payment that is in dispute for a day has an open discrepancy, which its owner sees."""
+    rows = session.scalars(
+        text(
+            "SELECT p.id FROM payments p WHERE p.state = 'disputed' AND EXISTS (SELECT 1 FROM payment_events e"
+            " WHERE e.payment_id = p.id AND e.after = 'disputed' AND e.at < :before) AND NOT EXISTS (SELECT 1 FROM"
+            " discrepancies d WHERE d.payment_id = p.id AND d.kind = :kind AND d.settled_at IS NULL) LIMIT 20"
+        ),
+        {"before": clock.now() - timedelta(days=1), "kind": UNKNOWN_FOR_DAYS},
+    )
+    for payment_id in rows:
+        yield f"payment {payment_id} is unknown for days, and no discrepancy asks about it"
+
+
 unknown_is_asked_about = (
     moves_are_allowed,
+    unknown_for_days_is_named,
     *amounts.not_settled_by_words,
     *suspense.not_settled_by_words,
     none_of(

@@ -161,6 +161,7 @@ class DiscrepancyKind(StrEnum):
     FINDING_MISTAKEN = "finding_mistaken"
     PAID_NOT_SETTLED = "paid_not_settled"
     NOT_COLLECTED = "not_collected"
+    UNKNOWN_FOR_DAYS = "unknown_for_days"
     CREDIT_NOT_LISTED = "credit_not_listed"
     CLOSING_DIFFERS = "closing_differs"
 
@@ -204,6 +205,9 @@ MEANS: dict[DiscrepancyKind, str] = {
     _K.CLOSING_DIFFERS: (
         "The provider's statement says that another amount is left with it than our books do, once what is on its way is"
         " counted."
+    ),
+    _K.UNKNOWN_FOR_DAYS: (
+        "Nobody has known for days whether the provider paid it. Its money is set apart in the books."
     ),
     _K.NOT_COLLECTED: "It was sent on or before the last day of the statements, and is not paid yet.",
 }

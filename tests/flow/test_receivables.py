@@ -13,9 +13,12 @@ from cbi.app import create_app
 from cbi.audit.models import AuditEntry
 from cbi.errors import CbiError
 from cbi.fsp.messages import Outcome
+from cbi.payments.models import Discrepancy
+from cbi.payments.outcomes.settling import EndedByAnswer, settle
 from cbi.payments.recovery import recovering
 from cbi.payments.recovery.receivable_models import Receivable
 from cbi.payments.states import PaymentState, ReceivableState
+from cbi.proofs.payments import unknown_for_days_is_named
 from cbi.reconciliation import matching
 from cbi.reconciliation.statements import take_in
 from cbi.settings import settings
@@ -259,11 +262,25 @@ def test_what_nobody_has_known_for_a_week_is_set_apart_and_still_ends_by_the_pro
     later(9)
     assert tried.state is S.DISPUTED
     assert (tried.books()["2350"], tried.books()["2300"]) == (AMOUNT, 0)
+    assert disputes() == ["unknown_for_days"]
+    with offices.transaction("dz") as session:
+        (asked,) = session.scalars(select(Discrepancy))
+        with pytest.raises(EndedByAnswer):
+            settle(session, EVERYTHING, asked.id, "they said so by telephone")
+        with clock.frozen(clock.now() + timedelta(days=12)):
+            assert [*unknown_for_days_is_named(session)] == []
+            asked.settled_at, asked.resolution = clock.now(), "by nobody"
+            session.flush()
+            (named,) = unknown_for_days_is_named(session)
+            assert "no discrepancy asks about it" in named
+            session.rollback()
     assert_every_promise_is_kept()
     tried.says(Outcome.ACCEPTED)
     assert tried.state is S.DISPUTED, "that says nothing final"
     tried.answers(end)
     assert tried.state.value == end.value
+    later(10)
+    assert disputes() == []
     assert (tried.books()["2350"], tried.books()["2300"]) == (0, 0)
     assert_every_promise_is_kept()
 

@@ -52,7 +52,7 @@ _BOOKED = text(
             OR EXISTS (SELECT FROM transfers t JOIN accounts a ON a.id = t.debit_account_id
                 WHERE t.source_id = o.id AND a.code = '1000'))), 0)::bigint AS given_up,
         EXISTS (SELECT FROM discrepancies d LEFT JOIN statement_lines l ON l.id = d.line_id
-            WHERE d.settled_at IS NULL AND (d.payment_id = p.id
+            WHERE d.settled_at IS NULL AND d.kind <> 'unknown_for_days' AND (d.payment_id = p.id
                 OR l.idempotency_key LIKE replace(p.id::text, '-', '') || '-%')) AS named
     FROM payments p JOIN entitlements e ON e.id = p.entitlement_id ORDER BY p.id
     """

@@ -203,7 +203,7 @@ _STUCK = text(
     """
     SELECT r.number FROM payment_runs r WHERE r.state = 'releasing' AND NOT EXISTS (
         SELECT FROM payments p JOIN discrepancies d ON d.payment_id = p.id
-        WHERE p.run_id = r.id AND p.state = 'ready' AND d.settled_at IS NULL
+        WHERE p.run_id = r.id AND p.state = 'ready' AND d.settled_at IS NULL AND d.kind <> 'unknown_for_days'
         UNION ALL SELECT FROM payments p JOIN receivables o ON o.entitlement_id = p.entitlement_id
         WHERE p.run_id = r.id AND p.state = 'ready' AND o.state = 'open')
     """

@@ -42,6 +42,9 @@ PAID_NOT_LISTED = "paid_not_settled"
 CREDIT_NOT_LISTED = "credit_not_listed"
 """A provider took the money when it accepted a payment; nobody was paid with it, and no statement lists it as given back."""
 
+UNKNOWN_FOR_DAYS = "unknown_for_days"
+"""Nobody has known for days whether a payment was paid: somebody asks the provider in writing."""
+
 CLOSING_DIFFERS = "closing_differs"
 """A statement says that another amount is left with the provider than our books do."""
 

@@ -20,6 +20,7 @@ from cbi.payments.outcomes.discrepancies import (
     PAID_MORE,
     PAID_NOT_LISTED,
     PAID_TWICE,
+    UNKNOWN_FOR_DAYS,
     UNKNOWN_PAYMENT,
     WITHOUT_COVER,
 )
@@ -71,6 +72,7 @@ def ending(session: Session, found: Discrepancy) -> Ending:
     | a line that is told in two ways | two people find which is right; words where both moved the same |
     | news of a payment that is none of ours | a statement of that day; words where it failed, or there are no statements |
     | taken, and not given back | a line lists the credit; two people find that the provider keeps it |
+    | nobody has known for days | the answer, a line, or two people's finding; words once it is known |
     | another closing balance | statement and books say the same: a line, a finding, or two people give the rest up |
     | another amount or currency | two people find what the attempt took, unless our books hold it as paid |
     | said to have failed | on its way: the answer; paid: two people find what the attempt took |
@@ -91,6 +93,8 @@ def ending(session: Session, found: Discrepancy) -> Ending:
         return Ending.BALANCE
     if found.kind == UNKNOWN_PAYMENT:
         return Ending.STATEMENT if _is_listed_some_day(found) else Ending.WORDS
+    if found.kind == UNKNOWN_FOR_DAYS:
+        return _of_doubt(session, found)
     if found.kind not in OF_ATTEMPT or found.payment_id is None:
         return Ending.WORDS
     payment = session.get_one(Payment, found.payment_id, populate_existing=True)
@@ -131,6 +135,11 @@ def _of_attempt(session: Session, found: Discrepancy, payment: Payment, attempt:
         return Ending.ANSWER if found.kind == SAID_TO_HAVE_FAILED else Ending.WORDS
     gone = not paid or known_returned(session, payment.id, attempt)
     return Ending.WORDS if gone or _is_found(session, found, attempt) else Ending.AMOUNT
+
+
+def _of_doubt(session: Session, found: Discrepancy) -> Ending:
+    payment = session.get_one(Payment, found.payment_id, populate_existing=True)
+    return Ending.ANSWER if payment.state == PaymentState.DISPUTED else Ending.WORDS
 
 
 def _line_is_open(session: Session, found: Discrepancy) -> bool:
