@@ -76,7 +76,7 @@ def copy(
         raise no_file()
     found = forms.take_in(session, actor, file.file, dry_run=True)
     target = io.BytesIO()
-    forms.write_report(found, file.file, target)
+    forms.write_report(found, file.file, target, language=visit.language)
     headers = {"Content-Disposition": 'attachment; filename="assessment-checked.xlsx"'}
     return Response(target.getvalue(), media_type=XLSX, headers=headers)
 

@@ -35,6 +35,9 @@ def take_in(
     report: Annotated[
         Path | None, typer.Option(help="Write a copy of the form with the reasons beside each row.")
     ] = None,
+    language: Annotated[
+        str, typer.Option(help="The language of that copy: en, fr, ar or es.")
+    ] = "en",
     office: Office = None,
     user: User = None,
     json: Json = False,
@@ -57,7 +60,7 @@ def take_in(
 
         result = working(office, user, work)
     if report:
-        forms.write_report(result, file, report, cover=cover())
+        forms.write_report(result, file, report, cover=cover(), language=language)
     if json:
         as_json(TakenInOut.of(result, "en").model_dump(mode="json"))
         return

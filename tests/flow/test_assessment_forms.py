@@ -242,7 +242,12 @@ def test_the_copy_with_the_reasons_is_theirs(session: Session, tmp_path: Path) -
         for cell in row
     ]
     assert any("whole number from 0 to 7" in text for text in said)
-    assert book["Summary"]["A2"].value == "Taken"
+    assert book["Summary"]["A2"].value == "Taken in"
+    forms.write_report(result, filled, tmp_path / "arabic.xlsx", language="ar")
+    arabic = load_workbook(tmp_path / "arabic.xlsx")
+    assert arabic["Summary"]["A2"].value == "سُجّلت"
+    told = [str(cell.value) for cell in arabic["Assessment"][2]]
+    assert any("من 0 إلى 7" in text for text in told), told[-4:]
 
 
 def test_a_form_for_nobody_is_not_written(session: Session) -> None:

@@ -230,6 +230,17 @@ def test_a_correction_is_sealed_as_it_was_and_stands_sealed_as_it_is(session: Se
     ]  # fmt: skip
 
 
+def test_a_document_that_comes_later_is_what_its_collector_shows_at_a_counter(
+    session: Session,
+) -> None:
+    home, people = family(session, "Omar")
+    session.execute(update(Person).values(factor_kind=None, factor=None))
+    for who, document in (("head", "XY-99 17"), ("Omar", "XY-99 18")):
+        change(session, "corrected", home, person=people[who], told={"document": document})
+    assert personal.factor_matches(session, people["head"], "9917")
+    assert person(session, people["Omar"]).factor_kind is None  # collects nothing
+
+
 def test_two_officers_do_not_overwrite_each_other(session: Session) -> None:
     home, people = family(session, "Omar", "Lina 7")
     waits = requests.ask(session, ASKER, asked(session, "corrected", home, size=6))

@@ -92,7 +92,11 @@ def correct(session: Session, person_id: UUID, personal: Personal) -> bytes:
         before["document"] = was
         values["document"] = seal(key, f"{kind}\n{personal.document}", place("document"))
         values["document_index"] = office.keys.fingerprint("document", personal.document)
-    if (factor := factor_of(personal)) and (personal.word or person.factor_kind == factor[0]):
+    # Whoever collects and was registered without papers had nothing to show at a counter until now.
+    lacks = person.factor_kind is None and (person.is_recipient or person.is_alternate)
+    if (factor := factor_of(personal)) and (
+        personal.word or lacks or person.factor_kind == factor[0]
+    ):
         values |= _factor(session, person_id, *factor)
     if not values:
         raise UnusableChange(

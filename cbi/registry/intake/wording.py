@@ -19,6 +19,8 @@ _COPY: Mapping[str, Mapping[str, str]] = {
         "unchanged": "Known already, unchanged", "rejected": "Not taken", "warned": "Taken, but worth a look",
         "reason": "Reason", "rows": "Rows", "column": "Column", "but_look": "(Taken, but look:)",
         "line": "line {0}", "row": "row {0} of the sheet {1!r}",
+        "empty": "Empty rows", "waiting": "Wait for a second person", "flagged": "To be assessed by the long form",
+        "form": "Form {0}",
     },
 }  # fmt: skip
 SUMMARY_TITLES = frozenset(copy["summary"] for copy in _COPY.values())

@@ -22,6 +22,7 @@ from cbi.registry.intake.facts import Outcome
 from cbi.registry.intake.files import File, opened
 from cbi.registry.intake.mapping import missing_columns
 from cbi.registry.intake.results import RowNote, count_reasons
+from cbi.registry.intake.wording import copy_word, told
 from cbi.registry.linkage import staff
 from cbi.registry.models import Household
 from cbi.registry.scorecards import assessing, form_files, landing, versions
@@ -166,12 +167,13 @@ def take_in(
 
 
 def write_report(
-    result: TakenIn, content: Path | BinaryIO, target: Path | BinaryIO, cover: Iterable[str] = ()
-) -> None:
+    result: TakenIn, content: Path | BinaryIO, target: Path | BinaryIO, cover: Iterable[str] = (), *,
+    language: str = "en",
+) -> None:  # fmt: skip
     """Write a copy of the user's own file (XLSX) with the reasons beside the rows, and the numbers in front."""
     returned_sheets.write_report(
-        result.rows, content, target, token_columns, summary=_summary(result), cover=cover
-    )
+        result.rows, content, target, token_columns, summary=_summary(result, language), cover=cover, language=language
+    )  # fmt: skip
 
 
 def _take(
@@ -314,11 +316,17 @@ def _ambiguous(session: Session, households: Sequence[Household]) -> set[str]:
     return {number for number, each in found.items() if isinstance(each, str)}
 
 
-def _summary(result: TakenIn) -> Iterator[tuple[str, ...]]:
-    yield (f"Form {result.form_id}: {result.scorecard}/{result.version}, {result.form}", "Rows")
+def _summary(result: TakenIn, language: str) -> Iterator[tuple[str, ...]]:
+    def word(name: str) -> str:
+        return copy_word(name, language)
+
+    form = word("form").format(result.form_id)
+    yield (f"{form}: {result.scorecard}/{result.version}, {result.form}", word("rows"))
+    called = {"taken": "would_land" if result.dry_run else "landed", "refused": "rejected"}
     for name, count in result.counts().items():
-        yield (name.capitalize(), str(count))
+        yield (word(called.get(name, name)), str(count))
     yield ()
-    yield ("Reason", "Rows", "Column", "What next")
+    yield (word("reason"), word("rows"), word("column"), word("next"))
     for reason, rows in count_reasons(result.rows):
-        yield (reason.message, str(rows), reason.column, reason.next_step)
+        said = told(reason, language)
+        yield (said.message, str(rows), said.column, said.next_step)

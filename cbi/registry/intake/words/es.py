@@ -6,6 +6,8 @@ COPY = {
     "would_land": "Se registrarían", "unchanged": "Ya conocidos, sin cambios", "rejected": "No registrados",
     "warned": "Registrados, pero por revisar", "reason": "Motivo", "rows": "Filas", "column": "Columna",
     "but_look": "(Registrado, pero por revisar:)", "line": "la línea {0}", "row": "la fila {0} de la hoja «{1}»",
+    "empty": "Filas vacías", "waiting": "Esperan a una segunda persona",
+    "flagged": "Conviene evaluarlos con el formulario largo", "form": "Formulario {0}",
 }  # fmt: skip
 
 REASONS = {
@@ -82,6 +84,7 @@ REASONS = {
     "earlier": ("Lo que se corregiría es de un día posterior.", "Indique el día en que se supo."),
     "yes_or_no": ("No se puede saber si es sí o no.", "Elija en la lista de la celda."),
     "answer": ("Esto no es una respuesta a la pregunta.", "Elija en la lista de la celda."),
+    "number": ("Esto no es un número entero de {0} a {1}.", "Corríjalo, sin palabras ni decimales."),
     "token_of_another": ("La marca de esta fila es la de otra.", "Quizá se cambiaron filas de lugar, o se ordenaron en parte: vuelva a ponerlas como se escribieron."),
     "no_token": ("La fila no tiene marca de este documento: nadie puede saber de quién habla.", "Haga que se escriba de nuevo y rellene esa copia; no copie filas a mano."),
     "wrong_token": ("La fila no tiene marca de este documento: nadie puede saber de quién habla.", "Haga que se escriba de nuevo y rellene esa copia; no copie filas a mano."),

@@ -6,6 +6,8 @@ COPY = {
     "would_land": "Seraient enregistrés", "unchanged": "Déjà connus, inchangés", "rejected": "Refusés",
     "warned": "Enregistrés, mais à vérifier", "reason": "Motif", "rows": "Lignes", "column": "Colonne",
     "but_look": "(Enregistré, mais à vérifier :)", "line": "la ligne {0}", "row": "la ligne {0} de la feuille « {1} »",
+    "empty": "Lignes vides", "waiting": "Attendent une deuxième personne",
+    "flagged": "À évaluer par le formulaire long", "form": "Formulaire {0}",
 }  # fmt: skip
 
 REASONS = {
@@ -82,6 +84,7 @@ REASONS = {
     "earlier": ("Ce qui serait corrigé date d'un jour plus récent.", "Indiquez le jour où on l'a appris."),
     "yes_or_no": ("On ne peut pas savoir si c'est oui ou non.", "Choisissez dans la liste de la cellule."),
     "answer": ("Ce n'est pas une réponse à la question.", "Choisissez dans la liste de la cellule."),
+    "number": ("Ce n'est pas un nombre entier de {0} à {1}.", "Corrigez-le, sans mots ni décimales."),
     "token_of_another": ("Le jeton de cette ligne est celui d'une autre.", "Des lignes ont peut-être été échangées, ou triées en partie : remettez chacune comme elle a été écrite."),
     "no_token": ("La ligne n'a pas de jeton de ce document : personne ne peut savoir de qui elle parle.", "Faites-le écrire à nouveau et remplissez cette copie ; ne copiez aucune ligne à la main."),
     "wrong_token": ("La ligne n'a pas de jeton de ce document : personne ne peut savoir de qui elle parle.", "Faites-le écrire à nouveau et remplissez cette copie ; ne copiez aucune ligne à la main."),

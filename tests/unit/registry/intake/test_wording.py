@@ -27,6 +27,7 @@ def codes() -> set[str]:
     """Every code that is written down for a reason, in the intake and what it calls, and where forms come back."""
     found = {
         "household_size",
+        "number",
         "age",
         "several_heads",
         "several_collectors",
