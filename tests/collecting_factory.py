@@ -11,7 +11,7 @@ from cbi.programmes import following
 from cbi.registry.households import requests
 from cbi.registry.linkage import finding
 from cbi.registry.models import Person
-from tests.household_factory import ASKER, CONFIRMER, asked, change
+from tests.household_factory import ASKER, asked, change, confirmed
 from tests.made_up import name
 from tests.redemption_factory import OPEN
 
@@ -43,7 +43,7 @@ def made(
     with clock.frozen(at), offices.transaction("dz") as session:
         said = requests.ask(session, ASKER, asked(session, kind, home, told=told, **more))
         assert said.request is not None
-        requests.confirm(session, CONFIRMER, said.request, face_to_face=face_to_face)
+        confirmed(session, said.request, face_to_face=face_to_face)
         finding.catch_up(session)
 
 

@@ -15,7 +15,7 @@ from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
 from cbi.registry.households import own_facts, requests
 from cbi.registry.households.asked import Asked, read_personal
-from cbi.registry.households.models import ChangeKind
+from cbi.registry.households.models import ChangeKind, HouseholdRequest
 from cbi.registry.intake import importing
 from cbi.registry.models import Household, Person
 from tests.factories import EVERYTHING
@@ -94,4 +94,12 @@ def change(session: Session, kind: str, home: UUID, **more: Any) -> UUID:
     if said.request is None:
         assert said.change_id is not None
         return said.change_id
-    return requests.confirm(session, CONFIRMER, said.request)
+    return confirmed(session, said.request)
+
+
+def confirmed(session: Session, request: int, *, face_to_face: bool = False) -> UUID:
+    """Another confirms it, with the paper in hand: what is sealed stands on it."""
+    found = session.get_one(HouseholdRequest, request)
+    which = requests.typed_again(found)
+    paper = getattr(requests._opened(session, found).personal, which) if which else ""
+    return requests.confirm(session, CONFIRMER, request, again=paper, face_to_face=face_to_face)

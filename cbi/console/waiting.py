@@ -55,6 +55,7 @@ Reader = Annotated[Actor, Depends(may(Permission.PROGRAMME_READ))]
 Code = Annotated[str, Form(max_length=20)]
 Words = Annotated[str, Form(max_length=1000)]
 Seen = Annotated[str, Form(max_length=64)]
+Ticked = Annotated[str, Form(max_length=3)]
 Named = Annotated[str, InPath(max_length=40)]
 Key = Annotated[str, InPath(max_length=200)]
 
@@ -123,11 +124,13 @@ def one(visit: ThisVisit, session: OfficeSession, actor: Reader, kind: Named, ke
 @router.post(PATH + "/accept/{kind}/{key}")
 def accept(
     visit: ThisVisit, session: OfficeSession, actor: Reader, kind: Named, key: Key, code: Code = "", again: Words = "",
-    seen: Seen = "",
+    seen: Seen = "", ticked: Ticked = "",
 ) -> Response:  # fmt: skip
     """Let what a colleague proposed take effect."""
     found, kind_ = _find(session, actor, kind, key)
-    kind_.accept(session, actor, found, Typed(code=code, again=again, seen=seen))
+    kind_.accept(
+        session, actor, found, Typed(code=code, again=again, seen=seen, ticked=bool(ticked))
+    )
     return _done(visit, visit.gettext("Accepted: %(what)s", what=visit.gettext(kind_.name)))
 
 

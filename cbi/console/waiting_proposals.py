@@ -69,6 +69,7 @@ class Typed:
     reason: str = ""
     again: str = ""
     seen: str = ""
+    ticked: bool = False
 
     @property
     def digest(self) -> bytes:
@@ -118,6 +119,8 @@ class Sheet:
     link: tuple[str, str] | None = None
     again: str = ""
     seen: str = ""
+    tick: str = ""
+    """What whoever decides may say beside it, by a box."""
 
 
 Column = SQLColumnExpression[Any]

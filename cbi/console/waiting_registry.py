@@ -40,6 +40,15 @@ CHANGES = {
 }
 
 
+AGAIN = {
+    "phone": N_("Type the new telephone from the paper"),
+    "document": N_("Type the new document's number from the paper"),
+}
+"""What the second person reads with their own eyes."""
+FACES = (ChangeKind.PHONE, ChangeKind.COLLECTOR, ChangeKind.ALTERNATE, ChangeKind.GUARDIAN)
+"""Where it counts whether the second person saw whom it is about."""
+
+
 def _household(looking: Looking) -> Sheet:
     session, gettext = looking.session, looking.visit.gettext
     found = session.get_one(HouseholdRequest, int(looking.proposal.key))
@@ -51,7 +60,11 @@ def _household(looking: Looking) -> Sheet:
     sealed = gettext(
         "What it says of people is sealed until it is done: ask whoever proposed it for the paper."
     )
-    return Sheet(facts=facts, notes=[sealed] if found.sealed else [])  # fmt: skip
+    again = requests.typed_again(found)
+    return Sheet(
+        facts=facts, notes=[sealed] if found.sealed else [], again=gettext(AGAIN[again]) if again else "",
+        tick=gettext("The person stood before me") if found.kind in FACES else "",
+    )  # fmt: skip
 
 
 def _scorecard(looking: Looking) -> Sheet:
@@ -109,7 +122,9 @@ HOUSEHOLD = Kind(
     "household", N_("A change of a household"), N_("Household %(household)s, %(on)s: %(what)s"),
     N_("The household is changed, and what it was before is kept."),
     Permission.REGISTRY_READ, Permission.HOUSEHOLD_CONFIRM, _asked, _household,
-    lambda session, actor, it, _: requests.confirm(session, actor, int(it.key)),
+    lambda session, actor, it, typed: requests.confirm(
+        session, actor, int(it.key), again=typed.again, face_to_face=typed.ticked
+    ),
     lambda session, actor, it, typed: requests.refuse(session, actor, int(it.key), typed.reason),
     otherwise=N_("What nobody decides ends by itself after thirty days."),
     takes_code=False,

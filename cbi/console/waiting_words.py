@@ -55,6 +55,10 @@ REFUSALS: Table = {
     **dict.fromkeys(("transfer_value.outdated", "top_up.outdated"), _OUTDATED),
     "month_close.books_moved": _BOOKS,
     "standstill.not_yet": NOT_YET,
+    "household.typed_otherwise": (
+        N_("This is not the telephone, or the document, that your colleague wrote down."),
+        N_("Read it from the paper once more. If it is right, refuse the change and have it asked for anew."),
+    ),
     "waiting.cannot_be_refused": (
         N_("Nobody refuses this: it changes nothing unless somebody accepts it."), N_("Leave it as it is."),
     ),

@@ -242,6 +242,9 @@ def waiting(office: Office = None, user: User = None, json: Json = False) -> Non
 def confirm(
     request: Request,
     face_to_face: Annotated[bool, typer.Option("--face-to-face", help="The person stood before you.")] = False,
+    again: Annotated[
+        str, typer.Option(help="The new telephone, else the new document, where there is one: read it from the paper.")
+    ] = "",
     office: Office = None, user: User = None, json: Json = False,
 ) -> None:  # fmt: skip
     """Confirm what a colleague asked for. Example: cbi household confirm 12 --face-to-face"""
@@ -250,7 +253,7 @@ def confirm(
 
     change = working(
         office, user,
-        lambda session, actor: requests.confirm(session, actor, request, face_to_face=face_to_face),
+        lambda session, actor: requests.confirm(session, actor, request, again=again, face_to_face=face_to_face),
     )  # fmt: skip
     if json:
         as_json({"change": str(change)})

@@ -241,6 +241,28 @@ def test_a_document_that_comes_later_is_what_its_collector_shows_at_a_counter(
     assert person(session, people["Omar"]).factor_kind is None  # collects nothing
 
 
+def test_two_people_read_one_telephone_from_the_paper(session: Session) -> None:
+    home, people = family(session, "Omar")
+    paper = {"phone": "+213 661 00 00 09"}
+    said = requests.ask(
+        session, ASKER, asked(session, "phone", home, person=people["head"], told=paper)
+    )
+    assert said.request is not None
+    for other in ("", "not a number", "+213 661 00 00 08"):
+        with pytest.raises(requests.TypedOtherwise) as refusal:
+            requests.confirm(session, CONFIRMER, said.request, again=other)
+        assert "661" not in refusal.value.message + (refusal.value.next_step or "")
+    requests.confirm(session, CONFIRMER, said.request, again="0661-00-00-09")
+    told = {"document": "NEW-77 12"}
+    said = requests.ask(
+        session, ASKER, asked(session, "corrected", home, person=people["head"], told=told)
+    )
+    assert said.request is not None
+    with pytest.raises(requests.TypedOtherwise, match="not the document"):
+        requests.confirm(session, CONFIRMER, said.request, again="NEW-77 21")
+    requests.confirm(session, CONFIRMER, said.request, again="new 7712")
+
+
 def test_two_officers_do_not_overwrite_each_other(session: Session) -> None:
     home, people = family(session, "Omar", "Lina 7")
     waits = requests.ask(session, ASKER, asked(session, "corrected", home, size=6))

@@ -24,7 +24,7 @@ from cbi.registry.models import Household, PaymentAccount, Person
 from tests.factories import START, released_run
 from tests.flow.sending import assert_every_promise_is_kept
 from tests.flow.test_programmes import at_once
-from tests.household_factory import ASKER, CONFIRMER, asked, change, family
+from tests.household_factory import ASKER, asked, change, confirmed, family
 from tests.kinds_factory import kind_file
 from tests.programme_factory import OFFICER
 
@@ -41,7 +41,7 @@ def confirming(*numbers: int) -> list[UUID | str]:
 
     def one(session: Session, at: int) -> UUID | str:
         try:
-            return requests.confirm(session, CONFIRMER, numbers[at])
+            return confirmed(session, numbers[at])
         except CbiError as refusal:
             return refusal.code
 
@@ -116,7 +116,7 @@ def test_a_cycle_that_is_opened_while_a_household_splits_owes_each_member_once(
         if at == len(numbers):
             open_cycle(session, OFFICER, "winter-2026", f"{clock.now():%Y-%m}")
         else:
-            requests.confirm(session, CONFIRMER, numbers[at])
+            confirmed(session, numbers[at])
 
     at_once(len(numbers) + 1, one)
     with offices.transaction("dz") as session:
@@ -144,7 +144,7 @@ def test_a_telephone_that_changes_while_codes_are_issued_never_gets_one_that_nob
             with clock.frozen(START + timedelta(hours=2)):
                 issuing.issue_chunk(session, run_id, "post_office")
         else:
-            requests.confirm(session, CONFIRMER, numbers[at])
+            confirmed(session, numbers[at])
 
     at_once(len(numbers) + 1, one)
     with offices.transaction("dz") as session:

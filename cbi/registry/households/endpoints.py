@@ -91,7 +91,9 @@ def list_waiting(
 def confirm_change(
     session: OfficeSession, actor: Confirmer, number: int, body: ConfirmIn
 ) -> ConfirmedOut:
-    change = requests.confirm(session, actor, number, face_to_face=body.face_to_face)
+    change = requests.confirm(
+        session, actor, number, again=body.again, face_to_face=body.face_to_face
+    )
     return ConfirmedOut(change_id=change)
 
 

@@ -13,7 +13,7 @@ from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
 from cbi.audit import reasons, refusing
 from cbi.audit.record import record
-from cbi.errors import Conflict, Forbidden, NotFound
+from cbi.errors import Conflict, Forbidden, Invalid, NotFound
 from cbi.keys import seal, unseal
 from cbi.offices import office_of
 from cbi.registry.households import own_facts
@@ -23,7 +23,9 @@ from cbi.registry.households.asked import (
     NOTHING_PERSONAL,
     Asked,
     Personal,
+    UnusableChange,
     read_facts,
+    read_personal,
 )
 from cbi.registry.households.going import Going
 from cbi.registry.households.models import ChangeKind, Decision, HouseholdRequest
@@ -34,6 +36,8 @@ KEPT_FOR = timedelta(days=30)
 SAW_ALL_OF_IT = frozenset({ChangeKind.SPLIT, ChangeKind.MERGED, ChangeKind.CORRECTED})
 """Kinds that rest on all that the asker saw: they are refused when anything of the household has changed since."""
 _TOLD_TO = frozenset({ChangeKind.PHONE, ChangeKind.COLLECTOR})
+_NEWCOMERS = frozenset({ChangeKind.BORN, ChangeKind.JOINED})
+"""Kinds about people to whom no money goes by them."""
 
 
 class UnknownRequest(NotFound):
@@ -58,6 +62,12 @@ class OwnRequest(Forbidden):
     """Whoever asked for a change does not confirm it."""
 
     code = "household.own_request"
+
+
+class TypedOtherwise(Invalid):
+    """The second person read another telephone or document from the paper than the first, or none."""
+
+    code = "household.typed_otherwise"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,20 +137,53 @@ def _rehearse(session: Session, actor: Actor, asked: Asked) -> None:
             session.expire_all()
 
 
-def confirm(session: Session, actor: Actor, number: int, *, face_to_face: bool = False) -> UUID:
+def confirm(
+    session: Session, actor: Actor, number: int, *, again: str = "", face_to_face: bool = False
+) -> UUID:
     """Make a change that somebody else asked for; returns its id.
 
-    `face_to_face`: the actor had the person before them, so that a code may go to a new telephone at once. Raises
-    NotPermitted, UnknownRequest, DecidedAlready, OwnRequest, and what the change itself raises.
+    `again`: the new telephone or document, as the actor reads it from the paper (`typed_again`). `face_to_face`: the actor
+    had the person before them, so that a code may go to a new telephone at once. Raises NotPermitted, UnknownRequest,
+    DecidedAlready, OwnRequest, TypedOtherwise, and what the change itself raises.
     """
     actor.require(Permission.HOUSEHOLD_CONFIRM)
     request = _waiting(session, actor, number)
     asked = _opened(session, request)
+    _read_alike(session, request, asked.personal, again)
     change = carry_out(
         Going(session, actor, asked, request.asked_by, request.id, face_to_face=face_to_face)
     )
     _decide(session, actor, request, Decision.CONFIRMED, face_to_face=face_to_face)
     return change
+
+
+def typed_again(request: HouseholdRequest) -> str | None:
+    """What the second person types from the paper: `phone`, else `document`; None where money goes by neither."""
+    if request.kind in _NEWCOMERS or request.sealed is None:
+        return None
+    facts = request.details.get("facts", ())
+    return next((each for each in ("phone", "document") if each in facts), None)
+
+
+def _read_alike(
+    session: Session, request: HouseholdRequest, personal: Personal, again: str
+) -> None:
+    """Refuse where two people read two numbers. Nobody is shown the first one's: they would only nod."""
+    which = typed_again(request)
+    if which is None:
+        return
+    try:
+        read = getattr(read_personal(session, {which: again}), which)
+    except UnusableChange:
+        read = None
+    if read is None or read != getattr(personal, which):
+        what = "telephone" if which == "phone" else "document"
+        raise TypedOtherwise(
+            f"This is not the {what} that your colleague wrote down." if again.strip()
+            else f"Type the new {what} from the paper: it must be the one that your colleague wrote down.",
+            next_step="Read it from the paper once more. If it is right, refuse the change and have it asked for anew.",
+            field=which,
+        )  # fmt: skip
 
 
 def refuse(session: Session, actor: Actor, number: int, remark: str) -> None:

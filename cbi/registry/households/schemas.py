@@ -97,6 +97,11 @@ class SaidOut(BaseModel):
 class ConfirmIn(BaseModel):
     """The second person's word."""
 
+    again: str = Field(
+        default="",
+        max_length=60,
+        description="The new telephone, else the new document, as you read it from the paper, where there is one.",
+    )
     face_to_face: bool = Field(
         default=False,
         description="The person stood before you, so a code may go to a new telephone at once.",

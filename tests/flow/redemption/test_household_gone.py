@@ -22,7 +22,7 @@ from cbi.registry.households import requests
 from cbi.registry.models import PaymentAccount
 from tests.factories import released_run
 from tests.flow.sending import assert_every_promise_is_kept
-from tests.household_factory import ASKER, CONFIRMER, asked, change
+from tests.household_factory import ASKER, asked, change, confirmed
 from tests.redemption_factory import OPEN, Issued, code_of, confirm, hold, refused, teller, try_code
 
 SUPERVISOR = Actor("user", None, "a supervisor", grants_of([(Role.TELLER_SUPERVISOR, None)]))
@@ -137,7 +137,7 @@ def test_the_old_number_is_told_and_the_new_one_gets_no_code_for_three_days(
                 asked(session, "phone", home, person=person, told={"phone": "0661000003"}),
             )
     with clock.frozen(OPEN), offices.transaction("dz") as session:
-        requests.confirm(session, CONFIRMER, request)
+        confirmed(session, request)
     with pytest.raises(TelephoneChanged, match="no longer on record"):
         _reissue(payment, 1)
     _pay_to_the_new_one(owner, payment)
@@ -156,7 +156,7 @@ def test_a_second_person_who_had_them_before_them_lets_a_code_go_at_once(
             session, ASKER, asked(session, "phone", home, person=person, told={"phone": "0661000004"})
         ).request  # fmt: skip
         assert request is not None
-        requests.confirm(session, CONFIRMER, request, face_to_face=True)
+        confirmed(session, request, face_to_face=True)
     _pay_to_the_new_one(owner, payment)
     _reissue(payment, 1)
 
