@@ -31,6 +31,7 @@ AREAS = (
     "registry_consent",
     "registry_scorecards",
     "registry_rows",
+    "registry_lists",
     "registry_assessing",
     "registry_appeals",
     "work",

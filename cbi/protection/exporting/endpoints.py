@@ -25,6 +25,7 @@ from cbi.protection.exporting.schemas import (
 )
 
 router = Router(tags=["people's data"])
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 Reader = Annotated[Actor, Depends(may(Permission.EXPORT_READ))]
 Asker = Annotated[Actor, Depends(may(Permission.EXPORT_ASK))]
 Approver = Annotated[Actor, Depends(may(Permission.EXPORT_APPROVE))]
@@ -94,7 +95,7 @@ def download(fetched: Fetched) -> StreamingResponse:
     """The file in pieces: an answer that is sent so is never kept to be given again."""
     return StreamingResponse(
         io.BytesIO(fetched.content),
-        media_type="application/zip",
+        media_type=XLSX if fetched.name.endswith(".xlsx") else "application/zip",
         headers={
             "Content-Disposition": f'attachment; filename="{fetched.name}"',
             "Content-Length": str(len(fetched.content)), "Cache-Control": "no-store",

@@ -51,7 +51,7 @@ class PassphraseShown(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A list as it leaves: an encrypted ZIP file. It is not kept."""
+    """A list as it leaves: an encrypted ZIP file, or (XLSX) somebody's own list back to them. It is not kept."""
 
     name: str
     content: bytes = field(repr=False)

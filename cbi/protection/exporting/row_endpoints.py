@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Depends, File, Form, Path, Response, UploadFile
+from fastapi import Depends, File, Form, Header, Path, Response, UploadFile
 from fastapi.responses import StreamingResponse
 
 from cbi.access.actor import Actor
@@ -12,14 +12,15 @@ from cbi.http.languages import Spoken
 from cbi.http.requests import OfficeSession
 from cbi.http.routing import Router
 from cbi.offices import office_of
-from cbi.protection.exporting import row_workbooks
-from cbi.protection.exporting.endpoints import download
+from cbi.protection.exporting import row_copies, row_workbooks
+from cbi.protection.exporting.endpoints import XLSX, download
 from cbi.protection.exporting.fetching import Fetched
 from cbi.protection.exporting.schemas import RowsPassphraseOut, TakeRows
 from cbi.registry.import_models import Import
 from cbi.registry.intake import importing, waiting
 from cbi.registry.intake.mapping import TEMPLATE, ColumnMapping
 from cbi.registry.intake.mapping_files import load_mapping
+from cbi.registry.intake.results import ImportResult
 from cbi.registry.intake.xlsforms import read_form, with_form
 from cbi.registry.schemas import ImportedOut, ImportOut
 
@@ -37,8 +38,13 @@ _XLSForm = Annotated[UploadFile | None, File(description="The XLSForm, for the l
 
 
 @router.post(
-    "/registry/imports", status_code=201, summary="Take in a list of households (CSV or XLSX), or submissions (JSON)"
-)  # fmt: skip
+    "/registry/imports",
+    status_code=201,
+    summary="Take in a list of households (CSV or XLSX), or submissions (JSON); the answer as JSON, or the list itself"
+    " (XLSX) with the reasons beside its rows",
+    response_model=ImportedOut,
+    responses={code: {"content": {XLSX: {}}} for code in (200, 201, 422)},
+)
 def import_list(
     session: OfficeSession,
     actor: Importer,
@@ -49,17 +55,24 @@ def import_list(
     form: _XLSForm = None,
     *,
     dry_run: Annotated[bool, Form(description=_DRY_RUN)] = False,
-) -> ImportedOut:
+    accept: Annotated[str, Header(include_in_schema=False)] = "",
+) -> ImportedOut | StreamingResponse:
+    """`Accept: application/vnd.openxmlformats-officedocument.spreadsheetml.sheet` asks for the copy. It is kept nowhere,
+    so it is not given again under the same Idempotency-Key; with 422 none of the rows could be used.
+    """
+    filename, chosen = file.filename or "list", _read(session, mapping, form)
+    if XLSX in accept:
+        copy = row_copies.copied(
+            session, actor, file.file, filename=filename, mapping=chosen, language=language, dry_run=dry_run
+        )  # fmt: skip
+        answer = download(copy.file)
+        answer.status_code = 422 if copy.is_refused else _status(copy.result)
+        return answer
     result = importing.import_file(
-        session,
-        actor,
-        row_workbooks.unsealed(session, actor, file.file),
-        filename=file.filename or "list",
-        mapping=_read(session, mapping, form),
+        session, actor, row_workbooks.unsealed(session, actor, file.file), filename=filename, mapping=chosen,
         dry_run=dry_run,
-    )
-    if result.repeated or result.dry_run:
-        response.status_code = 200
+    )  # fmt: skip
+    response.status_code = _status(result)
     return ImportedOut.of(result, language)
 
 
@@ -112,6 +125,10 @@ def tell_passphrase(
     ],
 ) -> RowsPassphraseOut:
     return RowsPassphraseOut(passphrase=row_workbooks.passphrase(session, actor, number))
+
+
+def _status(result: ImportResult) -> int:
+    return 200 if result.repeated or result.dry_run else 201
 
 
 def _read(session: OfficeSession, text: str | None, form: UploadFile | None) -> ColumnMapping:
