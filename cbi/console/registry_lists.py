@@ -94,7 +94,7 @@ def bring(
     except NothingUsable as refusal:
         return _page(visit, session, actor, how, found=refusal.result, refusal=refusal)
     except (UnusableFile, UnusableMapping) as refusal:
-        return _page(visit, session, actor, how, refusal=refusal)
+        return _refused(visit, session, actor, how, refusal)
     if done.import_id is None:
         return _page(visit, session, actor, how, found=done)
     return visit.go(f"{PATH}/{done.import_id}", _said(visit, done))
@@ -106,13 +106,17 @@ def copy(
     text: Text = "", mapping_file: UploadFile | None = None, form: UploadFile | None = None,
 ) -> Response:  # fmt: skip
     """The same list as a workbook, with the reasons beside the rows that cannot be taken; nothing is changed or kept."""
+    how = _how(mapping, text, mapping_file)
     if file is None or not file.filename:
         raise no_file()
-    with session.begin_nested():
-        rules = _rules(session, actor, _how(mapping, text, mapping_file), form)
-        made = row_copies.copied(
-            session, actor, file.file, filename=file.filename, mapping=rules, language=visit.language, dry_run=True
-        )  # fmt: skip
+    try:
+        with session.begin_nested():
+            made = row_copies.copied(
+                session, actor, file.file, filename=file.filename, mapping=_rules(session, actor, how, form),
+                language=visit.language, dry_run=True,
+            )  # fmt: skip
+    except (UnusableFile, UnusableMapping) as refusal:
+        return _refused(visit, session, actor, how, refusal)
     return download(made.file)
 
 
@@ -170,9 +174,18 @@ def _said(visit: Visit, done: ImportResult) -> str:
     )  # fmt: skip
 
 
+def _refused(
+    visit: Visit, session: Session, actor: Actor, how: Read, refusal: UnusableFile | UnusableMapping
+) -> Response:
+    """The page with what is wrong with a file as a whole; a mapping file that cannot be used is handed in anew."""
+    if isinstance(refusal, UnusableMapping) and (problems := refusal.details.get("problems")):
+        return _page(visit, session, actor, Read(), status=422, problems=problems)
+    return _page(visit, session, actor, how, refusal=refusal)
+
+
 def _page(
     visit: Visit, session: Session, actor: Actor, how: Read, *, cursor: Cursor = None,
-    found: ImportResult | None = None, refusal: CbiError | None = None,
+    found: ImportResult | None = None, refusal: CbiError | None = None, status: int = 200, problems: object = (),
 ) -> Response:  # fmt: skip
     may_bring = actor.may_somewhere(Permission.REGISTRY_IMPORT)
     lists = page(
@@ -182,13 +195,14 @@ def _page(
     noted = [note for note in found.rows if note.reasons or note.warnings] if found else []
     return visit.show(
         "registry_lists/list.html",
+        status=status,
         refusal=refusal,
         path=PATH,
         how=how,
         mappings=_mappings(visit, session, actor, how) if may_bring else [],
         columns=words.columns(visit.language),
         lost=words.missing(refusal),
-        problems=refusal.details["problems"] if isinstance(refusal, UnusableMapping) else (),
+        problems=problems,
         found=found,
         changed=words.changed(found) if found else 0,
         flags=words.flags(visit, found) if found else [],

@@ -38,7 +38,9 @@ REFUSALS: Table = {
         N_("Export it as “CSV UTF-8” or as XLSX, or name its encoding in a mapping file."),
     ),
     "registry.unusable_file": (N_("The file cannot be used."), N_("Export the list again.")),
-    "registry.unusable_mapping": (N_("The mapping file cannot be used."), N_("See below what is wrong, line by line.")),
+    "registry.unusable_mapping": (
+        N_("The mapping file cannot be used."), N_("It asks for the labels of choices: hand in the form as well."),
+    ),
     "registry.wrong_kind_of_mapping": (
         N_("The mapping file is for submissions of a form, and this is a list."),
         N_("Choose another mapping, or hand in the submissions as JSON."),

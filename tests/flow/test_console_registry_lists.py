@@ -82,7 +82,7 @@ def test_a_list_is_looked_at_then_taken_in_then_given_back_with_its_reasons(
     assert "spring.csv" in officer.words
     assert "Rows that wait 1" in officer.words
     sent(officer, rows(GOOD.replace(";4;", ";5;")))
-    assert "of these registered with other facts 1" in officer.words
+    assert "registered with other facts 1" in officer.words
     assert (
         "No row of this file can be taken in." not in officer.words
     )  # in English as it was raised
@@ -95,7 +95,8 @@ def test_a_list_of_another_source_is_read_by_its_mapping_and_later_ones_by_the_s
     officer.get(PATH)
     sent(officer, PARTNER, files={"mapping_file": ("m.yaml", b"source: X!\ncolumns: {}", "text/x")})
     assert "What is to be mended in the mapping file, line by line" in officer.words
-    officer.get(PATH)
+    assert "There are 5 mistakes in the mapping file." in officer.words
+    assert "of a moment ago" not in officer.words
     sent(officer, PARTNER)
     assert "Columns that were not found: Registration number" in officer.words
     sent(officer, PARTNER, files={"mapping_file": ("m.yaml", OTHER.encode(), "text/x")})
