@@ -43,8 +43,10 @@ REFUSALS = words.REFUSALS
 SHOWN = 20
 ROWS, REASONS = 50, 20
 """Rows of a list that are shown with their reasons, and reasons that are counted; all of them stand in the copy."""
-AT_ONCE = 5_000_000
-"""Bytes of a list that is read while somebody waits for the page; a longer one is left to the worker."""
+AT_ONCE = 1_000_000
+"""Bytes of a list that is taken in while somebody waits for the page, some 20,000 households; a longer one is left to
+the worker. A look has no worker: whoever looks at more waits longer, half a minute for 50,000.
+"""
 WRITTEN = "written"
 """Chosen as the mapping: the text that stands in the form."""
 

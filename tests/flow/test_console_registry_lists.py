@@ -9,7 +9,7 @@ from openpyxl import load_workbook
 from sqlalchemy import URL, Engine
 
 from cbi import clock, offices
-from cbi.access import totp
+from cbi.access import roles, totp
 from cbi.access.permissions import Role
 from cbi.app import create_app
 from cbi.console import registry_lists
@@ -17,9 +17,10 @@ from cbi.protection.exporting import envelope
 from cbi.protection.exporting.endpoints import XLSX
 from cbi.registry.intake import waiting
 from tests.flow.browsing import Browsing
-from tests.flow.people import Caller, make_user, token_for
+from tests.flow.people import ADMINISTRATOR, Caller, make_user, token_for
 from tests.flow.test_intake_rejected import BAD, GOOD
 from tests.flow.test_registry_import import everyone, rows, take, without_audit
+from tests.places import take_in
 
 PATH = "/registry/lists"
 OTHER = """
@@ -125,6 +126,15 @@ def test_a_long_list_goes_to_the_worker_and_the_page_says_how_far_it_is(
     officer.get(PATH)
     assert "20 of 60 households" in officer.words
     assert "Under way 1" in officer.words
+    held = make_user("held")
+    with offices.transaction("dz") as session:
+        take_in(session)
+        roles.grant_role(session, ADMINISTRATOR, held, Role.REGISTRATION_OFFICER, area="DZ31")
+        totp.enrol(session, held)
+    elsewhere = Browsing(officer.app, token_for(held))
+    elsewhere.get(PATH)
+    assert "No list has been brought yet." in elsewhere.words, "a field office sees its own lists"
+    assert elsewhere.get(f"{PATH}/{left}").status_code == 404
 
 
 def test_there_is_no_copy_in_clear_of_a_list_that_came_encrypted(officer: Browsing) -> None:
