@@ -32,6 +32,7 @@ AREAS = (
     "registry_scorecards",
     "registry_rows",
     "registry_lists",
+    "registry_households",
     "registry_assessing",
     "registry_appeals",
     "work",

@@ -154,7 +154,12 @@ def test_a_changed_password_ends_the_sign_in_and_is_asked_for(
 
 PAGES = ("/sign-in", "/counter/sign-in", "/first-administrator", "/nothing")
 PAGES_OF_STAFF = ("/", "/password")
-PAGES_OF_REGISTRATION = ("/registry/lists", "/registry/consent/list", "/registry/assessing/forms")
+PAGES_OF_REGISTRATION = (
+    "/registry/lists",
+    "/registry/households",
+    "/registry/consent/list",
+    "/registry/assessing/forms",
+)
 
 
 @pytest.mark.parametrize(("language", "device"), [("en", "desk"), ("ar", "phone")])

@@ -261,7 +261,8 @@ REPORTS = frozenset({"finance", "overview", "exports", "decisions", "work", "pro
 OTHERS = frozenset(
     {
         "access", "approvals", "counter", "demo", "referrals", "registry_appeals", "registry_assessing", "waiting",
-        "waivers", "registry_consent", "registry_lists", "registry_pairs", "registry_rows", "registry_scorecards",
+        "waivers", "registry_consent", "registry_households", "registry_lists",
+        "registry_pairs", "registry_rows", "registry_scorecards",
     }
 )  # fmt: skip
 """The areas of pages on which something is done: no reports, but what is named below."""
