@@ -17,7 +17,7 @@ from cbi.programmes.definition import Definition
 from cbi.programmes.models import Programme
 from cbi.programmes.value_costs import Cost
 from cbi.programmes.what_if_households import alike
-from cbi.programmes.what_if_tables import FEWEST, Table, tables
+from cbi.programmes.what_if_tables import Table, hidden_moves, tables
 from cbi.registry.scorecards import versions
 from cbi.registry.scorecards.definition import Scorecard
 from cbi.scratch import empty
@@ -41,7 +41,7 @@ class WhatIf:
     assessed: int
     unknown: int
     moves: tuple[tuple[str, str, int], ...]
-    """Band before, band after, households; those that stay, too."""
+    """Band before, band after, households; those that stay, too. 0: the number stays hidden."""
     tables: tuple[Table, ...]
     cost: Cost | None
 
@@ -82,7 +82,7 @@ def what_if(
     moves = what_if_bands.moves(session)
     return WhatIf(
         kept.code if kept else None, code, *what_if_bands.counted(session),
-        moves if small else _hidden(moves),
+        moves if small else hidden_moves(moves),
         tables(alike(session, orders), by_band=scorecard is not None, small=small),
         cost,
     )  # fmt: skip
@@ -101,8 +101,3 @@ def _terms(
             "The two files pay in different currencies.", next_step="Keep the programme's."
         )
     return found, before, after
-
-
-def _hidden(moves: tuple[tuple[str, str, int], ...]) -> tuple[tuple[str, str, int], ...]:
-    """The same with 0 for numbers of one to four; a 0 among moves can mean nothing else."""
-    return tuple((was, becomes, count if count >= FEWEST else 0) for was, becomes, count in moves)

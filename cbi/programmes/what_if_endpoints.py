@@ -55,7 +55,7 @@ class TableOut(BaseModel):
 
 
 class MoveOut(BaseModel):
-    """Households of one band that would be in another; null: fewer than five."""
+    """Households of one band that would be in another; null: hidden, because few or beside few."""
 
     before: str
     after: str

@@ -105,22 +105,44 @@ def _table(by: str, counted: Mapping[str, Numbers], total: Numbers, *, small: bo
     )  # fmt: skip
 
 
-def _hidden(rows: Sequence[Numbers]) -> set[tuple[int, int]]:
-    """Which numbers stay hidden, by row and column: those of one to four, and where that is one alone, the next smallest
-    beside it, because the sum would tell it.
+def hidden_moves(moves: Sequence[tuple[str, str, int]]) -> tuple[tuple[str, str, int], ...]:
+    """Band before, band after and households, with 0 for numbers that stay hidden: those of one to four, and enough beside
+    them that neither the households that were scored nor the table by band tells them.
     """
-    hidden: set[tuple[int, int]] = set()
-    for column in range(3):
-        small = {row for row, numbers in enumerate(rows) if 0 < numbers[column] < FEWEST}
-        if len(small) == 1:
-            others = [
-                (numbers[column], row)
-                for row, numbers in enumerate(rows)
-                if row not in small and numbers[column]
-            ]
-            small |= {min(others)[1]} if others else set()
-        hidden |= {(row, column) for row in small}
-    return hidden
+    into: dict[str, list[int]] = {}
+    for at, (_, becomes, _) in enumerate(moves):
+        into.setdefault(becomes, []).append(at)
+    groups = list(into.values())
+    sums_hidden = _told_too_much([sum(moves[at][2] for at in group) for group in groups])
+    hidden: set[int] = set()
+    for number, group in enumerate(groups):
+        counts = [moves[at][2] for at in group]
+        beside = _told_too_much(counts)
+        if number in sums_hidden and not beside:
+            beside = {counts.index(min(counts))}  # else its own moves add up to the hidden sum
+        hidden |= {group[at] for at in beside}
+    return tuple(
+        (was, becomes, 0 if at in hidden else count)
+        for at, (was, becomes, count) in enumerate(moves)
+    )
+
+
+def _hidden(rows: Sequence[Numbers]) -> set[tuple[int, int]]:
+    """Which numbers stay hidden, by row and column, because the sum would tell them."""
+    return {
+        (row, column)
+        for column in range(3)
+        for row in _told_too_much([numbers[column] for numbers in rows])
+    }
+
+
+def _told_too_much(counts: Sequence[int]) -> set[int]:
+    """Which of the parts of a sum stay hidden: those of one to four, and where that is one alone, the next smallest."""
+    small = {at for at, count in enumerate(counts) if 0 < count < FEWEST}
+    if len(small) == 1:
+        others = [(count, at) for at, count in enumerate(counts) if at not in small and count]
+        small |= {min(others)[1]} if others else set()
+    return small
 
 
 def _line(name: str, numbers: Numbers, hidden: set[int]) -> Line:

@@ -28,7 +28,7 @@ def print_what_if(found: "WhatIf") -> None:
             f"Bands of {found.scorecard}: {found.assessed:,} households scored anew, {found.unknown:,} could not be",
             ["From", "To", "Households#", ""],
             [
-                (was, becomes, count or "<5", bar(count, most))
+                (was, becomes, count or "hidden", bar(count, most))
                 for was, becomes, count in found.moves
             ],
         )

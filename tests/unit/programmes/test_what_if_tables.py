@@ -1,6 +1,6 @@
 """Tables of who would move: sums, and numbers of one to four that nobody can work out."""
 
-from cbi.programmes.what_if_tables import Head, Household, tables
+from cbi.programmes.what_if_tables import Head, Household, hidden_moves, tables
 
 
 def some(count: int, area: str, moved: int = 0) -> list[Household]:
@@ -44,3 +44,16 @@ def test_ages_of_heads_stand_in_bands() -> None:
     assert [Head.of(None, age).age for age in (17, 18, 44, 60, 99, None)] == [
         "under 18", "18 to 29", "30 to 44", "60 and over", "60 and over", "not known",
     ]  # fmt: skip
+
+
+def test_a_small_move_cannot_be_worked_out_from_the_sums_beside_it() -> None:
+    stay = (("high", "high", 40), ("low", "high", 3), ("low", "low", 20))
+    assert hidden_moves(stay) == (("high", "high", 0), ("low", "high", 0), ("low", "low", 20))
+    alone = (("high", "high", 40), ("high", "none", 3), ("low", "high", 9), ("low", "low", 20))
+    # The table by band hides `none` and, beside it, `low`: what moves into `low` would give both away.
+    assert hidden_moves(alone) == (
+        ("high", "high", 40), ("high", "none", 0), ("low", "high", 9), ("low", "low", 0)
+    )  # fmt: skip
+    assert hidden_moves((("high", "high", 40), ("low", "low", 5))) == (
+        ("high", "high", 40), ("low", "low", 5)
+    )  # fmt: skip
