@@ -37,6 +37,7 @@ from cbi.registry.households.recording import FOLLOWING
 from cbi.registry.intake import pulling, sources
 from cbi.registry.intake import waiting as lists
 from cbi.registry.linkage import finding, staff
+from cbi.registry.scorecards import appeal_words
 from cbi.settings import settings
 
 log = logging.getLogger(__name__)
@@ -235,7 +236,11 @@ def seal(office: str) -> int:
 
 
 def forget(office: str) -> int:
-    """Drop ended sign-ins, the keys of requests answered long ago, and changes that nobody confirmed; returns how many."""
+    """Drop ended sign-ins, the keys of requests answered long ago, and changes that nobody confirmed; returns how many.
+
+    Words of people that an older version kept in clear are sealed.
+    """
+    _until_none(office, appeal_words.seal_older)
     passing = (tokens.forget_old, replay.forget_old, requests.lapse_due)
     return sum(offices.transact(office, each) for each in passing)
 

@@ -25,7 +25,7 @@ from cbi.programmes import appealing
 from cbi.programmes.models import Cycle, Programme
 from cbi.registry import naming
 from cbi.registry.models import Household
-from cbi.registry.scorecards import appeals, clustering, versions
+from cbi.registry.scorecards import appeal_words, appeals, clustering, versions
 from cbi.registry.scorecards.appeal_schemas import ClusterOut
 from cbi.registry.scorecards.definition import told
 from cbi.registry.scorecards.models import Appeal, Assessment, ScorecardVersion
@@ -72,6 +72,7 @@ class Line:
     """One appeal: of which household, about what."""
 
     row: Appeal
+    words: appeal_words.Words
     household: str
     scorecard: str
     cycle: str
@@ -92,7 +93,7 @@ def listed(
     return visit.show(
         "registry_appeals/list.html",
         path=PATH,
-        lines=_lines(session, list(rows)),
+        lines=_lines(session, actor, list(rows)),
         ended=bool(ended),
         household=household,
     )
@@ -119,7 +120,7 @@ def lodge(
 def one(visit: ThisVisit, session: OfficeSession, actor: Lodger, number: Number) -> Response:
     """One appeal, and the decision for whoever may take it."""
     row = appeals.find(session, number)
-    (line,) = _lines(session, [row])
+    (line,) = _lines(session, actor, [row])
     return visit.show(
         "registry_appeals/one.html",
         path=PATH,
@@ -164,7 +165,7 @@ def clusters(visit: ThisVisit, session: OfficeSession, actor: Prover) -> Respons
     return visit.show("registry_appeals/clusters.html", scorecards=found)
 
 
-def _lines(session: Session, rows: list[Appeal]) -> list[Line]:
+def _lines(session: Session, actor: Actor, rows: list[Appeal]) -> list[Line]:
     households = dict(
         session.execute(
             select(Household.id, Household.source_id).where(
@@ -187,9 +188,10 @@ def _lines(session: Session, rows: list[Appeal]) -> list[Line]:
             .where(Cycle.id.in_({row.cycle_id for row in rows if row.cycle_id}))
         )
     }
+    words = appeal_words.shown(session, actor, rows)
     return [
         Line(
-            row, households.get(row.household_id, ""), scorecards.get(row.assessment_id or 0, ""),
+            row, words[row.id], households.get(row.household_id, ""), scorecards.get(row.assessment_id or 0, ""),
             cycles.get(row.cycle_id, "") if row.cycle_id else "",
         )
         for row in rows

@@ -17,7 +17,7 @@ from cbi.console.registry_assessing_parts import Typed, called, questions
 from cbi.console.visit import ThisVisit, Visit
 from cbi.http.requests import OfficeSession
 from cbi.registry.models import Household
-from cbi.registry.scorecards import appeals, assessing, versions
+from cbi.registry.scorecards import appeal_words, appeals, assessing, versions
 from cbi.registry.scorecards.assessing import UnusableAssessment
 from cbi.registry.scorecards.definition import Form, Scorecard
 
@@ -34,7 +34,7 @@ Many = Annotated[list[str], Field(max_length=300)]
 @router.get(PATH + "/{number}/answers")
 def ask(visit: ThisVisit, session: OfficeSession, actor: Decider, number: Number) -> Response:
     """The questions, for whoever visited the household again."""
-    return _page(visit, session, number, Typed())
+    return _page(visit, session, actor, number, Typed())
 
 
 @router.post(PATH + "/{number}/answers")
@@ -51,7 +51,7 @@ def decide(
                 session, actor, number, appeals.CHANGED, told, answers=answers, on=day(on)
             )
     except UnusableAssessment as refusal:
-        return _page(visit, session, number, typed, told, on, refusal)
+        return _page(visit, session, actor, number, typed, told, on, refusal)
     said = visit.gettext(
         "Appeal %(number)s is decided: assessment %(new)s takes the place of the old one.",
         number=number, new=row.reassessment_id,
@@ -71,7 +71,7 @@ def _card(session: Session, number: int) -> Scorecard:
 
 
 def _page(
-    visit: Visit, session: Session, number: int, typed: Typed, told: str = "", on: str = "",
+    visit: Visit, session: Session, actor: Actor, number: int, typed: Typed, told: str = "", on: str = "",
     refusal: UnusableAssessment | None = None,
 ) -> Response:  # fmt: skip
     card, row = _card(session, number), appeals.find(session, number)
@@ -79,6 +79,7 @@ def _page(
         "registry_appeals/answers.html",
         path=f"{PATH}/{number}",
         row=row,
+        says=appeal_words.shown(session, actor, [row])[row.id].says,
         household=session.get_one(Household, row.household_id).source_id,
         name=called(visit, card, Form.LONG),
         questions=questions(visit, card, Form.LONG, typed),

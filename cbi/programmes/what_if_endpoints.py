@@ -14,7 +14,7 @@ from cbi.programmes import appealing, what_if
 from cbi.programmes.what_if import WhatIf
 from cbi.programmes.what_if_tables import Line
 from cbi.registry import naming
-from cbi.registry.scorecards import versions
+from cbi.registry.scorecards import appeal_words, versions
 from cbi.registry.scorecards.appeal_schemas import AppealOut
 
 router = Router(tags=["programmes"])
@@ -122,4 +122,5 @@ def lodge(
     body: AppealCycle,
 ) -> AppealOut:
     household = naming.named(session, body.household)
-    return AppealOut.of(appealing.lodge(session, actor, household, programme, period, body.says))
+    made = appealing.lodge(session, actor, household, programme, period, body.says)
+    return AppealOut.of(made, appeal_words.shown(session, actor, [made])[made.id])

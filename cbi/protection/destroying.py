@@ -14,7 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from cbi import clock
-from cbi.registry.scorecards import forgetting
+from cbi.registry.scorecards import appeal_words, forgetting
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +120,9 @@ def _sweep(session: Session, people: Sequence[UUID], past: Past) -> dict[str, in
     # While whom they are of can still be opened.
     answers = forgetting.forget(session, past.answers)
     forgetting.of_erased(session, people)
+    while appeal_words.seal_older(session):
+        pass
+    appeal_words.destroy(session, people)
 
     def count(statement: str) -> int:
         done = session.execute(

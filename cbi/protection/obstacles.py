@@ -76,7 +76,9 @@ OBSTACLES: Mapping[str, str] = {
         WHERE c.state <> 'closed'""",
     "an appeal of theirs is not decided": """
         SELECT p.id FROM persons p JOIN appeals a ON a.household_id = p.household_id
-        WHERE a.outcome IS NULL""",
+        WHERE a.outcome IS NULL
+        UNION
+        SELECT a.person_id FROM appeals a WHERE a.outcome IS NULL AND a.person_id IS NOT NULL""",
     "an assessment of theirs waits for a second person": """
         SELECT p.id FROM persons p JOIN assessments a ON a.household_id = p.household_id
         WHERE a.needs_second

@@ -55,6 +55,7 @@ def list_appeals(
     json: Json = False,
 ) -> None:
     """Appeals that wait for a decision. Example: cbi appeal list"""
+    from cbi.registry.scorecards import appeal_words
     from cbi.registry.scorecards import appeals as use
     from cbi.registry.scorecards.appeal_schemas import AppealOut
     from cbi.registry.scorecards.models import Appeal
@@ -63,8 +64,9 @@ def list_appeals(
     def work(session: "Session", actor: "Actor") -> list[AppealOut]:
         found = session.scalars(
             use.listed(actor, open_only=not every).order_by(Appeal.id).limit(500)
-        )
-        return [AppealOut.of(row) for row in found]
+        ).all()
+        words = appeal_words.shown(session, actor, found)
+        return [AppealOut.of(row, words[row.id]) for row in found]
 
     rows = working(office, user, work)
     if json:
@@ -76,7 +78,7 @@ def list_appeals(
             [
                 (
                     row.id, f"assessment {row.assessment_id}" if row.assessment_id else "a cycle",
-                    at(row.lodged_at), row.says, row.outcome or "open",
+                    at(row.lodged_at), row.says or "erased", row.outcome or "open",
                 )
                 for row in rows
             ],

@@ -4,17 +4,20 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from cbi import clock
-from cbi.access.actor import NotPermitted
+from cbi.access.actor import Actor, NotPermitted
 from cbi.access.permissions import Role
 from cbi.programmes import appealing, applying, cycles, replaying
 from cbi.proofs import assessments
 from cbi.registry import bands
 from cbi.registry.models import Household
-from cbi.registry.scorecards import appeals, assessing, clustering
+from cbi.registry.scorecards import appeal_words, appeals, assessing, clustering
 from cbi.registry.scorecards.definition import Form
+from cbi.registry.scorecards.models import Appeal
+from cbi.registry.view_models import PersonView
 from tests.factories import Colleague, colleague
 from tests.kinds_factory import kind_file, owed
 from tests.scorecard_factory import CALM, NEEDY, in_use, made, officer
@@ -233,3 +236,60 @@ def test_an_officer_whose_scores_stand_just_above_the_threshold_is_shown(session
     assert (found[1].below, found[1].above) == (10, 6)
     with pytest.raises(NotPermitted):
         clustering.clusters(session, honest.actor, "need")
+
+
+SAID, TOLD = "Imene, 120934511, has no roof.", "We saw Imene."
+
+
+def words_of(session: Session, actor: Actor) -> list[tuple[str | None, str | None]]:
+    """What can be read of every appeal."""
+    session.expire_all()
+    rows = session.scalars(appeals.listed(actor, open_only=False).order_by(Appeal.id)).all()
+    return [(each.says, each.answer) for each in appeal_words.shown(session, actor, rows).values()]
+
+
+def test_what_is_said_and_told_is_sealed_the_look_is_noted_and_it_goes_with_the_person(
+    session: Session,
+) -> None:
+    in_use(session)
+    (household,) = made(session)
+    assessed(session, officer(session), household, CALM)
+    lodged = appeals.lodge(session, handler(session).actor, household, SAID)
+    session.execute(  # as an older version kept it
+        text("UPDATE appeals SET says = convert_to(:said, 'UTF8'), person_id = NULL"),
+        {"said": SAID},
+    )
+    session.refresh(lodged)
+    who = decider(session).actor
+    appeals.decide(session, who, lodged.id, "changed", TOLD, answers=NEEDY)
+    assert words_of(session, who) == [(SAID, TOLD)]
+    everything = session.scalar(
+        text(
+            "SELECT string_agg(t, ' ') FROM (SELECT encode(says, 'escape') || encode(answer, 'escape') t FROM appeals"
+            " UNION ALL SELECT a::text FROM assessments a UNION ALL SELECT e::text FROM audit_entries e) kept"
+        )
+    )
+    assert "Imene" not in everything
+    (view,) = session.scalars(select(PersonView).where(PersonView.actor_id == who.id)).all()
+    assert (view.fields, view.purpose) == ([appeal_words.APPEAL], "complaint")
+    appeal_words.destroy(session, [view.person_id])
+    assert words_of(session, who) == [(None, None)]
+
+
+def test_older_appeals_are_sealed_by_the_worker_and_only_once(session: Session) -> None:
+    in_use(session)
+    households = made(session, 3)
+    actor = handler(session).actor
+    for each in households:
+        assessed(session, officer(session), each, CALM)
+        appeals.lodge(session, actor, each, SAID)
+    old = "UPDATE appeals SET says = convert_to(:said, 'UTF8'), person_id = NULL"
+    session.execute(text(old), {"said": SAID})
+    session.execute(
+        text("UPDATE persons SET data_key = NULL, name = NULL WHERE household_id = :h"),
+        {"h": households[2].id},
+    )
+    assert words_of(session, actor) == [(SAID, None)] * 3  # until they are sealed
+    assert (appeal_words.seal_older(session), appeal_words.seal_older(session)) == (3, 0)
+    assert words_of(session, actor) == [(SAID, None), (SAID, None), (None, None)]
+    assert SAID.encode() not in b"".join(session.scalars(select(Appeal.says)))

@@ -11,10 +11,12 @@ from fastapi import FastAPI
 from sqlalchemy import URL, Engine, select, text
 
 from cbi import offices, queue
+from cbi.access.permissions import Role
 from cbi.registry import personal
 from cbi.registry.intake import importing, reports
 from cbi.registry.models import PaymentAccount, Person
-from tests.factories import EVERYTHING
+from cbi.registry.scorecards import appeals
+from tests.factories import EVERYTHING, colleague
 from tests.flow.one_day import a_day
 from tests.flow.one_office import (
     FIRST_NAMES,
@@ -60,9 +62,22 @@ def nothing_personal_is_in(left: dict[str, str], people: Sequence[Recipient]) ->
     ] == []  # fmt: skip
 
 
+def write_about(person: Recipient) -> None:
+    """Name a person and their document wherever colleagues write freely about people."""
+    words = f"{FIRST_NAMES[person.at]} showed {person.document}."
+    with offices.transaction("dz") as session:
+        household = session.scalars(select(Person.household_id).order_by(Person.id).limit(1)).one()
+        appeal = appeals.write(
+            session, EVERYTHING, household, words, against=None, cycle_id=uuid4()
+        )
+        other = colleague(session, Role.PROTECTION_OFFICER)
+        appeals.decide(session, other.actor, appeal.id, appeals.STANDS, words)
+
+
 def test_no_code_and_nothing_personal_is_left_anywhere(database: URL, tmp_path: Path) -> None:
     with every_log() as trap:
         day = a_day(tmp_path, trap)
+        write_about(day.people[0])
     codes, left = day.codes(), places(day, database)
     assert len(codes) == len(day.people) + 3  # three were replaced
     assert {"dz.code_issues", "dz.messages", "procrastinate.procrastinate_jobs"} <= left.keys()

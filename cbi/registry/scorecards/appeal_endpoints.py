@@ -11,7 +11,7 @@ from cbi.http.pages import Cursor, Limit, Page, page
 from cbi.http.requests import OfficeSession
 from cbi.http.routing import Router
 from cbi.registry import naming
-from cbi.registry.scorecards import appeals, clustering
+from cbi.registry.scorecards import appeal_words, appeals, clustering
 from cbi.registry.scorecards.appeal_schemas import (
     AppealOut,
     ClusterOut,
@@ -28,9 +28,8 @@ Decider = Annotated[Actor, Depends(may(Permission.APPEAL_DECIDE))]
 @router.post("/appeals", status_code=201, summary="Appeal against an assessment")
 def lodge(session: OfficeSession, actor: Lodger, body: LodgeAppeal) -> AppealOut:
     household = naming.named(session, body.household)
-    return AppealOut.of(
-        appeals.lodge(session, actor, household, body.says, assessment=body.assessment)
-    )
+    made = appeals.lodge(session, actor, household, body.says, assessment=body.assessment)
+    return AppealOut.of(made, appeal_words.shown(session, actor, [made])[made.id])
 
 
 @router.get("/appeals", summary="Appeals that wait for a decision, or all of them")
@@ -38,7 +37,12 @@ def list_appeals(
     session: OfficeSession, actor: Lodger, limit: Limit = 50, cursor: Cursor = None, *, open_only: bool = True
 ) -> Page[AppealOut]:  # fmt: skip
     wanted = appeals.listed(actor, open_only=open_only)
-    return page(session, wanted, AppealOut.of, by=[Appeal.id], limit=limit, cursor=cursor)
+    some = page(session, wanted, lambda row: row, by=[Appeal.id], limit=limit, cursor=cursor)
+    words = appeal_words.shown(session, actor, some.items)
+    return Page(
+        items=[AppealOut.of(row, words[row.id]) for row in some.items],
+        next_cursor=some.next_cursor,
+    )
 
 
 @router.post("/appeals/{number}/decide", summary="Decide an appeal, by another than who made it")
@@ -48,12 +52,11 @@ def decide(
     number: Annotated[int, Path(ge=1, le=2**53)],
     body: DecideAppeal,
 ) -> AppealOut:
-    return AppealOut.of(
-        appeals.decide(
-            session, actor, number, body.outcome, body.answer, answers=body.answers, on=body.on,
-            reassessment=body.reassessment,
-        )
+    row = appeals.decide(
+        session, actor, number, body.outcome, body.answer, answers=body.answers, on=body.on,
+        reassessment=body.reassessment,
     )  # fmt: skip
+    return AppealOut.of(row, appeal_words.shown(session, actor, [row])[row.id])
 
 
 @router.get("/scorecards/{code}/clustering", summary="Scores within two points of each threshold")

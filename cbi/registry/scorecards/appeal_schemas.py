@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from cbi.registry.scorecards.appeal_words import Words
 from cbi.registry.scorecards.clustering import Cluster
 from cbi.registry.scorecards.models import Appeal
 
@@ -31,14 +32,14 @@ class DecideAppeal(BaseModel):
 
 
 class AppealOut(BaseModel):
-    """An appeal, and how it ended."""
+    """An appeal, and how it ended. What it says and what was told are null once they were erased."""
 
     id: int
     household_id: UUID
     assessment_id: int | None
     cycle_id: UUID | None
     against: UUID | None
-    says: str
+    says: str | None
     lodged_by: UUID | None
     lodged_at: datetime
     outcome: str | None
@@ -48,8 +49,11 @@ class AppealOut(BaseModel):
     reassessment_id: int | None
 
     @classmethod
-    def of(cls, row: Appeal) -> "AppealOut":
-        return cls(**{name: getattr(row, name) for name in cls.model_fields})
+    def of(cls, row: Appeal, words: Words) -> "AppealOut":
+        told = {"says": words.says, "answer": words.answer}
+        return cls(
+            **{name: getattr(row, name) for name in cls.model_fields if name not in told}, **told
+        )
 
 
 class ClusterOut(BaseModel):

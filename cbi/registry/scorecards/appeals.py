@@ -18,7 +18,7 @@ from cbi.errors import Conflict, Forbidden, Invalid, NotFound
 from cbi.offices import office_of
 from cbi.registry.linkage.staff import refuse_own
 from cbi.registry.models import Household
-from cbi.registry.scorecards import assessing, landing, versions
+from cbi.registry.scorecards import appeal_words, assessing, landing, versions
 from cbi.registry.scorecards.definition import Form
 from cbi.registry.scorecards.landing import Answered
 from cbi.registry.scorecards.models import Appeal, Assessment, AssessmentDecision
@@ -97,12 +97,18 @@ def write(
     assessment_id: int | None = None,
     cycle_id: UUID | None = None,
 ) -> Appeal:
-    """Write an appeal down. Raises AppealOpen, UnusableReason."""
+    """Write an appeal down. Raises AppealOpen, NothingToAppeal, UnusableReason."""
+    words, holder = reasons.plain(says), appeal_words.holder_for(session, household_id)
+    if holder is None:
+        raise NothingToAppeal(
+            "Everybody of this household was erased.", next_step="Check the registration number."
+        )
+    sealed = appeal_words.sealed(holder, household_id, assessment_id or cycle_id, "says", words)
     made: Appeal | None = session.scalar(
         insert(Appeal)
         .values(
-            household_id=household_id, assessment_id=assessment_id, cycle_id=cycle_id,
-            against=against, says=reasons.plain(says), lodged_by=actor.id, lodged_at=clock.now(),
+            household_id=household_id, assessment_id=assessment_id, cycle_id=cycle_id, against=against,
+            person_id=holder.person_id, says=sealed, lodged_by=actor.id, lodged_at=clock.now(),
         )
         .on_conflict_do_nothing()
         .returning(Appeal)
@@ -157,14 +163,19 @@ def decide(
         )
     if row.outcome is not None:
         raise _decided(number)
+    if row.person_id is None:
+        appeal_words.seal_older(session, only=row.id)
+        session.refresh(row)
+    holder, about = appeal_words.holder_of(session, row), row.assessment_id or row.cycle_id
     comes = None
     if outcome == CHANGED and row.assessment_id is not None:
-        comes = _new(session, actor, row, told, answers, on, reassessment)
+        comes = _new(session, actor, row, answers, on, reassessment)
     moved = session.scalar(
         update(Appeal)
         .where(Appeal.id == row.id, Appeal.outcome.is_(None))
         .values(
-            outcome=outcome, decided_by=actor.id, decided_at=clock.now(), answer=told,
+            outcome=outcome, decided_by=actor.id, decided_at=clock.now(),
+            answer=appeal_words.sealed(holder, row.household_id, about, "answer", told) if holder else b"",
             reassessment_id=comes,
         )
         .returning(Appeal.id)
@@ -196,7 +207,6 @@ def _new(
     session: Session,
     actor: Actor,
     appeal: Appeal,
-    reason: str,
     answers: Mapping[str, Any] | None,
     on: date | None,
     reassessment: int | None,
@@ -212,7 +222,9 @@ def _new(
                 next_step="Ask a colleague with the permission appeal.decide.",
             )
         day = on or clock.today(office_of(session).timezone)
-        given = Answered(appeal.household_id, answers, day, f"appeal {appeal.id}", reason)
+        # What the household is told stands with the appeal, sealed.
+        source = f"appeal {appeal.id}"
+        given = Answered(appeal.household_id, answers, day, source, reason=source)
         return assessing.land_one(session, actor, kept, Form.LONG, given, apart=True).id
     new = session.scalar(
         select(Assessment).where(

@@ -167,6 +167,7 @@ class Appeal(Base):
     """Somebody does not agree with an assessment, or with being left out; decided by another than who made that.
 
     `against` made what is appealed; neither they nor whoever lodged it may decide. `outcome`: `stands` or `changed`.
+    `says` and `answer` are sealed (`appeal_words`), and empty once they were destroyed.
     """
 
     __tablename__ = "appeals"
@@ -195,7 +196,17 @@ class Appeal(Base):
             postgresql_where="outcome IS NULL",
         ),
         Index(None, "household_id"),
-        {"info": may_update("outcome", "decided_by", "decided_at", "answer", "reassessment_id")},
+        {
+            "info": may_update(
+                "outcome",
+                "decided_by",
+                "decided_at",
+                "answer",
+                "reassessment_id",
+                "says",
+                "person_id",
+            )
+        },
     )
 
     id: Mapped[Ordinal]
@@ -204,11 +215,13 @@ class Appeal(Base):
     cycle_id: Mapped[UUID | None] = mapped_column(Uuid)
     """The cycle for which the household was decided about."""
     against: Mapped[UUID | None] = mapped_column(Uuid)
-    says: Mapped[str]
+    person_id: Mapped[UUID | None] = mapped_column(Uuid)
+    """Under whose key the words are sealed; empty in older appeals until the worker has sealed them."""
+    says: Mapped[bytes] = mapped_column(LargeBinary)
     lodged_by: Mapped[UUID | None] = mapped_column(Uuid)
     lodged_at: Mapped[Instant]
     outcome: Mapped[str | None]
     decided_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
     decided_at: Mapped[datetime | None]
-    answer: Mapped[str | None]
+    answer: Mapped[bytes | None] = mapped_column(LargeBinary)
     reassessment_id: Mapped[int | None] = mapped_column(ForeignKey("assessments.id"))
