@@ -37,6 +37,7 @@ from cbi.registry.households.recording import FOLLOWING
 from cbi.registry.intake import pulling, sources
 from cbi.registry.intake import waiting as lists
 from cbi.registry.linkage import finding, staff
+from cbi.registry.referrals import remarks
 from cbi.registry.scorecards import appeal_words
 from cbi.settings import settings
 
@@ -240,7 +241,8 @@ def forget(office: str) -> int:
 
     Words of people that an older version kept in clear are sealed.
     """
-    _until_none(office, appeal_words.seal_older)
+    for older in (appeal_words.seal_older, remarks.seal_older):
+        _until_none(office, older)
     passing = (tokens.forget_old, replay.forget_old, requests.lapse_due)
     return sum(offices.transact(office, each) for each in passing)
 

@@ -71,6 +71,11 @@ def seal(key: bytes, plain: str | bytes, place: str) -> bytes:
     return _SEAL_VERSION + nonce + AESGCM(key).encrypt(nonce, data, place.encode())
 
 
+def is_sealed(data: bytes) -> bool:
+    """Whether `seal` made it; what people type never begins so."""
+    return data[:1] == _SEAL_VERSION
+
+
 def unseal(key: bytes, sealed: bytes, place: str) -> bytes:
     """Decrypt what `seal` made for this place. Raises Unreadable."""
     if sealed[:1] != _SEAL_VERSION:

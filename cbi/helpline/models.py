@@ -62,7 +62,8 @@ class ComplaintText(Base):
 class ComplaintEvent(Base):
     """One thing that was done about a complaint, by whom. What the handler noted is sealed.
 
-    Append-only, but for the note: it goes when the person's data is destroyed.
+    Append-only, but for the note: it goes when the person's data is destroyed, or once the complaint was closed as
+    long ago as texts are kept.
     """
 
     __tablename__ = "complaint_events"

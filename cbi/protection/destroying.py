@@ -114,6 +114,12 @@ _THEIR_ROWS = f"""
 """Rows of lists that could not land at first, and ended: what stood in them is on record, or was until now."""
 
 
+OLD_NOTES = (
+    "note IS NOT NULL AND complaint_id IN (SELECT id FROM complaints WHERE closed_at < :texts)"
+)
+"""Notes of handlers on complaints that were closed so long ago."""
+
+
 def _sweep(session: Session, people: Sequence[UUID], past: Past) -> dict[str, int]:
     """Destroy whatever identifies these people, and what is older; returns how much of each kind, as it is certified."""
     at = {"people": people, "now": clock.now(), "texts": past.texts, "rows": past.rows}
@@ -135,6 +141,8 @@ def _sweep(session: Session, people: Sequence[UUID], past: Past) -> dict[str, in
         "UPDATE complaint_events SET note = NULL WHERE note IS NOT NULL AND complaint_id IN ("
         f" SELECT id FROM complaints WHERE person_id IN {_MINE} OR number_index IN ({_NUMBERS}))"
     )
+    # Also on what came from numbers of nobody on record, once it was kept as long as texts are.
+    notes += count(f"UPDATE complaint_events SET note = NULL WHERE {OLD_NOTES}")
     texts = count(
         "UPDATE inbound_texts SET words = '', sender = '',"
         f" sender_index = {_ERASED.format(id='inbound_texts.id')}"
@@ -175,7 +183,7 @@ def _sweep(session: Session, people: Sequence[UUID], past: Past) -> dict[str, in
         count(f"UPDATE {table} SET cells = {cells} WHERE cells <> '' AND {row} IN ({_THEIR_ROWS})")
     # What somebody wrote to be registered goes with their household, or once it was kept as long as texts are.
     referrals = count(
-        "UPDATE referrals SET data_key = NULL, words = NULL, phone_index = NULL WHERE data_key IS NOT NULL"
+        "UPDATE referrals SET data_key = NULL, words = NULL, remark = NULL, phone_index = NULL WHERE data_key IS NOT NULL"
         " AND (decided_at < :texts OR household_id IN ("
         f" SELECT household_id FROM persons WHERE id IN {_MINE})"
         " AND NOT EXISTS (SELECT FROM persons o WHERE o.household_id = referrals.household_id"

@@ -10,7 +10,7 @@ from cbi import clock
 from cbi.access.actor import Actor
 from cbi.access.permissions import Permission
 from cbi.protection import erasing
-from cbi.protection.destroying import Past
+from cbi.protection.destroying import OLD_NOTES, Past
 from cbi.protection.models import Erasure, Ground
 from cbi.registry.scorecards import forgetting
 from cbi.settings import settings
@@ -78,6 +78,9 @@ def due(session: Session, actor: Actor) -> Due:
     texts += session.execute(
         text("SELECT count(*) FROM referrals WHERE data_key IS NOT NULL AND decided_at < :texts"),
         at,
+    ).scalar_one()
+    texts += session.execute(
+        text(f"SELECT count(*) FROM complaint_events WHERE {OLD_NOTES}"), at
     ).scalar_one()
     return Due(households, people, texts, rows, forgetting.due(session, answers_before), past)
 

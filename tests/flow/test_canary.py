@@ -15,6 +15,8 @@ from cbi.access.permissions import Role
 from cbi.registry import personal
 from cbi.registry.intake import importing, reports
 from cbi.registry.models import PaymentAccount, Person
+from cbi.registry.referrals import deciding, receiving
+from cbi.registry.referrals.receiving import Asked
 from cbi.registry.scorecards import appeals
 from tests.factories import EVERYTHING, colleague
 from tests.flow.one_day import a_day
@@ -70,8 +72,11 @@ def write_about(person: Recipient) -> None:
         appeal = appeals.write(
             session, EVERYTHING, household, words, against=None, cycle_id=uuid4()
         )
-        other = colleague(session, Role.PROTECTION_OFFICER)
+        other = colleague(session, Role.PROTECTION_OFFICER, Role.REGISTRATION_OFFICER)
         appeals.decide(session, other.actor, appeal.id, appeals.STANDS, words)
+        asked = Asked(name=words, size="1")
+        number = receiving.register(session, asked, language="ar", agreed=True).number
+        deciding.reject(session, other.actor, number, "other_service", words)
 
 
 def test_no_code_and_nothing_personal_is_left_anywhere(database: URL, tmp_path: Path) -> None:

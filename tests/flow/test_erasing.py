@@ -13,6 +13,9 @@ from cbi import clock, health, offices, wrapping
 from cbi.access.actor import NotPermitted
 from cbi.access.permissions import Role
 from cbi.access.totp import WrongCode
+from cbi.helpline import complaints
+from cbi.helpline.models import Complaint, ComplaintEvent
+from cbi.helpline.states import Category, ComplaintState, Outcome
 from cbi.keys import Unreadable
 from cbi.ledger.queries import trial_balance
 from cbi.proofs.protection import destroyed_by_two
@@ -28,7 +31,8 @@ from cbi.registry.linkage.memory import Memory
 from cbi.registry.linkage.models import LinkKey
 from cbi.registry.models import Household, PaymentAccount, Person
 from cbi.registry.purposes import Purpose
-from cbi.registry.referrals import deciding, receiving
+from cbi.registry.referrals import deciding, receiving, remarks
+from cbi.registry.referrals.models import Referral
 from cbi.registry.referrals.receiving import Asked
 from cbi.settings import settings
 from cbi.wrapping import WrappingKey, WrappingKeyInUse
@@ -160,7 +164,20 @@ def test_what_was_kept_long_enough_is_due_and_no_sooner(
     session: Session, asker: Colleague, confirmer: Colleague
 ) -> None:
     (number,) = closed(session, [1])
+    # Somebody wrote from a number that nobody on record has: nobody's erasure takes along what was noted about it.
+    now = clock.now()
+    complaint = Complaint(
+        category=Category.COMPLAINT, urgent=False, sensitive=False, state=ComplaintState.CLOSED, number_index=b"unknown",
+        language="ar", opened_at=now, due_at=now, closed_at=now, outcome=next(iter(Outcome)),
+    )  # fmt: skip
+    session.add(complaint)
+    session.flush()
+    event = complaints.note_down(
+        session, complaint.id, None, ComplaintState.CLOSED, "closed", None, "Amina is 120934511."
+    )
     assert not retention.due(session, asker.actor).anything
+    with clock.frozen(now + timedelta(days=366)):
+        assert retention.due(session, asker.actor).texts == 1
     with pytest.raises(NothingToErase):
         retention.ask_for_what_is_due(session, asker.actor, "Kept as long as it may be.")
     with clock.frozen(clock.now() + timedelta(days=731)):
@@ -168,6 +185,8 @@ def test_what_was_kept_long_enough_is_due_and_no_sooner(
         made = retention.ask_for_what_is_due(session, asker.actor, "Kept as long as it may be.")
         erasing.confirm(session, confirmer.actor, made.number, confirmer.code())
         assert not retention.due(session, asker.actor).anything
+    session.expire_all()
+    assert session.get_one(ComplaintEvent, event).note is None
     assert people_of(session, number)[0].data_key is None
 
 
@@ -333,6 +352,16 @@ def test_what_somebody_wrote_goes_with_their_household_and_rotation_reaches_what
         first, second = (
             receiving.register(session, asked, language="ar", agreed=True).number for _ in range(2)
         )
+        third = receiving.register(session, asked, language="fr", agreed=True).number
+        deciding.reject(session, asker.actor, third, "other_service", "Amina is 120934511.")
+        kept = session.scalars(select(Referral).where(Referral.number == third)).one()
+        assert kept.remark
+        assert b"Amina" not in kept.remark
+        kept.remark = b"Amina is 120934511."  # as an older version kept it
+        session.flush()
+        assert deciding.opened(session, asker.actor, third).remark == "Amina is 120934511."
+        assert (remarks.seal_older(session), remarks.seal_older(session)) == (1, 0)
+        assert b"Amina" not in kept.remark
         household = deciding.accept(session, asker.actor, first)
         session.execute(text("UPDATE households SET status = 'closed'"))
         made = erasing.ask(session, asker.actor, [f"{household.source}/{first}"], WHY)
@@ -344,6 +373,13 @@ def test_what_somebody_wrote_goes_with_their_household_and_rotation_reaches_what
     with offices.transaction("dz") as session:
         opened = [deciding.opened(session, asker.actor, number).asked for number in (first, second)]
         assert [each and each.words for each in opened] == [None, "No roof."]
+        assert deciding.opened(session, asker.actor, third).remark == "Amina is 120934511."
+    with clock.frozen(clock.now() + timedelta(days=366)), offices.transaction("dz") as session:
+        old = retention.ask_for_what_is_due(session, asker.actor, WHY)
+        code = confirmer.code()
+        erasing.confirm(session, confirmer.actor, old.number, code)
+        (row,) = session.scalars(select(Referral).where(Referral.number == third))
+        assert (row.data_key, row.remark) == (None, None)
 
 
 @pytest.mark.usefixtures("wrapping_key")

@@ -25,6 +25,7 @@ from cbi.registry.import_models import ImportKind
 from cbi.registry.intake import importing
 from cbi.registry.intake.requests import part_of_request, request_mapping
 from cbi.registry.models import Household, PaymentAccount, Person
+from cbi.registry.referrals import remarks
 from cbi.registry.referrals.models import Referral, ReferralPartner
 from cbi.registry.referrals.receiving import KEYS, Asked, hashed, place
 from cbi.registry.referrals.states import REFERRAL, ReferralKind, ReferralState, Refusal
@@ -148,7 +149,7 @@ def opened(session: Session, actor: Actor, number: int) -> Opened:
         _asked(session, row),
         tuple(f"{source}/{source_id}" for source, source_id in known),
         row.refusal,
-        row.remark,
+        remarks.opened(session, row),
     )
 
 
@@ -279,7 +280,7 @@ def _decide(
         .where(Referral.id == row.id, Referral.state == ReferralState.WAITING)
         .values(
             state=after, decided_by=actor.id, decided_at=clock.now(), household_id=household_id, refusal=refusal,
-            remark=remark,
+            remark=remarks.sealed(session, row, remark),
         )
         .returning(Referral.id),
         execution_options={"synchronize_session": False},

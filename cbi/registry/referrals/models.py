@@ -31,8 +31,9 @@ class ReferralPartner(Base):
 class Referral(Base):
     """Somebody who asks to be registered, whom a partner refers, or who has a question.
 
-    What they wrote is sealed under a key of its own (`data_key`), which goes when the words have been kept as long as
-    they may be. `follow_index` is a keyed hash of the word by which the sender looks up the answer.
+    What they wrote, and what an officer remarked, is sealed under a key of its own (`data_key`), which goes when the words
+    have been kept as long as they may be. `follow_index` is a keyed hash of the word by which the sender looks up the
+    answer.
     """
 
     __tablename__ = "referrals"
@@ -73,5 +74,6 @@ class Referral(Base):
     decided_by: Mapped[UUID | None] = mapped_column(Uuid)
     decided_at: Mapped[datetime | None]
     refusal: Mapped[Refusal | None]
-    remark: Mapped[str | None]
+    remark: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """For colleagues; sealed like the words (`remarks`)."""
     household_id: Mapped[UUID | None] = mapped_column(Uuid)
