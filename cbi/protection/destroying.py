@@ -14,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from cbi import clock
+from cbi.registry.households import forgetting as changes
 from cbi.registry.scorecards import appeal_words, forgetting
 
 
@@ -129,6 +130,7 @@ def _sweep(session: Session, people: Sequence[UUID], past: Past) -> dict[str, in
     while appeal_words.seal_older(session):
         pass
     appeal_words.destroy(session, people)
+    changes.of_erased(session, people)
 
     def count(statement: str) -> int:
         done = session.execute(

@@ -4,9 +4,10 @@ import io
 from datetime import timedelta
 from pathlib import Path
 from threading import Thread
+from uuid import uuid4
 
 import pytest
-from sqlalchemy import URL, Engine, select, text
+from sqlalchemy import URL, Engine, insert, select, text
 from sqlalchemy.orm import Session
 
 from cbi import clock, health, offices, wrapping
@@ -23,6 +24,12 @@ from cbi.protection import certificates, erasing, key_files, retention, rotating
 from cbi.protection.erasing import NobodyErasable, NothingToErase, OwnErasure, UnknownErasure
 from cbi.protection.models import Erasure
 from cbi.registry import personal, viewing
+from cbi.registry.households.models import (
+    ChangedHousehold,
+    Guardianship,
+    HouseholdChange,
+    HouseholdRequest,
+)
 from cbi.registry.import_models import RejectedRow
 from cbi.registry.intake import correcting, importing, rejected
 from cbi.registry.intake.rejected import RowDestroyed
@@ -37,7 +44,7 @@ from cbi.registry.referrals.receiving import Asked
 from cbi.settings import settings
 from cbi.wrapping import WrappingKey, WrappingKeyInUse
 from tests import made_up
-from tests.factories import EVERYTHING, Colleague, households
+from tests.factories import EVERYTHING, Colleague, households, office_day
 from tests.flow.signing import colleague
 
 WHY = "They asked for it in a letter."
@@ -77,10 +84,73 @@ def breaches(session: Session) -> list[str]:
     return [breach for check in destroyed_by_two for breach in check(session)]
 
 
+WRITTEN = (
+    ("household_changes", "reason"), ("household_changes", "evidence"),
+    ("household_requests", "reason"), ("household_requests", "evidence"),
+    ("guardianships", "reference"),
+)  # fmt: skip
+"""Where colleagues write freely about changes of households."""
+
+
+def write_about_changes(session: Session, number: str) -> None:
+    """A change that somebody asked for and another confirmed, and a guardian, each with words that name somebody."""
+    words = f"Amina, {number}, 120934511."
+    (person,) = people_of(session, number)
+    (child,) = people_of(session, *closed(session, [1]))
+    home, change = person.household_id, uuid4()
+    today, now, who = office_day(), clock.now(), uuid4()
+    session.execute(
+        insert(HouseholdChange).values(
+            id=change,
+            kind="corrected",
+            happened_on=today,
+            reason=words,
+            evidence=words,
+            details={},
+            recorded_at=now,
+        )
+    )
+    session.execute(
+        insert(ChangedHousehold).values(
+            change_id=change, household_id=home, version_before=1, version_after=2, status_after="active",
+            size_after=1, language_after="ar",
+        )
+    )  # fmt: skip
+    session.execute(
+        insert(HouseholdRequest).values(
+            kind="corrected", household_id=home, version=1, happened_on=today, reason=words, evidence=words, details={},
+            asked_by=who, asked_at=now, lapses_at=now, decision="lapsed", decided_at=now,
+        )
+    )  # fmt: skip
+    session.execute(
+        insert(Guardianship).values(
+            id=uuid4(), child_id=child.id, guardian_id=person.id, reference=words, decided_on=today,
+            decided_by="The court", begun_by=change,
+        )
+    )  # fmt: skip
+
+
+def words_about_changes(session: Session, number: str) -> list[str | None]:
+    """What is left of them."""
+    (person,) = people_of(session, number)
+    home = {"h": person.household_id, "p": person.id}
+    where = {
+        "household_changes": "id IN (SELECT change_id FROM changed_households WHERE household_id = :h)",
+        "household_requests": "household_id = :h",
+        "guardianships": "guardian_id = :p",
+    }
+    return [
+        session.scalar(text(f"SELECT {column} FROM {table} WHERE {where[table]}"), home)
+        for table, column in WRITTEN
+    ]
+
+
 def test_two_people_destroy_what_identifies_a_household_and_the_rest_stays(
     session: Session, asker: Colleague, confirmer: Colleague
 ) -> None:
     gone, stays = closed(session, [3, 2])
+    for number in (gone, stays):
+        write_about_changes(session, number)
     before = trial_balance(session)
     made = erasing.ask(session, asker.actor, [gone], WHY)
     assert people_of(session, gone)[0].data_key is not None, "asking destroys nothing"
@@ -103,6 +173,8 @@ def test_two_people_destroy_what_identifies_a_household_and_the_rest_stays(
     assert certificates.is_sealed(session, done)
     assert personal.names(session, [person.id]) == {}
     assert personal.names(session, [people_of(session, stays)[0].id])
+    assert words_about_changes(session, gone) == ["", None, "", None, ""]
+    assert words_about_changes(session, stays) == [f"Amina, {stays}, 120934511."] * 5
     assert trial_balance(session) == before
     assert breaches(session) == []
 

@@ -59,7 +59,7 @@ class Decision(StrEnum):
 
 
 class HouseholdChange(Base):
-    """One thing that happened to one or two households. Append-only.
+    """One thing that happened to one or two households. Append-only, but for the words: they go with whom they are about.
 
     `details` say in words that give nobody away what changed. Who recorded it and who confirmed it are two people.
     """
@@ -70,12 +70,14 @@ class HouseholdChange(Base):
         CheckConstraint("(kind = 'unmerged') = (undoes_id IS NOT NULL)", name="undoes"),
         UniqueConstraint("undoes_id"),
         UniqueConstraint("request_id"),
+        {"info": may_update("reason", "evidence")},
     )
 
     id: Mapped[Key]
     kind: Mapped[ChangeKind]
     happened_on: Mapped[date]
     reason: Mapped[str]
+    """Empty once it was erased."""
     evidence: Mapped[str | None]
     """Where the proof is to be found: the paper's number, the visit's date."""
     details: Mapped[dict[str, Any]] = mapped_column(JSONB)
@@ -151,14 +153,14 @@ class Guardianship(Base):
             postgresql_where="ended_on IS NULL",
         ),
         Index(None, "guardian_id"),
-        {"info": may_update("ended_on", "ended_by")},
+        {"info": may_update("ended_on", "ended_by", "reference")},
     )
 
     id: Mapped[Key]
     child_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"))
     guardian_id: Mapped[UUID] = mapped_column(ForeignKey("persons.id"))
     reference: Mapped[str]
-    """The number of the decision that appointed the guardian."""
+    """The number of the decision that appointed the guardian; empty once one of the two was erased."""
     decided_on: Mapped[date]
     decided_by: Mapped[str]
     """Which court or authority."""
@@ -189,7 +191,14 @@ class HouseholdRequest(Base):
         ),
         {
             "info": may_update(
-                "decision", "decided_by", "decided_at", "remark", "face_to_face", "sealed"
+                "decision",
+                "decided_by",
+                "decided_at",
+                "remark",
+                "face_to_face",
+                "sealed",
+                "reason",
+                "evidence",
             )
         },
     )
