@@ -84,12 +84,13 @@ def test_the_engine_computes_with_no_floats() -> None:
 
 
 EMPTIED = {
-    "assessments": ("content",),
+    "assessment_decisions": ("reason",),
+    "assessments": ("content", "reason"),
     "complaint_events": ("note",),
     "rejected_row_ends": ("cells",),
     "rejected_rows": ("cells",),
 }
-"""Sealed words of people in tables that are append-only otherwise: they go when the person's data is destroyed."""
+"""Words of people, or about them, in tables that are append-only otherwise: they go when the person's data is destroyed."""
 DECIDED = {"enrolments": ("confirmed_by", "confirmed_at", "refusal_id")}
 """What a second person says of a row, and nothing of what the first one wrote."""
 

@@ -6,11 +6,11 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
-from cbi.db import Base, Instant, Key
+from cbi.db import Base, Instant, Key, may_update
 
 
 class Refusal(Base):
-    """That a proposal never takes effect, who said so, and why. Append-only.
+    """That a proposal never takes effect, who said so, and why. Append-only, but for words about people who were erased.
 
     `kind` and `key` are what the proposal is called on the page of what waits for a second person. It was taken back
     where `refused_by` is `proposed_by`.
@@ -20,6 +20,7 @@ class Refusal(Base):
     __table_args__ = (
         Index(None, "proposed_by", "refused_at"),
         Index(None, "kind", "key"),
+        {"info": may_update("said", "reason")},
     )
 
     id: Mapped[Key]

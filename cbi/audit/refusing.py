@@ -1,6 +1,7 @@
 """Notes that a proposal was refused or taken back, where whoever proposed it finds it with the reason."""
 
 from datetime import datetime
+from hashlib import sha256
 from uuid import UUID
 
 from sqlalchemy.dialects.postgresql import insert
@@ -35,5 +36,9 @@ def note(
         .returning(Refusal)
     ).one()  # fmt: skip
     act = TAKEN_BACK if by == actor.id else REFUSED
-    record(session, actor, act, SUBJECT, f"{kind}/{key}", refusal=str(made.id), reason=reason)
+    # The log can never be changed, so it vouches for the words without having them: they may be about a person.
+    digest = sha256(f"{made.id}/{reason}".encode()).hexdigest()
+    record(
+        session, actor, act, SUBJECT, f"{kind}/{key}", refusal=str(made.id), reason_sha256=digest
+    )
     return made

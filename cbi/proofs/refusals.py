@@ -16,6 +16,12 @@ _ACCEPTED = {
     "suspensions": "confirmed_by",
 }
 
+_ERASED = (
+    "(r.kind = 'household' AND r.key IN (SELECT q.id::text FROM household_requests q WHERE q.reason = '')"
+    " OR r.kind = 'assessment' AND r.key IN (SELECT s.id::text FROM assessments s WHERE s.reason = ''))"
+)
+"""Whether what was refused is about people who were erased."""
+
 append_only = (
     none_of(
         "something among {what} was refused, and took effect all the same",
@@ -33,7 +39,10 @@ append_only = (
         "SELECT kind, key FROM refusals r WHERE NOT EXISTS (SELECT 1 FROM audit_entries a"
         f" WHERE a.subject_kind = '{SUBJECT}' AND a.subject_id = r.kind || '/' || r.key"
         f" AND a.act = CASE WHEN r.refused_by = r.proposed_by THEN '{TAKEN_BACK}' ELSE '{REFUSED}' END"
-        " AND a.actor_id = r.refused_by AND a.details->>'refusal' = r.id::text AND a.details->>'reason' = r.reason)",
+        " AND a.actor_id = r.refused_by AND a.details->>'refusal' = r.id::text"
+        " AND (a.details->>'reason' = r.reason OR a.details->>'reason_sha256' ="
+        " encode(sha256(convert_to(r.id::text || '/' || r.reason, 'UTF8')), 'hex')"
+        f" OR r.reason = '' AND {_ERASED}))",
     ),
     none_of(
         "the refusal of {subject_id} is missing",

@@ -14,9 +14,9 @@ from cbi.programmes import appealing, applying, cycles, replaying
 from cbi.proofs import assessments
 from cbi.registry import bands
 from cbi.registry.models import Household
-from cbi.registry.scorecards import appeal_words, appeals, assessing, clustering
+from cbi.registry.scorecards import appeal_words, appeals, assessing, clustering, forgetting
 from cbi.registry.scorecards.definition import Form
-from cbi.registry.scorecards.models import Appeal
+from cbi.registry.scorecards.models import Appeal, Assessment
 from cbi.registry.view_models import PersonView
 from tests.factories import Colleague, colleague
 from tests.kinds_factory import kind_file, owed
@@ -274,6 +274,8 @@ def test_what_is_said_and_told_is_sealed_the_look_is_noted_and_it_goes_with_the_
     assert (view.fields, view.purpose) == ([appeal_words.APPEAL], "complaint")
     appeal_words.destroy(session, [view.person_id])
     assert words_of(session, who) == [(None, None)]
+    forgetting.of_erased(session, [view.person_id])
+    assert set(session.scalars(select(Assessment.reason))) == {None, ""}
 
 
 def test_older_appeals_are_sealed_by_the_worker_and_only_once(session: Session) -> None:

@@ -14,11 +14,14 @@ from cbi import clock, health, offices, wrapping
 from cbi.access.actor import NotPermitted
 from cbi.access.permissions import Role
 from cbi.access.totp import WrongCode
+from cbi.audit import refusing
+from cbi.audit.models import AuditEntry
 from cbi.helpline import complaints
 from cbi.helpline.models import Complaint, ComplaintEvent
 from cbi.helpline.states import Category, ComplaintState, Outcome
 from cbi.keys import Unreadable
 from cbi.ledger.queries import trial_balance
+from cbi.proofs import refusals
 from cbi.proofs.protection import destroyed_by_two
 from cbi.protection import certificates, erasing, key_files, retention, rotating
 from cbi.protection.erasing import NobodyErasable, NothingToErase, OwnErasure, UnknownErasure
@@ -87,7 +90,7 @@ def breaches(session: Session) -> list[str]:
 WRITTEN = (
     ("household_changes", "reason"), ("household_changes", "evidence"),
     ("household_requests", "reason"), ("household_requests", "evidence"),
-    ("guardianships", "reference"),
+    ("guardianships", "reference"), ("refusals", "said"), ("refusals", "reason"),
 )  # fmt: skip
 """Where colleagues write freely about changes of households."""
 
@@ -116,12 +119,16 @@ def write_about_changes(session: Session, number: str) -> None:
             size_after=1, language_after="ar",
         )
     )  # fmt: skip
-    session.execute(
-        insert(HouseholdRequest).values(
+    request = session.scalar(
+        insert(HouseholdRequest)
+        .values(
             kind="corrected", household_id=home, version=1, happened_on=today, reason=words, evidence=words, details={},
             asked_by=who, asked_at=now, lapses_at=now, decision="lapsed", decided_at=now,
         )
+        .returning(HouseholdRequest.id)
     )  # fmt: skip
+    other = colleague(session, Role.PROTECTION_OFFICER).actor
+    refusing.note(session, other, ("household", request), words, by=who, at=now, said=words)
     session.execute(
         insert(Guardianship).values(
             id=uuid4(), child_id=child.id, guardian_id=person.id, reference=words, decided_on=today,
@@ -138,6 +145,7 @@ def words_about_changes(session: Session, number: str) -> list[str | None]:
         "household_changes": "id IN (SELECT change_id FROM changed_households WHERE household_id = :h)",
         "household_requests": "household_id = :h",
         "guardianships": "guardian_id = :p",
+        "refusals": "key IN (SELECT id::text FROM household_requests WHERE household_id = :h)",
     }
     return [
         session.scalar(text(f"SELECT {column} FROM {table} WHERE {where[table]}"), home)
@@ -173,8 +181,12 @@ def test_two_people_destroy_what_identifies_a_household_and_the_rest_stays(
     assert certificates.is_sealed(session, done)
     assert personal.names(session, [person.id]) == {}
     assert personal.names(session, [people_of(session, stays)[0].id])
-    assert words_about_changes(session, gone) == ["", None, "", None, ""]
-    assert words_about_changes(session, stays) == [f"Amina, {stays}, 120934511."] * 5
+    assert words_about_changes(session, gone) == ["", None, "", None, "", "", ""]
+    assert words_about_changes(session, stays) == [f"Amina, {stays}, 120934511."] * 7
+    assert [breach for check in refusals.append_only for breach in check(session)] == []
+    kept = session.scalars(select(AuditEntry).where(AuditEntry.subject_kind == "proposal")).all()
+    assert kept
+    assert "Amina" not in f"{[each.details for each in kept]}"
     assert trial_balance(session) == before
     assert breaches(session) == []
 

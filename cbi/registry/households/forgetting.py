@@ -17,6 +17,10 @@ _CHANGES = f"""
 
 
 _WORDS = (
+    (
+        "UPDATE refusals SET said = '', reason = '' WHERE reason <> '' AND kind = 'household' AND key IN"  # noqa: S608
+        f" (SELECT id::text FROM household_requests WHERE person_id IN {_MINE} OR household_id IN {_HOMES})"
+    ),
     f"UPDATE household_changes SET reason = '', evidence = NULL WHERE reason <> '' AND id IN {_CHANGES}",  # noqa: S608
     (
         "UPDATE household_requests SET reason = '', evidence = NULL, remark = CASE WHEN remark IS NOT NULL THEN '' END"  # noqa: S608

@@ -72,8 +72,23 @@ def forget(session: Session, before: datetime | None) -> int:
     return count
 
 
+_THEIRS = "(SELECT id FROM assessments WHERE person_id = ANY(CAST(:people AS uuid[])))"
+_REASONS = (
+    f"UPDATE assessments SET reason = '' WHERE reason <> '' AND id IN {_THEIRS}",  # noqa: S608
+    f"UPDATE assessment_decisions SET reason = '' WHERE reason <> '' AND assessment_id IN {_THEIRS}",  # noqa: S608
+    (
+        "UPDATE refusals SET said = CASE WHEN said IS NOT NULL THEN '' END, reason = '' WHERE kind = 'assessment'"  # noqa: S608
+        f" AND reason <> '' AND key IN (SELECT id::text FROM {_THEIRS} a)"
+    ),
+)
+
+
 def of_erased(session: Session, people: Sequence[UUID]) -> None:
-    """Destroy the keys of the answers that are sealed under the keys of these people, too."""
+    """Destroy the keys of the answers that are sealed under the keys of these people, too, and the reasons that colleagues
+    gave for putting them right or for refusing that.
+    """
+    for statement in _REASONS:
+        session.execute(text(statement), {"people": list(people)})
     session.execute(
         text(
             "UPDATE answer_keys SET data_key = NULL WHERE data_key IS NOT NULL AND assessment_id IN"

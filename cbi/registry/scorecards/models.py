@@ -91,7 +91,7 @@ class Assessment(Base):
     person has accepted it. `content` is reasons and, sealed once more under a key of their own (`AnswerKey`), answers and
     facts; all of it is sealed under a key of the office for this purpose together with that of `person_id`, so that
     erasing the person erases them. It changes only where an older assessment, whose answers have no key of their own,
-    has them destroyed.
+    has them destroyed; `reason` goes with the person.
     """
 
     __tablename__ = "assessments"
@@ -107,7 +107,7 @@ class Assessment(Base):
         UniqueConstraint("form_id", "form_row"),
         UniqueConstraint("id", "noted_by"),
         Index(None, "household_id", "scorecard"),
-        {"info": may_update("content")},
+        {"info": may_update("content", "reason")},
     )
 
     id: Mapped[Ordinal]
@@ -143,7 +143,7 @@ class AnswerKey(Base):
 
 
 class AssessmentDecision(Base):
-    """What a second person said of an assessment that needed one. Append-only."""
+    """What a second person said of an assessment that needed one. Append-only, but for the reason."""
 
     __tablename__ = "assessment_decisions"
     __table_args__ = (
@@ -153,6 +153,7 @@ class AssessmentDecision(Base):
         ForeignKeyConstraint(
             ["assessment_id", "proposed_by"], ["assessments.id", "assessments.noted_by"]
         ),
+        {"info": may_update("reason")},
     )
 
     assessment_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
