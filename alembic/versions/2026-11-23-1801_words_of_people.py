@@ -16,8 +16,30 @@ depends_on: str | Sequence[str] | None = None
 
 _WORDS = (("appeals", "says"), ("appeals", "answer"), ("referrals", "remark"))
 
+_GONE = "(SELECT person_id FROM erasure_persons WHERE erased_at IS NOT NULL)"
+_HOMES = (
+    f"(SELECT e.household_id FROM persons e WHERE e.id IN {_GONE} AND NOT EXISTS"
+    " (SELECT FROM persons o WHERE o.household_id = e.household_id AND o.data_key IS NOT NULL))"
+)
+_CHANGES = (
+    f"(SELECT change_id FROM changed_persons WHERE person_id IN {_GONE}"
+    f" UNION SELECT change_id FROM changed_households WHERE household_id IN {_HOMES})"
+)
+_ASKED = f"decision IS NOT NULL AND (person_id IN {_GONE} OR household_id IN {_HOMES})"
+_STAYED = (
+    f"UPDATE household_changes SET reason = '', evidence = NULL WHERE id IN {_CHANGES}",
+    "UPDATE refusals SET said = '', reason = '' WHERE kind = 'household' AND key IN"
+    f" (SELECT id::text FROM household_requests WHERE {_ASKED})",
+    "UPDATE household_requests SET reason = '', evidence = NULL, remark = CASE WHEN remark IS NOT NULL THEN '' END"
+    f" WHERE {_ASKED}",
+    f"UPDATE guardianships SET reference = '' WHERE child_id IN {_GONE} OR guardian_id IN {_GONE}",
+)
+"""What stayed so far of people who were erased before."""
+
 
 def upgrade() -> None:
+    for statement in _STAYED:
+        op.execute(statement)
     # What the household was told stood a second time as the reason of the assessment that came of it.
     op.execute(
         "UPDATE assessments SET reason = source WHERE reason IS NOT NULL AND source LIKE 'appeal %'"
