@@ -1,6 +1,7 @@
 """A household on a page: masked, opened for a purpose only; what happened to it is said there, by two where it takes two."""
 
 import re
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -36,7 +37,7 @@ class Story:
     def short(self, who: str) -> str:
         return self.people[who].hex[-8:]
 
-    def say(self, who: Browsing, kind: str, **typed: str) -> None:
+    def say(self, who: Browsing, kind: str, **typed: Any) -> None:
         who.get(f"{PATH}/say?household={self.number}&kind={kind}")
         who.send(f"{PATH}/changes", **typed, reason="told by the family")
 
