@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException
 
@@ -121,7 +122,7 @@ def create_app() -> FastAPI:
     app.state.entrance = Entrance(_authenticate, _open_waivers)
     db.ask_with(queue.ask_now)
     app.add_middleware(RequestLog, failed=console.failed)
-    for kind in (CbiError, RequestValidationError, HTTPException, DBAPIError):
+    for kind in (CbiError, RequestValidationError, HTTPException, DBAPIError, NoConnectionFree):
         app.add_exception_handler(kind, console.handle_for(problems.handle))
     app.add_api_route("/healthz", healthz, methods=["GET"], summary="Whether this process answers")
     for stage in STAGES:  # as they are: `include_router` would build every route a second time

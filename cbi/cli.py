@@ -130,11 +130,11 @@ def main() -> None:
 
         from cbi.db import sqlstate, trouble
 
-        if not isinstance(error, DBAPIError):
-            raise
         if said := trouble(error):
             refuse(*said)
             sys.exit(1)
+        if not isinstance(error, DBAPIError):
+            raise
         # Not what PostgreSQL says, and no traceback: either can quote a person's data.
         kind = f"{type(error.orig).__name__} {sqlstate(error) or ''}".strip()
         refuse(

@@ -9,11 +9,12 @@ from zoneinfo import ZoneInfo
 Clock = Callable[[], datetime]
 
 
-def _system_clock() -> datetime:
+def of_this_machine() -> datetime:
+    """What the machine's own clock says, in UTC, whatever clock was set here."""
     return datetime.now(UTC)
 
 
-_clock: ContextVar[Clock] = ContextVar("clock", default=_system_clock)
+_clock: ContextVar[Clock] = ContextVar("clock", default=of_this_machine)
 
 
 def now() -> datetime:

@@ -13,7 +13,6 @@ from sqlalchemy import (
     CHAR,
     URL,
     BigInteger,
-    Connection,
     DateTime,
     Engine,
     Enum,
@@ -26,6 +25,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column
 
 from cbi import embedded, ids
@@ -116,13 +116,26 @@ def session_options(office: str) -> str:
     # would first make machine code for it, which takes longer than the answer.
     return (
         f"-c role={office_role(office)} -c search_path={office} -c timezone=UTC -c datestyle=ISO -c jit=off"
-        f" -c idle_in_transaction_session_timeout={settings().frozen_after_seconds}s {_KEEPALIVES}"
+        f" -c idle_in_transaction_session_timeout={settings().frozen_after_seconds}s"
+        f" -c lock_timeout={settings().frozen_after_seconds}s {_KEEPALIVES}"
     )
 
 
 def office_role(office: str) -> str:
     """The role that may use this office's tables and no other's."""
     return f"cbi_{office}"
+
+
+PATIENCE_SECONDS = 30
+"""How long people wait for what somebody else holds, or for a connection, before they are told to try again."""
+
+
+def wait_no_longer_than_people(session: Session) -> None:
+    """In a transaction that somebody waits for: give up (55P03) on what somebody else holds for longer than people wait.
+
+    Background work waits until whoever stands still with it has lost it (`CBI_FROZEN_AFTER_SECONDS`).
+    """
+    session.execute(text(f"SET LOCAL lock_timeout = '{PATIENCE_SECONDS}s'"))
 
 
 _engines: dict[str, Engine] = {}
@@ -143,6 +156,7 @@ def engine(office: str) -> Engine:
                 },
                 pool_size=10,
                 max_overflow=30,
+                pool_timeout=PATIENCE_SECONDS,
                 pool_pre_ping=True,
                 hide_parameters=True,  # an error must not carry what was being written
             )
@@ -281,21 +295,16 @@ def planned_by_keys(session: Session) -> Iterator[None]:
     session.execute(text("; ".join(f"SET LOCAL {each} TO DEFAULT" for each in back)))
 
 
-def unless_there(connection: Connection, statement: str) -> None:
-    """Make something that is the server's, such as a role: whoever works in another database may have been faster."""
-    try:
-        with connection.begin_nested():
-            connection.exec_driver_sql(statement)
-    except DBAPIError as error:
-        if sqlstate(error) not in {"42710", "23505"}:  # duplicate_object, unique_violation
-            raise
-
-
 _AWAY = (
     "The database does not answer, or ended the connection. What was asked for may have been done, or not.",
     "Do the same again once it answers: what was done is not done twice. See: cbi doctor",
 )
+BUSY = (
+    "Somebody else holds what this needs, for longer than it waits. Nothing was changed, and nothing was lost.",
+    "Do the same again in a minute. If it stays so, somebody's work stands still in the database: tell whoever runs it.",
+)
 _TROUBLE = {
+    "55P03": BUSY,
     "53": (
         "The database has no room left, on its disk or for another connection. Nothing was changed.",
         "Make room for it, then do the same again.",
@@ -306,8 +315,12 @@ _TROUBLE = {
 }
 
 
-def trouble(error: DBAPIError) -> tuple[str, str] | None:
-    """What to tell people, and what to do next, when the database is full or away; None: it is something else."""
+def trouble(error: BaseException) -> tuple[str, str] | None:
+    """What to tell people, and what to do next, when the database is full, busy or away; None: it is something else."""
+    if isinstance(error, NoConnectionFree):
+        return BUSY
+    if not isinstance(error, DBAPIError):
+        return None
     state = sqlstate(error)
     if state is None:
         return _AWAY if isinstance(error, OperationalError) else None

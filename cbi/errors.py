@@ -1,10 +1,11 @@
-"""What the engine answers when it will not do something: four kinds, each with a stable code.
+"""What the engine answers when it will not do something: five kinds, each with a stable code.
 
     CbiError
     ├── NotFound    there is no such thing (or not for you)
     ├── Forbidden   you may not
     ├── Conflict    not now: the state of things forbids it
-    └── Invalid     what you gave cannot be used
+    ├── Invalid     what you gave cannot be used
+    └── Unavailable not here at present, whatever is asked
 
 Subclasses sit in the file that raises them. The doors (`app`, `cli`) decide once how each kind is shown.
 """
@@ -58,3 +59,9 @@ class Invalid(CbiError):
     """What was given cannot be used as it is."""
 
     code = "invalid"
+
+
+class Unavailable(CbiError):
+    """This machine can do nothing at present, whatever it is asked. Nothing was done; the same may work later."""
+
+    code = "unavailable"

@@ -4,8 +4,6 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import resources
-from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
@@ -23,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from cbi import clock, keys, money, privileges, scope
+from cbi import clock, fitness, keys, money, privileges, scope
 from cbi.db import (
     Base,
     Instant,
@@ -35,6 +33,7 @@ from cbi.db import (
     office_role,
     owner_url,
     repeatable,
+    wait_no_longer_than_people,
 )
 from cbi.errors import CbiError, Conflict, Invalid, NotFound
 
@@ -131,13 +130,18 @@ _OFFICE = select(*OfficeRow.__table__.columns)  # asked in every transaction, so
 
 @contextmanager
 def transaction(code: str) -> Iterator[Session]:
-    """One transaction in one office: committed at the end of the block, undone by any error that does not keep its work."""
+    """One transaction in one office: committed at the end of the block, undone by any error that does not keep its work.
+
+    Raises WrongClock and OtherRelease before anything is done.
+    """
     refused: CbiError | None = None
+    fitness.compare_clocks(code)
     with (
         Session(engine(code), expire_on_commit=False) as session,
         session.begin(),
         last_things_last(session),
     ):
+        fitness.hold_tables(session)
         try:
             yield session
         except CbiError as error:
@@ -160,6 +164,7 @@ def transact(
     def once() -> Result:
         with transaction(code) as session:
             if seen_by is not None:
+                wait_no_longer_than_people(session)
                 scope.look_only_at(session, code, seen_by.areas, seen_by.id)
             return work(session)
 
@@ -326,18 +331,14 @@ def _migrate(connection: Connection, code: str) -> None:
     from alembic.config import Config  # noqa: PLC0415
 
     connection.exec_driver_sql(f"SET LOCAL search_path = {code}")
+    fitness.let_others_end(connection)
     config = Config()
-    config.set_main_option("script_location", str(_migrations()))
+    config.set_main_option("script_location", str(fitness.migrations()))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+    fitness.sign_tables(connection, code)
     privileges.make_roles(connection, code)
     for statement in privileges.grants(office_role(code)):
         connection.exec_driver_sql(statement)
     for statement in scope.policies(connection, code):
         connection.exec_driver_sql(statement)
-
-
-def _migrations() -> Path:
-    # In a wheel they travel inside the package; in a checkout they stand beside it.
-    packaged = Path(str(resources.files("cbi"))) / "_migrations"
-    return packaged if packaged.is_dir() else Path(str(resources.files("cbi"))).parent / "alembic"

@@ -3,9 +3,10 @@
 from typing import Any
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from cbi import scope
-from cbi.db import Base, application_url, office_role, unless_there
+from cbi.db import Base, application_url, office_role, sqlstate
 
 
 def make_roles(connection: Connection, office: str) -> None:
@@ -41,3 +42,13 @@ def grants(role: str) -> list[str]:
         if info.get("may_delete"):
             statements.append(f"GRANT DELETE ON {table.name} TO {role}")
     return statements
+
+
+def unless_there(connection: Connection, statement: str) -> None:
+    """Make something that is the server's, such as a role: whoever works in another database may have been faster."""
+    try:
+        with connection.begin_nested():
+            connection.exec_driver_sql(statement)
+    except DBAPIError as error:
+        if sqlstate(error) not in {"42710", "23505"}:  # duplicate_object, unique_violation
+            raise

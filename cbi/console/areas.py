@@ -105,16 +105,28 @@ def handle_for(
     """An exception handler that tells a person on a page what `program` tells a program."""
 
     async def handle(request: Request, error: Exception) -> Response:
+        if is_page(request) and (told := problems.unavailable(error)):
+            return _unavailable(request, told)
         answer = (await look_in(request)).refused(error) if is_page(request) else None
         return answer or await program(request, error)
 
     return handle
 
 
+def _unavailable(request: Request, told: Response) -> Response:
+    """The page while nothing can be done here, made without asking the database; what was typed can be sent again."""
+    problem = problems.Problem.model_validate_json(bytes(told.body))
+    page = _as_far_as_known(request).show("refused.html", status=problem.status, refusal=problem)
+    page.headers["Retry-After"] = told.headers["Retry-After"]
+    return page
+
+
+def _as_far_as_known(request: Request) -> Visit:
+    return request.scope.get("state", {}).get("visit") or Visit(request, None, None)
+
+
 def failed(request: Request, error_id: str) -> Response:
     """The answer to a request that failed on our side: a page for a person, with the number to quote."""
     if not is_page(request):
         return problems.failure(error_id)
-    visit = request.scope.get("state", {}).get("visit") or Visit(request, None, None)
-    page: Response = visit.show("failed.html", status=500, error_id=error_id)
-    return page
+    return _as_far_as_known(request).show("failed.html", status=500, error_id=error_id)

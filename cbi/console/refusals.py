@@ -23,6 +23,22 @@ _DOOR: Table = {
         N_("Load the page again, and fill the form in again."),
     ),
     "http.unusable_cursor": (N_("This part of the list is no longer there."), N_("Begin at the top of the list.")),
+    "http.database_unavailable": (
+        N_("The database is full or does not answer. What you asked for may have been done, or not."),
+        N_("Do the same again in a few minutes: what was done is not done twice."),
+    ),
+    "http.database_busy": (
+        N_("Somebody else is at work with what this needs. Nothing was changed, and nothing was lost."),
+        N_("Do the same again in a minute. If it stays so, tell whoever runs the server."),
+    ),
+    "office.wrong_clock": (
+        N_("The server's clock says %(machine)s, the database's %(database)s (UTC). Nothing was changed."),
+        N_("Tell whoever runs the server that a clock is wrong. Then do the same again."),
+    ),
+    "office.other_release": (
+        N_("The program and the office's tables are of different releases. Nothing was changed."),
+        N_("Tell whoever runs the server. Do the same again once the upgrade is finished."),
+    ),
     "http.unauthenticated": (N_("You are not signed in any more."), N_("Sign in again.")),
     "console.foreign_form": (
         N_("This form is too old, or it did not come from this page. Nothing was done."),

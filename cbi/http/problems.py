@@ -13,12 +13,13 @@ from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
 from cbi import db
-from cbi.errors import CbiError, Conflict, Forbidden, Invalid, NotFound
+from cbi.errors import CbiError, Conflict, Forbidden, Invalid, NotFound, Unavailable
 from cbi.http.refused import HttpRefusal
 
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = "60"
 
 
 class FieldProblem(BaseModel):
@@ -67,8 +68,8 @@ def status_of(error: CbiError) -> int:
 
 
 def answer_for(error: BaseException) -> JSONResponse | None:
-    """The answer for an error that is a refusal; None for a failure of ours."""
-    if isinstance(error, CbiError):
+    """The answer for an error that is a refusal; None for a failure of ours, and where nothing can be done at present."""
+    if isinstance(error, CbiError) and not isinstance(error, Unavailable):
         return _answer(
             status_of(error),
             error.code,
@@ -108,18 +109,32 @@ def failure(error_id: str) -> JSONResponse:
 
 async def handle(_: Request, error: Exception) -> JSONResponse:
     """The exception handler that an application registers for every kind of refusal."""
-    answer = answer_for(error) or _unavailable(error)
+    answer = answer_for(error) or unavailable(error)
     if answer is None:
         raise error
     return answer
 
 
-def _unavailable(error: Exception) -> JSONResponse | None:
-    """The answer while the database is full or away. It is no answer to keep: the same key works once there is room."""
-    if not isinstance(error, DBAPIError) or not (said := db.trouble(error)):
+def unavailable(error: Exception) -> JSONResponse | None:
+    """The answer while nothing can be done here: the database is full, busy or away, or this machine is not fit.
+
+    It is no answer to keep: the same key works later.
+    """
+    if isinstance(error, Unavailable):
+        log.error("nothing is done here: %s", error.message)
+        answer = _answer(
+            503, error.code, error.message, error.next_step, details=dict(error.details) or None
+        )
+    elif said := db.trouble(error):
+        cause = getattr(error, "orig", None) or error
+        state = getattr(cause, "sqlstate", None) or type(cause).__name__
+        log.error("the database is full, busy or away: %s", state)
+        busy = said == db.BUSY
+        answer = _answer(503, f"http.database_{'busy' if busy else 'unavailable'}", *said)
+    else:
         return None
-    log.error("the database is full or away: %s", db.sqlstate(error) or type(error.orig).__name__)
-    return _answer(503, "http.database_unavailable", *said)
+    answer.headers["Retry-After"] = RETRY_AFTER_SECONDS
+    return answer
 
 
 def _answer(

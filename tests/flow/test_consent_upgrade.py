@@ -4,12 +4,12 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Engine, text
 
-from cbi import offices
+from cbi import fitness
 
 
 def test_consents_that_are_there_survive_the_upgrade(owner: Engine) -> None:
     config = Config()
-    config.set_main_option("script_location", str(offices._migrations()))
+    config.set_main_option("script_location", str(fitness.migrations()))
     with owner.begin() as connection:
         connection.execute(text("SET LOCAL search_path = dz"))
         config.attributes["connection"] = connection

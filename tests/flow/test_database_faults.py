@@ -13,7 +13,7 @@ from sqlalchemy import URL, Engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from cbi import db, offices
+from cbi import db, fitness, offices
 from cbi.payments.sending import polling, sending
 from cbi.payments.sending.sending import TakenOver
 from cbi.payments.states import PaymentState, RunState
@@ -248,6 +248,52 @@ def test_a_worker_that_was_frozen_and_thawed_pays_nobody_twice(
         assert frozen.exitcode not in {None, 0}, f"it should have ended by {TakenOver.__name__}"
     ask(ledger, run_id)
     assert_paid_once(run_id, ledger)
+
+
+@contextmanager
+def upgraded(owner: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Within the block the office's tables are of the next release; at its end this program is of it, too."""
+    ours = fitness.revision()
+    for of, on in ((f"{int(ours) + 1:04}", True), (ours, False)):
+        with owner.begin() as connection, monkeypatch.context() as patch:
+            patch.setattr(fitness, "revision", lambda of=of: of)
+            fitness.let_others_end(connection)
+            fitness.sign_tables(connection, "dz")
+        if on:
+            yield
+
+
+def test_a_worker_under_whom_the_tables_are_upgraded_stops_and_the_next_release_goes_on(
+    waiting: Waiting, owner: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger, run_id, step = Ledger(tmp_path), waiting.by_sandbox, "before the provider answers"
+    with working(step, tmp_path, "send", run_id, passage=2, by=signal.SIGSTOP) as old:
+        _until_stopped(old.pid)
+        with upgraded(owner, monkeypatch):
+            assert old.pid is not None
+            os.kill(old.pid, signal.SIGCONT)
+            old.join(60)
+            assert old.exitcode == 1, f"it should have ended by {fitness.OtherRelease.__name__}"
+        assert len(ledger.heard()) == 2, "it took no more payments"
+    ask(ledger, run_id)
+    assert assert_paid_once(run_id, ledger) == len(SIZES)
+
+
+def test_an_upgrade_waits_for_whoever_is_in_the_middle_of_a_transaction(
+    waiting: Waiting, owner: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fitness, "_DRAINED_WITHIN", "500ms")
+    ledger, run_id, step = Ledger(tmp_path), waiting.by_sandbox, "before the intent is saved"
+    with working(step, tmp_path, "send", run_id, by=signal.SIGSTOP) as old:
+        _until_stopped(old.pid)
+        with pytest.raises(DBAPIError) as refused, upgraded(owner, monkeypatch):
+            pass
+        assert db.trouble(refused.value) == db.BUSY
+        assert old.pid is not None
+        os.kill(old.pid, signal.SIGCONT)
+        old.join(60)
+        assert old.exitcode == 0
+    assert assert_paid_once(run_id, ledger) == len(SIZES)
 
 
 def _until_stopped(pid: int | None) -> None:

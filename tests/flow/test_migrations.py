@@ -7,7 +7,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, text
 
-from cbi import offices
+from cbi import fitness, offices
 from cbi.models import metadata
 
 
@@ -42,7 +42,7 @@ def test_upgrading_twice_changes_nothing(owner: Engine) -> None:
 
 def test_each_migration_can_be_undone_and_done_again(owner: Engine) -> None:
     config = Config()
-    config.set_main_option("script_location", str(offices._migrations()))
+    config.set_main_option("script_location", str(fitness.migrations()))
     with owner.begin() as connection:
         connection.execute(text("SET LOCAL search_path = dz"))
         config.attributes["connection"] = connection

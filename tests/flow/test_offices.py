@@ -10,8 +10,8 @@ from sqlalchemy import URL, Connection, create_engine, select, text
 from sqlalchemy.exc import ProgrammingError
 
 from cbi import offices
-from cbi.db import unless_there
 from cbi.offices import OfficeRow
+from cbi.privileges import unless_there
 
 
 def test_an_office_is_found_by_its_table(database: URL) -> None:

@@ -9,12 +9,12 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from uuid import UUID
 
 import pytest
-from sqlalchemy import URL, Engine, func, make_url, select, text
+from sqlalchemy import URL, Engine, create_engine, func, make_url, select, text
 from sqlalchemy.exc import DBAPIError
 
 from adapters.sandbox.client import SandboxProvider
@@ -250,10 +250,8 @@ def full(disk: Path) -> Iterator[None]:
                 file.write(bytes(4096))
         except OSError:
             pass
-    try:
-        yield
-    finally:
-        ballast.unlink()
+    yield
+    ballast.unlink()
 
 
 def test_a_disk_that_is_full_refuses_in_words_and_loses_nothing(
@@ -280,6 +278,48 @@ def test_a_disk_that_is_full_refuses_in_words_and_loses_nothing(
     with offices.transaction("dz") as session:
         assert session.scalar(select(func.count()).select_from(StatementLine)) == 3_000
     assert_every_promise_is_kept()
+
+
+def answers(run_id: UUID) -> bool:
+    """Whether the server has recovered from its log."""
+    try:
+        return bool(payments(run_id))
+    except DBAPIError:
+        return False
+
+
+FILLS_THE_LOG = text(
+    "SELECT count(pg_logical_emit_message(false, 'full', repeat('x', 1000000))) FROM generate_series(1, 500)"
+)
+
+
+def test_a_log_that_has_no_room_stops_the_server_and_loses_nothing(
+    small_disk: Path, tmp_path: Path
+) -> None:
+    run_id, _ = released_run(
+        "dz", [1] * 8, code="wallets", provider="sandbox", mechanism="mobile_money"
+    )
+    ledger, acknowledged, owner = Ledger(tmp_path), set[UUID](), create_engine(db.owner_url())
+
+    def fills(step: str) -> None:
+        if step != "before the provider answers" or len(ledger.paid()) != 4:
+            return
+        acknowledged.update(paid_by_now(run_id))
+        no_room.enter_context(full(small_disk))
+        with pytest.raises(DBAPIError), owner.connect() as connection:
+            connection.execute(FILLS_THE_LOG)
+
+    with ExitStack() as no_room, pytest.raises(DBAPIError) as refused:
+        send(run_id, ledger, fills)
+    assert told_of(refused.value)
+    assert len(acknowledged) == 3
+    owner.dispose()
+    db.disconnect()
+    assert "PANIC" in (small_disk / "data" / "log").read_text()
+    start_again(small_disk / "data")
+    until(lambda: answers(run_id))
+    assert_paid_once(run_id, ledger)
+    assert acknowledged <= paid_by_now(run_id)
 
 
 def told_of(error: DBAPIError) -> str:

@@ -8,7 +8,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Engine, select, text
 
-from cbi import offices
+from cbi import fitness, offices
 from cbi.registry.linkage.queries import is_uncompared, uncompared_households
 from cbi.registry.models import Household
 from tests.factories import households
@@ -25,7 +25,7 @@ ONE, OTHER = ("00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-0
 def downgraded(owner: Engine, revision: str) -> Iterator[Callable[..., Any]]:
     """Say SQL to the office as it was at that revision; at the end it is upgraded again."""
     config = Config()
-    config.set_main_option("script_location", str(offices._migrations()))
+    config.set_main_option("script_location", str(fitness.migrations()))
     with owner.begin() as connection:
         connection.execute(text("SET LOCAL search_path = dz"))
         connection.execute(text("SET LOCAL session_replication_role = replica"))

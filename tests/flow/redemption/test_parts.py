@@ -11,7 +11,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Engine, event, func, select, text
 
-from cbi import clock, db, jobs, offices
+from cbi import clock, db, fitness, jobs, offices
 from cbi.access.actor import Actor
 from cbi.errors import CbiError
 from cbi.fsp.keys import idempotency_key
@@ -260,7 +260,7 @@ def test_what_was_handed_over_in_parts_is_not_forgotten_by_an_older_version(
 ) -> None:
     pay(story.teller, code_of(story.payment), 1500)
     config = Config()
-    config.set_main_option("script_location", str(offices._migrations()))
+    config.set_main_option("script_location", str(fitness.migrations()))
     with owner.begin() as connection:
         connection.execute(text("SET LOCAL search_path = dz"))
         config.attributes["connection"] = connection
