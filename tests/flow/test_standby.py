@@ -116,9 +116,8 @@ def write_until_it_breaks(acknowledged: list[str]) -> None:
     while True:
         one = uuid4().hex
         try:
-            offices.transact(
-                "dz", lambda s, one=one: record(s, SYSTEM, "office.noted", "note", one)
-            )  # type: ignore[misc]
+            with offices.transaction("dz") as session:
+                record(session, SYSTEM, "office.noted", "note", one)
         except DBAPIError:
             return
         acknowledged.append(one)
