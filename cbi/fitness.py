@@ -16,7 +16,7 @@ from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 
-from cbi import clock
+from cbi import clock, db
 from cbi.db import engine, office_role, sqlstate
 from cbi.errors import Unavailable
 
@@ -56,7 +56,7 @@ def compare_clocks(office: str) -> None:
     with engine(office).connect() as connection:
         connection.scalar(select(1))  # whatever connecting takes is no part of the comparison
         before = clock.of_this_machine()
-        there = connection.execute(select(func.clock_timestamp())).scalar_one()
+        there = connection.execute(select(func.pg_catalog.clock_timestamp())).scalar_one()
         after = clock.of_this_machine()
     if not before - MAY_DIFFER <= there <= after + MAY_DIFFER:
         machine, database = f"{after:%Y-%m-%d %H:%M:%S}", f"{there:%Y-%m-%d %H:%M:%S}"
@@ -78,11 +78,14 @@ def _setting() -> datetime:
 def hold_tables(session: Session) -> None:
     """Keep the office's tables as this program knows them until the transaction ends. Raises OtherRelease.
 
-    An upgrade waits for those who hold them, and whoever comes meanwhile waits for the upgrade and is refused. It is a
-    lock and no query, because `cbi verify` chooses after it what its transaction sees.
+    An upgrade waits for those who hold them, and whoever comes meanwhile waits for the upgrade (as long as people wait;
+    then 55P03) and is refused if it is of the old release. It is a lock and no query, because `cbi verify` chooses after it what its transaction sees.
     """
     try:
-        session.connection().exec_driver_sql(f"LOCK TABLE {_sign()} IN ACCESS SHARE MODE")
+        session.connection().exec_driver_sql(
+            f"SET LOCAL lock_timeout = '{db.PATIENCE_SECONDS}s'; LOCK TABLE {_sign()} IN ACCESS SHARE MODE;"
+            " SET LOCAL lock_timeout TO DEFAULT"
+        )
     except ProgrammingError as error:
         if sqlstate(error) != "42P01":  # undefined_table
             raise

@@ -160,6 +160,9 @@ def test_a_program_of_another_release_than_the_tables_does_nothing(
             with pytest.raises(fitness.OtherRelease):
                 jobs.expire("dz")
             assert [each.grade for each in health.machine()] == ["wrong"]
+    with owner.begin() as connection:  # an upgrade under way
+        connection.execute(text(f"LOCK TABLE tables_of_{fitness.revision()}"))
+        assert_not_here(authorise(amel, code, "one"), "http.database_busy")
     assert pay(amel, authorise(amel, code, "one")) == 1
     with offices.transaction("dz") as session:
         assert all(verdict.kept for verdict in verify(session))
