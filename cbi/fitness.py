@@ -78,8 +78,9 @@ def _setting() -> datetime:
 def hold_tables(session: Session) -> None:
     """Keep the office's tables as this program knows them until the transaction ends. Raises OtherRelease.
 
-    An upgrade waits for those who hold them, and whoever comes meanwhile waits for the upgrade (as long as people wait;
-    then 55P03) and is refused if it is of the old release. It is a lock and no query, because `cbi verify` chooses after it what its transaction sees.
+    An upgrade waits for those who hold them. Whoever comes meanwhile waits for the upgrade (55P03 after as long as people
+    wait), and is refused if it is of the old release. It is a lock and no query, because `cbi verify` chooses after it
+    what its transaction sees.
     """
     try:
         session.connection().exec_driver_sql(
