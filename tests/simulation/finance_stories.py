@@ -254,10 +254,10 @@ BREAKS: dict[str, tuple[Story, Break, Kind]] = {
     "fees are listed and forgotten": (fees_by_a_tariff, _fees_forgotten, Kind.OTHERWISE),
     "a teller is told that another part may be paid": (in_parts, _any_part, Kind.LOST),
     "a deal is confirmed and not booked": (
-        changed_money, lambda p: p.setattr(deals, "post", nothing), Kind.OTHERWISE,
+        changed_money, lambda p: p.setattr(deals, "post_on", nothing), Kind.OTHERWISE,
     ),
     "what a donor gave is not booked": (
-        given_and_moved, lambda p: p.setattr(funds, "post", nothing), Kind.OTHERWISE,
+        given_and_moved, lambda p: p.setattr(funds, "post_on", nothing), Kind.OTHERWISE,
     ),
     "money is moved in words alone": (
         given_and_moved, lambda p: p.setattr(request_booking, "book", nothing), Kind.LOST,
