@@ -1,6 +1,6 @@
 """Words about people are sealed: appeals, remarks on referrals. The worker seals older ones, because that needs the keys.
 
-Revision ID: 0050
+Revision ID: 0048
 Revises: 0047
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from alembic import op
 
-revision: str = "0050"
+revision: str = "0048"
 down_revision: str | None = "0047"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
