@@ -8,11 +8,13 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
+import psutil  # type: ignore[import-untyped]
 import pytest
 from sqlalchemy import URL, create_engine, make_url, select, text
 from sqlalchemy.exc import DBAPIError
@@ -107,7 +109,8 @@ def pair(monkeypatch: pytest.MonkeyPatch, point_at: PointAt, tmp_path: Path) -> 
     yield Pair(primary, standby)
     db.disconnect()
     standby.cleanup()
-    primary.cleanup()
+    with suppress(psutil.NoSuchProcess):  # it was killed, and its file of processes still names it
+        primary.cleanup()
     shutil.rmtree(place, ignore_errors=True)
 
 
