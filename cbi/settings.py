@@ -127,6 +127,10 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: int = 8750
+    trusted_proxies: str = "127.0.0.1"
+    """Addresses of the proxies in front of `cbi serve`, with commas: from them alone the visitor's own address is taken
+    (`X-Forwarded-For`). A proxy that is not named makes all visitors one, who share its limits of tries and requests.
+    """
 
     demo: bool = False
     """Demonstration: made-up people, a phone simulator readable over HTTP. Refused on a database that is not a demo's."""

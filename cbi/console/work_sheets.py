@@ -1,9 +1,8 @@
 """One work sheet on pages: out to the field, back again with the reasons row by row, signed or refused."""
 
-import base64
 import io
 from dataclasses import replace
-from typing import Annotated, BinaryIO
+from typing import Annotated
 
 from fastapi import Depends, Form, Query, UploadFile
 from fastapi import Path as InPath
@@ -33,7 +32,6 @@ router = Pages()
 SHOWN = 100
 """Rows on a page of a sheet."""
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-_LARGEST_COPY = 4 << 20
 
 Reader = Annotated[Actor, Depends(may(Permission.WORK_READ))]
 Enterer = Annotated[Actor, Depends(may(Permission.WORK_ENTER))]
@@ -100,10 +98,38 @@ def take_in(
             session, actor, file.file, reason=reason.strip() or None, dry_run=bool(only_check)
         )
     except SheetRefused as refusal:
-        return _look(visit, session, refusal.result, file.file, refusal)
+        return _look(visit, session, refusal.result, reason, refusal)
     if made.dry_run:
-        return _look(visit, session, made, file.file, None)
+        return _look(visit, session, made, reason, None)
     return visit.go(f"{PATH}/sheets/{made.sheet}", _said(visit, made))
+
+
+@router.post(PATH + "/copy")
+def copy(
+    visit: ThisVisit,
+    session: OfficeSession,
+    actor: Enterer,
+    file: UploadFile | None = None,
+    reason: Words = "",
+) -> Response:
+    """The same sheet as a workbook, with the reasons beside its rows; it is kept nowhere, and nothing is taken in."""
+    if file is None or not file.filename:
+        raise no_file()
+    try:
+        with session.begin_nested():
+            found = work_entering.take_in(
+                session, actor, file.file, reason=reason.strip() or None, dry_run=True
+            )
+    except SheetRefused as refusal:
+        found = refusal.result
+    found = replace(found, rows=in_their_words(visit, found.rows))
+    target = io.BytesIO()
+    file.file.seek(0)
+    work_entering.write_report(found, file.file, target, language=visit.language)
+    headers = {
+        "Content-Disposition": f'attachment; filename="work-sheet-{found.sheet}-checked.xlsx"'
+    }
+    return Response(target.getvalue(), media_type=_XLSX, headers=headers)
 
 
 @router.post(PATH + "/sheets/{number}/sign")
@@ -142,9 +168,11 @@ def _said(visit: Visit, made: Entered) -> str:
 
 
 def _look(
-    visit: Visit, session: Session, result: Entered, file: BinaryIO, refusal: SheetRefused | None
+    visit: Visit, session: Session, result: Entered, reason: str, refusal: SheetRefused | None
 ) -> Response:
-    """What came of a file that changed nothing, row by row, with a copy of the workbook that says the same."""
+    """What came of a file that changed nothing, row by row; a copy of the workbook that says the same is had by handing it
+    in once more, because no page holds people's names.
+    """
     result = replace(result, rows=in_their_words(visit, result.rows))
     return visit.show(
         "work/looked_at.html",
@@ -154,16 +182,5 @@ def _look(
         worked=half_days(visit, result.half_days),
         rows=[each for each in result.rows if each.reasons or each.warnings],
         is_signed=sheets.standing(session, session.get_one(WorkSheet, result.sheet)).signed is not None,
-        copy=_copy(visit, result, file),
+        reason=reason,
     )  # fmt: skip
-
-
-def _copy(visit: Visit, result: Entered, file: BinaryIO) -> str:
-    """The user's own workbook with the reasons beside the rows, as an address that holds all of it; none if too large."""
-    target = io.BytesIO()
-    file.seek(0)
-    work_entering.write_report(result, file, target, language=visit.language)
-    content = target.getvalue()
-    if len(content) > _LARGEST_COPY:
-        return ""
-    return f"data:{_XLSX};base64,{base64.b64encode(content).decode()}"

@@ -280,7 +280,7 @@ def _post(
         session.connection().execute(statement, {**values, **of_the_books}).one()
     )
     if too_late:
-        raise closed.refusal(day, chosen=on is not None)
+        raise closed.refusal(day, chosen=day != clock.today(office_of(session).timezone))
     amount = Money(int(total), book.currency)
     if count:
         moving = partial(_move_totals, legs=legs, accounts=accounts, amount=amount, first=first)

@@ -221,7 +221,8 @@ def serve(
         clock_door.run_in_background()
     chosen = settings()
     uvicorn.run(
-        create_app(), host=host or chosen.host, port=port or chosen.port, access_log=False, server_header=False
+        create_app(), host=host or chosen.host, port=port or chosen.port, access_log=False, server_header=False,
+        forwarded_allow_ips=chosen.trusted_proxies,
     )  # fmt: skip
 
 

@@ -241,6 +241,14 @@ def test_a_document_that_comes_later_is_what_its_collector_shows_at_a_counter(
     assert person(session, people["Omar"]).factor_kind is None  # collects nothing
 
 
+@pytest.mark.parametrize("kind", ["born", "joined", "corrected"])
+def test_a_telephone_that_would_be_lost_is_refused(session: Session, kind: str) -> None:
+    home, people = family(session)
+    told = {"name": "Sami", "phone": "0661000009"}
+    with pytest.raises(UnusableChange, match="would be lost"):
+        requests.ask(session, ASKER, asked(session, kind, home, person=people["head"], told=told))
+
+
 def test_two_people_read_one_telephone_from_the_paper(session: Session) -> None:
     home, people = family(session, "Omar")
     paper = {"phone": "+213 661 00 00 09"}

@@ -132,6 +132,7 @@ class Asked:
         return cls(kind, household, reason, **given, **more)
 
 
+_WITHOUT_PHONE = frozenset({ChangeKind.BORN, ChangeKind.JOINED, ChangeKind.CORRECTED})
 _ELSEWHERE = {"kind", "household", "reason", "happened_on", "evidence", "version", "personal"}
 
 
@@ -165,6 +166,12 @@ def read_facts(session: Session, actor: Actor, asked: Asked) -> Asked:
 
     Raises UnusableChange, UnknownArea, AmbiguousArea, OutsideYourAreas.
     """
+    if asked.personal.phone is not None and asked.kind in _WITHOUT_PHONE:
+        raise UnusableChange(
+            "A telephone is no part of this, and would be lost.",
+            next_step="Ask for the new telephone by itself: cbi household phone",
+            field="phone",
+        )
     languages = office_of(session).languages
     area = asked.area and _read(partial(checks.identifier, what="area"), clean(asked.area), "area")
     area = area and resolve(session, actor, area)
