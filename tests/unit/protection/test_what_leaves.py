@@ -49,6 +49,7 @@ ROUTES = {
     "POST /registry/assessing/forms/copy": (Sort.WORK, "a copy of the file that its sender handed in, with reasons"),
     "POST /registry/consent/list/copy": (Sort.WORK, "the same"),
     "POST /registry/lists/copy": (Sort.WORK, "the same"),
+    "POST /cash-for-work/copy": (Sort.WORK, "the same"),
     "POST /api/v1/registry/imports": (Sort.WORK, "the same, for programs that ask for it"),
     "POST /api/v1/exports/{number}/file": (Sort.PEOPLE, ""),
     "POST /exports/{number}/file": (Sort.PEOPLE, ""),
